@@ -1,0 +1,1 @@
+"""From maps and networks to masses: the exact posterior, the matched filter, calibration."""

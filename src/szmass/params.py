@@ -1,0 +1,317 @@
+"""Settings: one YAML file, read once into frozen typed sections. No defaults live in code."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+
+class ParamsError(ValueError):
+    """A setting is missing, unknown, of the wrong type, or makes no sense."""
+
+
+def require(condition: bool, key: str, value: object, expected: str) -> None:
+    """Raises a `ParamsError` that names the key, its value and what was expected."""
+    if not condition:
+        raise ParamsError(f"{key} = {value!r}: expected {expected}")
+
+
+def require_positive(section: str, owner: object, *names: str) -> None:
+    """Requires that each of these numbers of a section is above 0."""
+    for name in names:
+        value = getattr(owner, name)
+        require(value > 0, f"{section}.{name}", value, "a number above 0")
+
+
+def require_not_negative(section: str, owner: object, *names: str) -> None:
+    """Requires that each of these numbers of a section is 0 or more."""
+    for name in names:
+        value = getattr(owner, name)
+        require(value >= 0, f"{section}.{name}", value, "0 or more")
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """The CMB's cosmology as CAMB takes it, and how far the spectra reach."""
+
+    lmax: int
+    camb_lmax: int
+    h0_km_s_mpc: float
+    ombh2: float
+    omch2: float
+    mnu_ev: float
+    tau: float
+    a_s: float
+    n_s: float
+    y_he: float
+    lens_potential_accuracy: float
+
+    def __post_init__(self) -> None:
+        names = ("lmax", "camb_lmax", "h0_km_s_mpc", "ombh2", "omch2", "tau", "a_s", "n_s", "y_he")
+        require_positive("spectra", self, *names)
+        require_not_negative("spectra", self, "mnu_ev", "lens_potential_accuracy")
+        require(self.camb_lmax >= 3000, "spectra.camb_lmax", self.camb_lmax, "3000 or more")
+
+
+@dataclass(frozen=True)
+class Components:
+    """Which components the simulated sky has."""
+
+    cmb: bool
+    dsfg_poisson: bool
+    dsfg_clustered: bool
+    radio: bool
+    tsz: bool
+    ksz: bool
+    tsz_cib: bool
+    cirrus: bool
+
+    def names(self) -> list[str]:
+        """The components that are switched on."""
+        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name)]
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """The GNFW electron pressure profile."""
+
+    p0: float
+    c500: float
+    gamma: float
+    alpha: float
+    beta: float
+    alpha_p: float
+    alpha_p_of_radius: bool
+    truncation_r500: float
+
+    def __post_init__(self) -> None:
+        names = ("p0", "c500", "alpha", "beta", "truncation_r500")
+        require_positive("microwave.pressure", self, *names)
+        require(0 <= self.gamma < 3, "microwave.pressure.gamma", self.gamma, "0 <= gamma < 3")
+
+
+@dataclass(frozen=True)
+class Microwave:
+    """The 150 GHz experiment and its clusters."""
+
+    frequency_ghz: float
+    pixels: int
+    pixel_arcmin: float
+    beam_fwhm_arcmin: float
+    pixel_window: bool
+    noise_uk_arcmin: float
+    noise_after_beam: bool
+    apodisation_arcmin: float
+    eigenvalue_cut: float
+    redshift: float
+    ln_scatter: float
+    cosmology: str
+    concentration_model: str
+    components: Components
+    pressure: Pressure
+
+    def __post_init__(self) -> None:
+        names = ("frequency_ghz", "pixels", "pixel_arcmin", "noise_uk_arcmin", "eigenvalue_cut")
+        require_positive("microwave", self, *names, "redshift")
+        require_not_negative("microwave", self, "ln_scatter", "apodisation_arcmin")
+        require(
+            self.beam_fwhm_arcmin >= self.pixel_arcmin, "microwave.beam_fwhm_arcmin",
+            self.beam_fwhm_arcmin, f"at least a pixel (pixel_arcmin = {self.pixel_arcmin})",
+        )
+        require(
+            self.pixels % 8 == 0 and self.pixels <= 128, "microwave.pixels", self.pixels,
+            "a multiple of 8 (the network halves the map three times), at most 128",
+        )
+        half = self.pixels * self.pixel_arcmin / 2
+        require(
+            self.apodisation_arcmin <= half, "microwave.apodisation_arcmin",
+            self.apodisation_arcmin, f"at most half of the map, {half:g}",
+        )
+        require(self.eigenvalue_cut < 1e-4, "microwave.eigenvalue_cut", self.eigenvalue_cut,
+                "less than 1e-4")
+
+
+@dataclass(frozen=True)
+class MicrowaveSets:
+    """Which masses are simulated, and how many maps of each."""
+
+    training_masses_1e14: list[float]
+    other_masses_1e14: list[float]
+    train_maps: int
+    validation_maps: int
+    test_maps: int
+    spare_maps: int
+    scatter_maps: int
+    scatter_range_1e14: list[float]
+
+    def __post_init__(self) -> None:
+        section = "microwave_sets"
+        for name in ("training_masses_1e14", "other_masses_1e14", "scatter_range_1e14"):
+            masses = getattr(self, name)
+            require(
+                all(0.1 <= mass <= 30 for mass in masses), f"{section}.{name}", masses,
+                "masses from 0.1 to 30 (in 1e14 Msun)",
+            )
+        require_positive(section, self, "train_maps", "validation_maps", "test_maps")
+        require_positive(section, self, "scatter_maps")
+        require_not_negative(section, self, "spare_maps")
+        masses = self.training_masses_1e14 + self.other_masses_1e14
+        require(
+            len(set(masses)) == len(masses), f"{section}.other_masses_1e14",
+            self.other_masses_1e14, "no mass twice, and none of training_masses_1e14",
+        )
+        require_range(f"{section}.scatter_range_1e14", self.scatter_range_1e14)
+
+
+@dataclass(frozen=True)
+class Mresunet:
+    """The mResUNet and its training."""
+
+    width: int
+    dropout: float
+    dropout_phase: Literal["decoder", "encoder", "both"]
+    recipe: Literal["fresh", "paper"]
+    training_prior: Literal["paper", "uniform"]
+    prior_range_1e14: list[float]
+    mass_image: Literal["flat", "nfw"]
+    batch: int
+    maps_per_epoch: int
+    epochs: int
+    learning_rate: float
+    schedule: Literal["cosine", "plateau"]
+    plateau_epochs: int
+    patience_epochs: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        section = "mresunet"
+        require_positive(section, self, "width", "batch", "epochs", "learning_rate", "threads")
+        require_positive(section, self, "maps_per_epoch", "plateau_epochs", "patience_epochs")
+        require(0 <= self.dropout < 1, f"{section}.dropout", self.dropout, "0 <= dropout < 1")
+        require(self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate,
+                "less than 1")
+        require_range(f"{section}.prior_range_1e14", self.prior_range_1e14)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How estimates are judged."""
+
+    bootstrap_draws: int
+    bound_range_1e14: list[float]
+    bound_masses: int
+
+    def __post_init__(self) -> None:
+        require_positive("evaluation", self, "bootstrap_draws", "bound_masses")
+        require_range("evaluation.bound_range_1e14", self.bound_range_1e14)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the machine lends. Nothing here changes a result, so no stage depends on it."""
+
+    workers: int
+    worker_memory_gib: float
+    scheduler_address: str
+
+    def __post_init__(self) -> None:
+        require_positive("resources", self, "workers", "worker_memory_gib")
+
+
+@dataclass(frozen=True)
+class Params:
+    """Everything in params.yaml."""
+
+    seed: int
+    spectra: Spectra
+    microwave: Microwave
+    microwave_sets: MicrowaveSets
+    mresunet: Mresunet
+    evaluation: Evaluation
+    resources: Resources
+    paths: Mapping[str, Path]
+
+    def __post_init__(self) -> None:
+        require_not_negative("params", self, "seed")
+
+
+def require_range(key: str, value: list[float]) -> None:
+    """Requires a pair [low, high] with 0 < low < high."""
+    require(len(value) == 2 and 0 < value[0] < value[1], key, value, "[low, high], 0 < low < high")
+
+
+def load(path: Path) -> Params:
+    """Reads params.yaml.
+
+    Raises:
+        ParamsError: the file cannot be read, or a key is missing, unknown, mistyped or absurd;
+            the message names the file, the key, the value and what was expected.
+    """
+    try:
+        content = YAML(typ="safe").load(path)
+    except (OSError, YAMLError) as error:
+        raise ParamsError(f"{path}: cannot be read as YAML: {error}") from error
+    try:
+        return _typed(Params, content, key="")
+    except ParamsError as error:
+        raise ParamsError(f"{path}: {error}") from error
+
+
+def _typed(wanted: Any, value: Any, *, key: str) -> Any:
+    """Returns `value` as the type that an annotation asks for."""
+    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        return _section(wanted, value, key=key)
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Literal:
+        require(value in arguments, key, value, "one of " + ", ".join(map(str, arguments)))
+        return value
+    if origin is list:
+        require(isinstance(value, list), key, value, "a list")
+        return [_typed(arguments[0], item, key=f"{key}[{i}]") for i, item in enumerate(value)]
+    if origin is Mapping:
+        require(isinstance(value, dict), key, value, "names and their values")
+        return types.MappingProxyType(
+            {name: _typed(arguments[1], item, key=f"{key}.{name}") for name, item in value.items()}
+        )
+    if wanted is Path:
+        require(isinstance(value, str) and value != "", key, value, "a path")
+        return Path(value)
+    if wanted is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        require(number and math.isfinite(value), key, value, "a number")
+        return float(value)
+    names = {int: "a whole number", bool: "true or false", str: "text"}
+    right = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+    require(right, key, value, names[wanted])
+    return value
+
+
+def _section(section: type, values: Any, *, key: str) -> Any:
+    """Builds a section from a mapping that has exactly its keys."""
+    prefix = f"{key}." if key else ""
+    require(isinstance(values, dict), key or "the file", values, "a section of keys")
+    annotations = typing.get_type_hints(section)
+    for name in values:
+        if name not in annotations:
+            near = get_close_matches(str(name), annotations, n=1)
+            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise ParamsError(f"{prefix}{name}: unknown key{hint}")
+    for name in annotations:
+        if name not in values:
+            raise ParamsError(f"{prefix}{name}: missing")
+    return section(
+        **{
+            name: _typed(wanted, values[name], key=f"{prefix}{name}")
+            for name, wanted in annotations.items()
+        }
+    )

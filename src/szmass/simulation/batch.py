@@ -1,0 +1,106 @@
+"""Runs many independent tasks on dask workers. The only owner of dask."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from szmass.params import Resources
+
+RETRIES = 3
+CONNECT_TIMEOUT = "10s"
+
+
+class SchedulerError(RuntimeError):
+    """The dask scheduler or its workers are not to be had."""
+
+
+def run_tasks(
+    task: Callable[..., Any],
+    items: Sequence[Any],
+    *,
+    resources: Resources,
+    label: str,
+    **shared: Any,
+) -> list[Any]:
+    """Calls `task(item, **shared)` for every item on dask workers.
+
+    A task runs with one BLAS thread, and again when its worker dies, so it must give the same
+    result whenever and wherever it runs.
+
+    Args:
+        task: a function that can be pickled.
+        items: its first argument, one a task.
+        resources: how many workers, or the scheduler to connect to.
+        label: what the progress bar says.
+        shared: the same keyword arguments for every task, sent to the scheduler once.
+
+    Returns:
+        The results, in the order of `items`.
+
+    Raises:
+        SchedulerError: no scheduler at the address, or a task killed its worker each time.
+    """
+    results: dict[int, Any] = {}
+    with _client(resources) as client:
+        futures = client.map(
+            _single_threaded, range(len(items)), items,
+            task=task, retries=RETRIES, pure=False, **shared,
+        )
+        with tqdm(total=len(items), desc=label, unit="shard", disable=None) as bar:
+            try:
+                for future in as_completed(futures):
+                    number, result = future.result()
+                    results[number] = result
+                    bar.update()
+            except KilledWorker as error:
+                raise SchedulerError(
+                    f"{label}: a task killed its worker {RETRIES + 1} times, most likely for want "
+                    "of memory: raise resources.worker_memory_gib or lower the maps a shard "
+                    f"({error})"
+                ) from error
+    return [results[number] for number in range(len(items))]
+
+
+def _single_threaded(
+    number: int, item: Any, *, task: Callable[..., Any], **shared: Any
+) -> tuple[int, Any]:
+    with threadpool_limits(1):
+        return number, task(item, **shared)
+
+
+@contextmanager
+def _client(resources: Resources) -> Iterator[Client]:
+    """A client of the scheduler that is asked for, or of a cluster of our own."""
+    address = resources.scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
+    if address:
+        try:
+            client = Client(address, timeout=CONNECT_TIMEOUT)
+        except (OSError, ValueError) as error:
+            raise SchedulerError(
+                f"no dask scheduler answers at {address} (resources.scheduler_address or "
+                f"DASK_SCHEDULER_ADDRESS): {error}"
+            ) from error
+        with client:
+            yield client
+        return
+    with (
+        dask.config.set({"distributed.worker.daemon": True}),
+        LocalCluster(
+            n_workers=resources.workers,
+            threads_per_worker=1,
+            memory_limit=f"{resources.worker_memory_gib} GiB",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

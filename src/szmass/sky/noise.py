@@ -1,0 +1,15 @@
+"""Instrumental noise."""
+
+from __future__ import annotations
+
+from szmass.units import ARCMIN_RAD
+
+
+def white_noise_uk_per_pixel(noise_uk_arcmin: float, pixel_arcmin: float) -> float:
+    """Standard deviation of a pixel of side d: noise / d (5 uK-arcmin is 20 uK at 0.25')."""
+    return noise_uk_arcmin / pixel_arcmin
+
+
+def white_noise_cl_uk2(noise_uk_arcmin: float) -> float:
+    """Power C_l in uK^2 sr of white noise, the same at every multipole."""
+    return (noise_uk_arcmin * ARCMIN_RAD) ** 2
