@@ -1,0 +1,38 @@
+"""The sky of params.yaml, built once a session from a real CAMB run and the real foregrounds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from szmass.params import Params, load
+from szmass.simulation.microwave import MicrowaveSky
+from szmass.simulation.spectra_file import read_george2015
+from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """The committed settings."""
+    return load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def dl_uk2(params: Params) -> dict[str, np.ndarray]:
+    """D_l in uK^2 of every component, from l = 0."""
+    settings = asdict(params.spectra)
+    lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
+    cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
+    table = read_george2015(ROOT / params.paths["george2015"])
+    return {"cmb": cmb} | foregrounds_dl_uk2(*table, lmax=lmax)
+
+
+@pytest.fixture(scope="session")
+def sky(params: Params, dl_uk2: dict[str, np.ndarray]) -> MicrowaveSky:
+    """The microwave sky of params.yaml."""
+    return MicrowaveSky(params.microwave, dl_uk2)
