@@ -1,0 +1,48 @@
+# The project's commands. `make` alone lists them.
+PYTHON ?= python3.11
+LOCK ?= requirements.lock
+BIN := .venv/bin
+INSTALLED := .venv/installed-$(LOCK)
+# trust the machine's certificates, as a company proxy needs
+export UV_SYSTEM_CERTS ?= 1
+# the stages call `python`: the environment's
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup repro test lint bench lock clean
+
+help:    ## what can be made
+	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup: $(INSTALLED)    ## the environment in .venv, from LOCK (or requirements-gpu.lock)
+
+$(INSTALLED): $(LOCK) pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) found; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(LOCK)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@rm -f .venv/installed-* && touch $@
+
+repro: setup    ## the pipeline, then its table
+	$(BIN)/dvc repro
+	@$(BIN)/szmass summary
+
+test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
+	$(BIN)/pytest
+
+lint: setup    ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup    ## what benchmarks/ measures, one script after the other
+	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+
+lock: setup    ## the pinned requirements, anew from pyproject.toml
+	$(COMPILE) --extra jax --extra dev -o requirements.lock
+	$(COMPILE) --extra gpu --extra jax --extra dev -o requirements-gpu.lock
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" pyproject.toml
+
+clean:    ## removes the environment; data and models stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
