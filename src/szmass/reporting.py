@@ -33,5 +33,5 @@ class Run(Protocol):
     def model(self, folder: Path, name: str) -> None:
         """Logs a trained model (the folder that its stage wrote) and registers it."""
 
-    def resumes_training_of(self, weights: Path) -> None:
-        """Says whose evaluation this is: results go to the run that trained these weights."""
+    def continue_training_run(self, weights: Path) -> None:
+        """Sends what follows to the run that trained these weights, since it judges them."""
