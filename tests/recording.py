@@ -17,7 +17,7 @@ class ListRun:
     artifacts: list[tuple[Path, str]] = field(default_factory=list)
     figures: list[Path] = field(default_factory=list)
     models: list[tuple[Path, str]] = field(default_factory=list)
-    evaluated: list[Path] = field(default_factory=list)
+    judged: list[Path] = field(default_factory=list)
     children: dict[str, ListRun] = field(default_factory=dict)
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
@@ -39,5 +39,5 @@ class ListRun:
     def model(self, folder: Path, name: str) -> None:
         self.models.append((folder, name))
 
-    def evaluates(self, weights: Path) -> None:
-        self.evaluated.append(weights)
+    def continue_training_run(self, weights: Path) -> None:
+        self.judged.append(weights)
