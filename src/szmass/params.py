@@ -189,14 +189,17 @@ class Mresunet:
     epochs: int
     learning_rate: float
     schedule: Literal["cosine", "plateau"]
+    warmup_steps: int
     plateau_epochs: int
     patience_epochs: int
+    recalibration_maps: int
     threads: int
 
     def __post_init__(self) -> None:
         section = "mresunet"
         require_positive(section, self, "width", "batch", "epochs", "learning_rate", "threads")
         require_positive(section, self, "maps_per_epoch", "plateau_epochs", "patience_epochs")
+        require_not_negative(section, self, "warmup_steps", "recalibration_maps")
         require(0 <= self.dropout < 1, f"{section}.dropout", self.dropout, "0 <= dropout < 1")
         require(self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate,
                 "less than 1")
@@ -209,11 +212,13 @@ class Evaluation:
 
     bootstrap_draws: int
     bound_range_1e14: list[float]
-    bound_masses: int
+    mass_axis_1e14: list[float]
+    mass_axis_nodes: int
 
     def __post_init__(self) -> None:
-        require_positive("evaluation", self, "bootstrap_draws", "bound_masses")
+        require_positive("evaluation", self, "bootstrap_draws", "mass_axis_nodes")
         require_range("evaluation.bound_range_1e14", self.bound_range_1e14)
+        require_range("evaluation.mass_axis_1e14", self.mass_axis_1e14)
 
 
 @dataclass(frozen=True)

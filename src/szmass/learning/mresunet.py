@@ -92,3 +92,17 @@ def decoder_block(x, encoded: dict, filters: int, *, dropout: float, name: str):
             x, filters, dilation, stride=1, dropout=dropout, name=f"{name}_d{dilation}"
         )
     return x
+
+
+def describe_blocks(model: keras.Model) -> list[tuple[str, int, int, tuple[str, ...]]]:
+    """The network's blocks in their order: name, pixels on a side, filters, and skips taken in."""
+    names = [layer.name for layer in model.layers]
+    blocks = []
+    for layer in model.layers:
+        name, _, rest = layer.name.partition("_")
+        if rest != f"d{DILATIONS[-1]}_residual":
+            continue
+        takes_skips = any(other.startswith(f"{name}_skip") for other in names)
+        skips = (name.replace("decoder", "encoder"),) if takes_skips else ()
+        blocks.append((name, layer.output.shape[1], layer.output.shape[3], skips))
+    return blocks

@@ -9,14 +9,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from szmass.params import Microwave
-from szmass.sky.clusters import ClusterImages, compton_y_profile
+from szmass.sky.clusters import ClusterImages, compton_y_profile, nfw_surface_density
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.fields import GaussianPatch, pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam, pixel_window
 from szmass.sky.noise import white_noise_cl_uk2, white_noise_uk_per_pixel
 from szmass.sky.pressure import GnfwPressure
 from szmass.sky.spectra import cl_from_dl
-from szmass.units import MASS_UNIT_MSUN, sz_temperature_uk
+from szmass.units import ARCMIN_RAD, MASS_UNIT_MSUN, sz_temperature_uk
 
 TABULATED_MASSES_MSUN = np.geomspace(0.05, 31.0, 160) * MASS_UNIT_MSUN
 HANKEL_NODES = 600
@@ -138,3 +138,15 @@ def _cluster_images(microwave: Microwave, grid: PixelGrid) -> ClusterImages:
     )
     uk = sz_temperature_uk(microwave.frequency_ghz) * profiles
     return ClusterImages(grid, TABULATED_MASSES_MSUN, uk)
+
+
+def nfw_images(microwave: Microwave) -> ClusterImages:
+    """Projected NFW densities of clusters, scaled to 1 at the centre (the four middle pixels)."""
+    grid = PixelGrid(microwave.pixels, microwave.pixel_arcmin)
+    cosmology = Cosmology(microwave.cosmology, microwave.concentration_model)
+    scale_radius_mpc = cosmology.nfw_scale_radius_mpc(TABULATED_MASSES_MSUN, microwave.redshift)
+    radius_mpc = (
+        grid.unique_radii[0] * ARCMIN_RAD * cosmology.angular_distance_mpc(microwave.redshift)
+    )
+    density = nfw_surface_density(radius_mpc / scale_radius_mpc[:, None])
+    return ClusterImages(grid, TABULATED_MASSES_MSUN, density / density[:, :1])

@@ -62,6 +62,20 @@ def compton_y_profile(
     return profiles
 
 
+def nfw_surface_density(x: np.ndarray) -> np.ndarray:
+    """Projected density of an NFW halo at x = R / r_s > 0, up to a factor.
+
+    F(x) = [1 - arccosh(1/x) / sqrt(1 - x^2)] / (x^2 - 1), continued through x = 1
+    (Bartelmann 1996, arXiv astro-ph/9602053, Eq. 7).
+    """
+    x = np.asarray(x, dtype=float)
+    root = np.sqrt(np.abs(x**2 - 1.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        angle = np.where(x < 1.0, np.arccosh(1.0 / np.minimum(x, 1.0)), np.arccos(1.0 / np.maximum(x, 1.0)))
+        density = (1.0 - angle / root) / (x**2 - 1.0)
+    return np.where(np.abs(x - 1.0) < 1e-4, 1.0 / 3.0 - 0.4 * (x - 1.0), density)
+
+
 class ClusterImages:
     """Images of clusters of any mass within a range, from profiles tabulated once.
 

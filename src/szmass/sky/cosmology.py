@@ -85,3 +85,24 @@ class Cosmology:
             (np.asarray(m500c) / self.h).reshape(shape),
             (np.asarray(r500c) / self.h / KPC_PER_MPC).reshape(shape),
         )
+
+    def nfw_scale_radius_mpc(self, m200c_msun: np.ndarray, redshift: float) -> np.ndarray:
+        """Scale radius r_s = R200c / c200c of an NFW halo of the mean concentration.
+
+        Args:
+            m200c_msun: masses, any shape, Msun.
+            redshift: redshift of all of them.
+
+        Returns:
+            Physical Mpc, of the input's shape.
+        """
+        from colossus.cosmology import cosmology
+        from colossus.halo import concentration, mass_so
+
+        cosmology.setCurrent(self._background)
+        masses = np.atleast_1d(np.asarray(m200c_msun, dtype=float)).ravel() * self.h
+        c200c = concentration.concentration(
+            masses, "200c", redshift, model=self.concentration_model
+        )
+        r200c_mpc = mass_so.M_to_R(masses, redshift, "200c") / self.h / KPC_PER_MPC
+        return np.asarray(r200c_mpc / c200c).reshape(np.shape(m200c_msun))

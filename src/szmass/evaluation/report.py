@@ -1,0 +1,91 @@
+"""Tables for people, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from szmass.evaluation.metrics import PAPER, mass_label
+from szmass.units import MASS_UNIT_MSUN
+
+Metrics = Mapping[str, float]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns line up as plain text too."""
+    cells = [list(header), *map(list, rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines) + "\n"
+
+
+def closing_table(
+    masses_msun: Sequence[float], metrics: Mapping[str, Metrics], *, network: str, bound: str
+) -> str:
+    """The closing table of the microwave line: each mass, then the scatters of Fig. 5.
+
+    Args:
+        masses_msun: the true masses of the test set.
+        metrics: by estimator, under the names of `szmass.evaluation.metrics`.
+        network: the estimator that is judged.
+        bound: the estimator that it is judged against.
+    """
+    per_mass = []
+    for mass in masses_msun:
+        label = mass_label(mass)
+        per_mass.append(
+            (
+                f"{mass / MASS_UNIT_MSUN:g}",
+                _value_and_width(metrics[network], label),
+                _value_and_width(metrics[bound], label),
+                f"{metrics[network][f'offset_from_bound_sigma_{label}']:+.2f}",
+                _paper_value(label),
+            )
+        )
+    header = ("M200c", "mResUNet", "exact posterior", "offset [sigma]", "paper")
+    scatters = []
+    for name, values in metrics.items():
+        cells = [name]
+        for suffix in ("", "_no_scatter"):
+            scatter = f"scatter_ln_mass{suffix}"
+            gauss = f"scatter_ln_mass_gauss{suffix}"
+            cells.append(f"{values[scatter]:.3f} +- {values[f'{scatter}_err']:.3f}")
+            cells.append(f"{values[gauss]:.3f} +- {values[f'{gauss}_err']:.3f}")
+        scatters.append(cells)
+    scatters.append(
+        [
+            "paper (Gaussian fit)", "",
+            f"{PAPER['scatter_ln_mass_gauss']:.3f} +- {PAPER['scatter_ln_mass_gauss_err']:.3f}", "",
+            f"{PAPER['scatter_ln_mass_gauss_no_scatter']:.3f} +- "
+            f"{PAPER['scatter_ln_mass_gauss_no_scatter_err']:.3f}",
+        ]
+    )
+    return "\n".join(
+        [
+            "Median and half of the 16-84 % range of the estimates at each true mass, 1e14 Msun;",
+            "offset: of the network's median from the exact posterior's, in its half-widths.",
+            "",
+            markdown_table(header, per_mass),
+            "Standard deviation and fitted Gaussian width of ln(M_est / M_true), with bootstrap",
+            "errors, over clusters uniform in mass, with and without scatter in the SZ signal.",
+            "",
+            markdown_table(
+                ("estimator", "std", "Gaussian", "std, no scatter", "Gaussian, no scatter"),
+                scatters,
+            ),
+        ]
+    )
+
+
+def _value_and_width(metrics: Metrics, label: str) -> str:
+    return f"{metrics[f'median_1e14_{label}']:.2f} +- {metrics[f'half_width_1e14_{label}']:.2f}"
+
+
+def _paper_value(label: str) -> str:
+    median, width = (PAPER.get(f"{name}_1e14_{label}", np.nan) for name in ("median", "half_width"))
+    if np.isfinite(median):
+        return f"{median:.2f} +- {width:.2f}"
+    relative = PAPER.get(f"relative_half_width_{label}")
+    return f"dM/M = {relative:.1f}" if relative is not None else ""

@@ -1,0 +1,20 @@
+"""The verdict of a validation: a small JSON file that training depends on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+class VerdictError(ValueError):
+    """Maps have not passed their validation."""
+
+
+def require_passed(path: Path) -> None:
+    """Raises a `VerdictError` unless a verdict says `"success": true`."""
+    try:
+        success = json.loads(path.read_text())["success"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VerdictError(f"{path}: cannot be read as a verdict: {error!r}") from error
+    if success is not True:
+        raise VerdictError(f"{path}: success = {success}: the maps failed their validation")

@@ -1,0 +1,190 @@
+"""Judges the mResUNet on maps that it has not seen, beside what is possible at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from szmass.evaluation import figures
+from szmass.evaluation.metrics import mass_metrics, scatter_metrics, with_paper
+from szmass.evaluation.report import closing_table
+from szmass.inference.calibration import Response
+from szmass.inference.exact import ExactEstimators
+from szmass.learning.arrays import Maps, MassPrior, read_maps
+from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.learning.mresunet import describe_blocks
+from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
+from szmass.reporting import Run
+from szmass.simulation.microwave import MicrowaveSky
+from szmass.simulation.samples import open_microwave_store
+from szmass.simulation.spectra_file import read_spectra
+from szmass.units import MASS_UNIT_MSUN
+
+SETS = ("test", "scatter_test", "no_scatter_test")
+NETWORK, DEBIASED, BOUND = "mresunet", "mresunet_debiased", "bound_train"
+EXAMPLE_MASS_MSUN = 5.0 * MASS_UNIT_MSUN
+PROFILE_MASSES_MSUN = (2.0 * MASS_UNIT_MSUN, 4.0 * MASS_UNIT_MSUN, 6.0 * MASS_UNIT_MSUN)
+
+
+def evaluate_mresunet(
+    seed: int,
+    microwave: Microwave,
+    microwave_sets: MicrowaveSets,
+    mresunet: Mresunet,
+    evaluation: Evaluation,
+    *,
+    spectra_table: Path,
+    microwave_store: Path,
+    mresunet_model: Path,
+    mresunet_history: Path,
+    microwave_predictions: Path,
+    microwave_metrics: Path,
+    microwave_figures: Path,
+    microwave_table: Path,
+    run: Run,
+) -> None:
+    """Writes predictions, metrics by estimator, the paper's figures and the closing table."""
+    run.evaluates(mresunet_model / WEIGHTS_FILE)
+    store = open_microwave_store(microwave_store)
+    maps = {name: read_maps(store, name) for name in SETS}
+    network = MresunetEstimator.load(mresunet_model)
+    validation = read_maps(store, "validation")
+    response = Response.measure(network(validation.temperature_uk)[0], validation.m200c_msun)
+    low, high = (mass * MASS_UNIT_MSUN for mass in evaluation.mass_axis_1e14)
+    priors = {
+        BOUND: MassPrior.of_training(mresunet, microwave_sets),
+        "bound_paper": MassPrior.discrete(microwave_sets.training_masses_1e14),
+        "bound_uniform": MassPrior.flat(evaluation.bound_range_1e14),
+    }
+    exact = ExactEstimators(
+        MicrowaveSky(microwave, read_spectra(spectra_table)),
+        axis_msun=np.geomspace(low, high, evaluation.mass_axis_nodes),
+        priors=priors,
+        eigenvalue_cut=microwave.eigenvalue_cut,
+    )
+
+    estimates, profiles_uk = {}, {}
+    for name, truth in maps.items():
+        masses, profiles_uk[name] = network(truth.temperature_uk)
+        estimates[name] = {NETWORK: masses, DEBIASED: response.invert(masses)}
+        estimates[name] |= exact(truth.temperature_uk)
+    write_predictions(microwave_predictions, maps, estimates)
+
+    metrics = {}
+    for estimator in estimates["test"]:
+        metrics[estimator] = judge(
+            estimator, maps, estimates, draws=evaluation.bootstrap_draws, seed=seed
+        )
+        path = microwave_metrics.with_name(f"{microwave_metrics.name}_{estimator}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(metrics[estimator], indent=1) + "\n")
+    for name, value in metrics[NETWORK].items():
+        run.metric(name, value)
+    for name, value in metrics[BOUND].items():
+        run.metric(f"{BOUND}.{name}", value)
+
+    table = closing_table(
+        sorted(set(maps["test"].m200c_msun)), metrics, network=NETWORK, bound=BOUND
+    )
+    microwave_table.write_text(table)
+    run.artifact(microwave_table)
+    run.artifact(microwave_predictions)
+    draw_figures(
+        microwave_figures, network, maps, estimates, profiles_uk["test"],
+        prior=priors[BOUND], history=pd.read_csv(mresunet_history),
+    )
+    for path in sorted(microwave_figures.glob("*.png")):
+        run.figure(path)
+
+
+def judge(
+    estimator: str,
+    maps: Mapping[str, Maps],
+    estimates: Mapping[str, Mapping[str, np.ndarray]],
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, float]:
+    """All metrics of one estimator, and how they compare with the exact posterior's."""
+    rng = np.random.default_rng(seed)
+    metrics = mass_metrics(
+        estimates["test"][estimator], maps["test"].m200c_msun, estimates["test"][BOUND]
+    )
+    for name, suffix in (("scatter_test", ""), ("no_scatter_test", "_no_scatter")):
+        truth = maps[name].m200c_msun
+        metrics |= scatter_metrics(
+            estimates[name][estimator], truth, suffix=suffix, draws=draws, rng=rng
+        )
+        bound = np.std(np.log(estimates[name][BOUND] / truth))
+        scatter = f"scatter_ln_mass{suffix}"
+        metrics[f"{scatter}_over_bound"] = metrics[scatter] / float(bound)
+    return with_paper(metrics)
+
+
+def write_predictions(
+    path: Path,
+    maps: Mapping[str, Maps],
+    estimates: Mapping[str, Mapping[str, np.ndarray]],
+) -> None:
+    """Writes a row a map: set, true mass, and the mass by each estimator, in Msun."""
+    tables = [
+        pd.DataFrame(
+            {"set": name, "m200c_msun": maps[name].m200c_msun}
+            | {f"{estimator}_msun": values for estimator, values in by_estimator.items()}
+        )
+        for name, by_estimator in estimates.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.concat(tables).to_csv(path, index_label="number", float_format="%.6e")
+
+
+def draw_figures(
+    folder: Path,
+    network: MresunetEstimator,
+    maps: Mapping[str, Maps],
+    estimates: Mapping[str, Mapping[str, np.ndarray]],
+    profiles_uk: np.ndarray,
+    *,
+    prior: MassPrior,
+    history: pd.DataFrame,
+) -> None:
+    """Draws the paper's Figures 1 to 5, and the training curve."""
+    blocks = [figures.NetworkBlock(*block) for block in describe_blocks(network.model)]
+    figure = figures.network(blocks, network.model.count_params())
+    figures.save(figure, folder / "figure1_network.png")
+
+    test = maps["test"]
+    example = np.abs(test.m200c_msun - EXAMPLE_MASS_MSUN).argmin()
+    title = f"M200c = {test.m200c_msun[example] / MASS_UNIT_MSUN:g}e14 Msun"
+    figure = figures.map_and_profile(test.temperature_uk[example], test.sz_uk[example], title)
+    figures.save(figure, folder / "figure2_map.png")
+
+    rows = []
+    for mass in PROFILE_MASSES_MSUN:
+        here = np.flatnonzero(test.m200c_msun == mass)
+        if len(here):
+            true_uk, predicted_uk = test.sz_uk[here].mean(0), profiles_uk[here].mean(0)
+            example_uk = test.temperature_uk[here[0]]
+            rows.append(figures.ProfileRow(mass, example_uk, true_uk, predicted_uk))
+    figures.save(figures.profiles(rows), folder / "figure3_profiles.png")
+
+    kinds = {mass: prior.kind(mass) for mass in np.unique(test.m200c_msun)}
+    shown = {name: estimates["test"][name] for name in (NETWORK, BOUND, DEBIASED)}
+    figure = figures.masses(test.m200c_msun, shown, kinds)
+    figures.save(figure, folder / "figure4_masses.png")
+
+    ratios = {
+        f"{label}, {estimator}": (estimates[name][estimator], maps[name].m200c_msun)
+        for estimator in (NETWORK, BOUND)
+        for name, label in (("scatter_test", "with SZ scatter"), ("no_scatter_test", "without"))
+    }
+    figure = figures.scatter(ratios, "Scatter of the mass estimates")
+    figures.save(figure, folder / "figure5_scatter.png")
+    figure = figures.training_curve(
+        *(history[name].to_numpy() for name in ("maps_seen", "loss", "validation_loss"))
+    )
+    figures.save(figure, folder / "training_curve.png")
