@@ -48,7 +48,7 @@ def evaluate_mresunet(
     run: Run,
 ) -> None:
     """Writes predictions, metrics by estimator, the paper's figures and the closing table."""
-    run.evaluates(mresunet_model / WEIGHTS_FILE)
+    run.continue_training_run(mresunet_model / WEIGHTS_FILE)
     store = open_microwave_store(microwave_store)
     maps = {name: read_maps(store, name) for name in SETS}
     network = MresunetEstimator.load(mresunet_model)
