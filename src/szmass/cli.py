@@ -1,0 +1,123 @@
+"""`szmass`: what a person types. Each command is one function; none imports a heavy library."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import szmass
+from szmass.params import load
+from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
+
+PARAMS, SCALES, README = Path("params.yaml"), Path("scales"), Path("README.md")
+RESULTS = re.compile(r"(<!-- results -->\n).*(\n<!-- /results -->)", re.DOTALL)
+
+
+class UsageError(ValueError):
+    """A command cannot do what it was asked for."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; an error becomes one line and exit status 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        _require_project()
+        options.command(options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"szmass: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="szmass", description=str(szmass.__doc__).split("\n")[0])
+    parser.add_argument("--version", action="version", version=szmass.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    scale = commands.add_parser("scale", help="write a scale's values into params.yaml")
+    scale.add_argument("name", nargs="?", help="one of scales/*.yaml; without it they are listed")
+    scale.add_argument(
+        "--set",
+        action="store_true",
+        help="print the values as options of `dvc exp run`, and change nothing",
+    )
+    scale.set_defaults(command=_scale)
+
+    summary = commands.add_parser("summary", help="print the results, and what to type next")
+    summary.add_argument(
+        "--readme", action="store_true", help="write the table into README.md instead"
+    )
+    summary.set_defaults(command=_summary)
+    return parser
+
+
+def _require_project() -> None:
+    if not PARAMS.is_file():
+        raise UsageError(f"{PARAMS}: not found in {Path.cwd()}; go to the repository's root first")
+
+
+def _scale(options: argparse.Namespace) -> None:
+    if options.name is None:
+        for name in scale_names(SCALES):
+            first_line = (SCALES / f"{name}.yaml").read_text().partition("\n")[0]
+            print(f"{name:10} {first_line.removeprefix('# ')}")
+        return
+    if options.set:
+        values = read_scale(SCALES, options.name)
+        print(" ".join(f"-S {key}={_yaml_text(value)}" for key, value in values.items()))
+        return
+    read_scale(SCALES, options.name)
+    for change in apply_scale(PARAMS, SCALES / f"{options.name}.yaml"):
+        print(f"{change.key}: {_yaml_text(change.old)} -> {_yaml_text(change.new)}")
+    cost = estimate_cost(load(PARAMS))
+    print(
+        f"{PARAMS} is at scale {options.name}: {cost.maps} maps stored, "
+        f"{cost.training_maps} seen in training.\n"
+        f"Estimate for two CPU cores: {_duration(cost.seconds)}, {cost.memory_gib:.1f} GiB of "
+        f"memory, {cost.disk_gib:.2f} GiB of disk. A GPU shortens the training alone."
+    )
+
+
+def _summary(options: argparse.Namespace) -> None:
+    paths = load(PARAMS).paths
+    try:
+        table = paths["microwave_table"].read_text().strip()
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{paths['microwave_table']}: not there yet; make it with: "
+            "dvc repro evaluate_mresunet (or make repro)"
+        ) from error
+    if options.readme:
+        text, found = RESULTS.subn(rf"\g<1>\n{_escaped(table)}\n\g<2>", README.read_text())
+        if not found:
+            raise UsageError(f"{README}: expected the lines <!-- results --> and <!-- /results -->")
+        README.write_text(text)
+        return
+    store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    print(
+        f"{table}\n\n"
+        f"figures    {paths['microwave_figures']}/\n"
+        f"metrics    dvc metrics show\n"
+        f"runs       mlflow ui --backend-store-uri {store}\n"
+        f"next       dvc exp run -S mresunet.learning_rate=5e-4"
+    )
+
+
+def _escaped(text: str) -> str:
+    """Text for the replacement of a regular expression."""
+    return text.replace("\\", r"\\")
+
+
+def _yaml_text(value: object) -> str:
+    """A scalar as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    for unit, length, most in (("minutes", 60, 90), ("hours", 3600, 48)):
+        if seconds < most * length:
+            return f"about {seconds / length:.0f} {unit}"
+    return f"about {seconds / 86400:.0f} days"

@@ -1,0 +1,186 @@
+"""Scales: named sets of values for params.yaml, and what running at one of them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from szmass.params import Params, ParamsError, load
+
+Scalar = bool | int | float | str
+
+
+class ScaleError(ValueError):
+    """A scale does not exist, or does not fit params.yaml."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value of params.yaml that a scale sets."""
+
+    key: str
+    """Dotted, as `mresunet.width`."""
+    old: Scalar
+    new: Scalar
+
+
+def scale_names(folder: Path) -> list[str]:
+    """The scales that a folder holds."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def read_scale(folder: Path, name: str) -> dict[str, Scalar]:
+    """Reads `folder/name.yaml`.
+
+    Returns:
+        The scale's values by dotted key.
+
+    Raises:
+        ScaleError: there is no such scale, or its file is not a tree of scalars.
+    """
+    names = scale_names(folder)
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ScaleError(f"{name!r}: no such scale; {hint}there are {', '.join(names)}")
+    path = folder / f"{name}.yaml"
+    values = dict(_leaves(_read(path)))
+    for key, value in values.items():
+        if not isinstance(value, Scalar):
+            raise ScaleError(f"{path}: {key} = {value!r}: expected a scalar")
+    return values
+
+
+def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
+    """Writes a scale's values into params.yaml: comments, layout and all other values stay.
+
+    The new file is complete and valid before it takes the old one's place.
+
+    Args:
+        params_file: params.yaml.
+        scale_file: of the scale.
+
+    Returns:
+        The values that were not the scale's already, in the order of the scale.
+
+    Raises:
+        ScaleError: a key is not in params.yaml, or the result makes no sense.
+    """
+    document = _read(params_file)
+    changes = []
+    for key, new in read_scale(scale_file.parent, scale_file.stem).items():
+        *sections, last = key.split(".")
+        section: Any = document
+        for name in sections:
+            section = section.get(name) if isinstance(section, Mapping) else None
+        if not isinstance(section, Mapping) or last not in section:
+            near = get_close_matches(key, dict(_leaves(document)), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ScaleError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
+        if section[last] != new:
+            changes.append(Change(key, section[last], new))
+            section[last] = new
+    unfinished = params_file.with_name(params_file.name + ".unfinished")
+    try:
+        _yaml().dump(document, unfinished)
+        load(unfinished)
+        unfinished.replace(params_file)
+    except ParamsError as error:
+        raise ScaleError(f"{scale_file}: {str(error).removeprefix(f'{unfinished}: ')}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return changes
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    return yaml
+
+
+def _read(path: Path) -> Any:
+    try:
+        content = _yaml().load(path)
+    except (OSError, YAMLError) as error:
+        raise ScaleError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(content, Mapping):
+        raise ScaleError(f"{path}: expected keys and their values")
+    return content
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What a tree of mappings holds, by dotted key."""
+    for name, branch in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(branch, Mapping):
+            yield from _leaves(branch, f"{key}.")
+        else:
+            yield key, branch
+
+
+# Measured on two cores of a server without a GPU.
+START_SECONDS = 120.0
+"""Of all stages together: imports, CAMB, the eigenmodes of the sky."""
+MAPS_PER_SECOND = 1500.0
+"""Simulated, written and validated, a worker."""
+POSTERIORS_PER_SECOND = 400.0
+"""Exact posteriors, matched filter and prediction of a test map."""
+STORED_BYTES_PER_PIXEL = 4.9
+"""Both images of a map, compressed."""
+WEIGHTS_PER_SQUARED_WIDTH = 4010
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a pipeline takes on two CPU cores, estimated."""
+
+    maps: int
+    """Simulated and stored."""
+    training_maps: int
+    """That the training sees, if no plateau ends it earlier."""
+    seconds: float
+    memory_gib: float
+    disk_gib: float
+
+
+def estimate_cost(params: Params) -> Cost:
+    """Estimates the cost of the pipeline from the maps, the epochs and rates once measured."""
+    sets, network, pixels = params.microwave_sets, params.mresunet, params.microwave.pixels**2
+    training, other = len(sets.training_masses_1e14), len(sets.other_masses_1e14)
+    tests = (training + other) * sets.test_maps + 2 * sets.scatter_maps
+    stored = (
+        training * (sets.train_maps + sets.validation_maps) + other * sets.spare_maps + tests
+    )
+    epoch = network.maps_per_epoch if network.recipe == "fresh" else training * sets.train_maps
+    seen = epoch * network.epochs
+    validated = training * sets.validation_maps * network.epochs
+    step_ms, forward_ms = _network_milliseconds(network.width, network.batch)
+    relative_pixels = pixels / 40**2
+    seconds = (
+        START_SECONDS
+        + stored / (MAPS_PER_SECOND * params.resources.workers)
+        + relative_pixels * (seen * step_ms + validated * forward_ms) / 1e3
+        + tests / POSTERIORS_PER_SECOND
+    )
+    gib = 2.0**30
+    weights_gib = 4 * WEIGHTS_PER_SQUARED_WIDTH * network.width**2 / gib
+    # two epochs of maps, labels and network inputs, float32; weights, gradients, Adam's moments
+    training_gib = 1.3 + 2 * epoch * pixels * 6 * 4 / gib + 4 * weights_gib
+    simulation_gib = 0.7 * (1 + params.resources.workers)
+    # DVC's cache shares its files with the workspace; the model lies in MLflow's store as well,
+    # and a training keeps two states of three times its weights
+    disk_gib = stored * pixels * STORED_BYTES_PER_PIXEL / gib + 8 * weights_gib
+    return Cost(stored, seen, seconds, max(training_gib, simulation_gib), disk_gib)
+
+
+def _network_milliseconds(width: int, batch: int) -> tuple[float, float]:
+    """A training step's and a prediction's time a map of 40 x 40 pixels."""
+    step = 2.5 + 0.02 * width**2 + 8.0 / batch
+    return step, step / 3.0

@@ -1,0 +1,206 @@
+"""What a person types, run on a copy of the project's settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from szmass.cli import main
+from szmass.params import Params, load
+from szmass.scales import estimate_cost, read_scale, scale_names
+
+ROOT = Path(__file__).parents[1]
+SCALES = scale_names(ROOT / "scales")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the project's params.yaml and scales, and the current one."""
+    shutil.copytree(ROOT / "scales", tmp_path / "scales")
+    (tmp_path / "params.yaml").write_text(in_git("params.yaml"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def in_git(path: str) -> str:
+    """A file as git holds it (committed, or staged to be)."""
+    return subprocess.run(
+        ["git", "show", f":{path}"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def effective(project: Path) -> dict[str, object]:
+    """The values of params.yaml by dotted key."""
+    flat: dict[str, object] = {}
+
+    def walk(tree: dict, prefix: str) -> None:
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{name}.")
+            else:
+                flat[f"{prefix}{name}"] = value
+
+    walk(YAML(typ="safe").load(project / "params.yaml"), "")
+    return flat
+
+
+def test_the_committed_params_are_scale_laptop(project: Path) -> None:
+    values = effective(project)
+    expected = read_scale(project / "scales", "laptop")
+    assert {key: values[key] for key in expected} == expected
+
+
+def test_all_scales_set_the_same_keys(project: Path) -> None:
+    keys = {name: set(read_scale(project / "scales", name)) for name in SCALES}
+    assert {"smoke", "laptop", "paper"} <= set(SCALES)
+    assert all(of_scale == keys["laptop"] for of_scale in keys.values()), keys
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_scale_changes_its_values_and_nothing_else(project: Path, name: str) -> None:
+    before, lines = effective(project), (project / "params.yaml").read_text().splitlines()
+    main(["scale", name])
+    wanted = read_scale(project / "scales", name)
+    assert effective(project) == before | wanted
+    load(project / "params.yaml")
+    after = (project / "params.yaml").read_text().splitlines()
+    assert len(after) == len(lines)
+    changed = [new.split(":")[0].strip() for old, new in zip(lines, after) if old != new]
+    assert set(changed) <= {key.split(".")[-1] for key in wanted}
+    comments = re.compile("#.*")
+    assert [comments.findall(line) for line in after] == [comments.findall(line) for line in lines]
+    assert not list(project.glob("*.unfinished"))
+
+
+def test_there_and_back_leaves_the_file_as_it_was(project: Path) -> None:
+    before = (project / "params.yaml").read_bytes()
+    main(["scale", "paper"])
+    assert (project / "params.yaml").read_bytes() != before
+    main(["scale", "laptop"])
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_a_hand_edit_of_another_key_survives(project: Path) -> None:
+    edited = (project / "params.yaml").read_text().replace("redshift: 0.7", "redshift: 0.65")
+    (project / "params.yaml").write_text(edited + "# a note of mine\n")
+    main(["scale", "smoke"])
+    assert effective(project)["microwave.redshift"] == 0.65
+    assert (project / "params.yaml").read_text().endswith("# a note of mine\n")
+
+
+def test_scale_prints_the_difference_and_the_cost(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["scale", "paper"])
+    printed = capsys.readouterr().out
+    assert "mresunet.width: 8 -> 64\n" in printed
+    assert re.search(r"Estimate for two CPU cores: about \d+ \w+, [\d.]+ GiB of memory", printed)
+    main(["scale", "paper"])
+    assert "->" not in capsys.readouterr().out
+
+
+def test_scale_as_options_of_an_experiment(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (project / "params.yaml").read_bytes()
+    main(["scale", "smoke", "--set"])
+    options = capsys.readouterr().out.split()
+    assert options[::2] == ["-S"] * (len(options) // 2)
+    expected = read_scale(project / "scales", "smoke")
+    assert dict(option.split("=") for option in options[1::2]) == {
+        key: str(value) for key, value in expected.items()
+    }
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_scale_alone_lists_the_scales(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["scale"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == SCALES
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("mresunet: {widht: 4}", r"mresunet.widht: no such key in params.yaml; did you mean mresu"),
+        ("mresunet: {width: 0}", r"scales/mine.yaml: mresunet.width = 0: expected a number above"),
+        ("mresunet: {width: wide}", r"mresunet.width = 'wide': expected a whole number"),
+        ("mresunet: {prior_range_1e14: [1, 2]}", r"prior_range_1e14 = \[1, 2\]: expected a scalar"),
+        ("seed: 1\nseed: 2", r"scales/mine.yaml: cannot be read as YAML"),
+        ("just words", r"scales/mine.yaml: expected keys and their values"),
+    ],
+)
+def test_a_bad_scale_is_named_and_changes_nothing(
+    project: Path, content: str, message: str
+) -> None:
+    (project / "scales" / "mine.yaml").write_text(content)
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(SystemExit, match=message):
+        main(["scale", "mine"])
+    assert (project / "params.yaml").read_bytes() == before
+    assert not list(project.glob("*.unfinished"))
+
+
+def test_an_unknown_scale_names_the_near_one(project: Path) -> None:
+    with pytest.raises(SystemExit, match="'papre': no such scale; did you mean paper"):
+        main(["scale", "papre"])
+
+
+def test_outside_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="params.yaml: not found in .*; go to the repository"):
+        main(["scale", "paper"])
+
+
+def test_cost_grows_with_the_scale(project: Path) -> None:
+    def cost(name: str) -> tuple[int, float, float]:
+        main(["scale", name])
+        params: Params = load(project / "params.yaml")
+        estimate = estimate_cost(params)
+        return estimate.maps, estimate.seconds, estimate.disk_gib
+
+    smoke, laptop, paper = cost("smoke"), cost("laptop"), cost("paper")
+    # 19 masses of 800 maps, and the two sets of Fig. 5
+    assert paper[0] == 19 * 800 + 2000
+    assert all(a < b < c for a, b, c in zip(smoke, laptop, paper, strict=True))
+
+
+def test_summary_prints_the_table_and_what_to_type_next(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SystemExit, match="microwave_table.md: not there yet.*dvc repro evaluate"):
+        main(["summary"])
+    table = load(project / "params.yaml").paths["microwave_table"]
+    table.parent.mkdir(parents=True)
+    table.write_text("| a | b |\n|---|---|\n| 1 | \\1 |\n")
+    main(["summary"])
+    printed = capsys.readouterr().out
+    assert printed.startswith(table.read_text())
+    assert f"mlflow ui --backend-store-uri sqlite:///{project}/mlflow.db" in printed
+    assert "metrics/figures/microwave/" in printed
+
+
+def test_summary_writes_the_table_into_the_readme(project: Path) -> None:
+    table = load(project / "params.yaml").paths["microwave_table"]
+    table.parent.mkdir(parents=True)
+    table.write_text("| 1 | \\1 |\n")
+    (project / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    for _ in range(2):
+        main(["summary", "--readme"])
+        assert (project / "README.md").read_text() == (
+            "before\n<!-- results -->\n\n| 1 | \\1 |\n\n<!-- /results -->\nafter\n"
+        )
+    (project / "README.md").write_text("no place for it\n")
+    with pytest.raises(SystemExit, match="README.md: expected the lines <!-- results -->"):
+        main(["summary", "--readme"])
+
+
+def test_the_readme_has_the_committed_table() -> None:
+    """Made equal by `szmass summary --readme`."""
+    table = in_git("metrics/microwave_table.md").strip()
+    assert f"<!-- results -->\n\n{table}\n\n<!-- /results -->" in in_git("README.md")
