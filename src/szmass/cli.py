@@ -13,7 +13,9 @@ import szmass
 from szmass.params import load
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
 
-PARAMS, SCALES, README = Path("params.yaml"), Path("scales"), Path("README.md")
+PARAMS = Path("params.yaml")
+SCALES = Path("scales")
+README = Path("README.md")
 RESULTS = re.compile(r"(<!-- results -->\n).*(\n<!-- /results -->)", re.DOTALL)
 
 
@@ -95,12 +97,13 @@ def _summary(options: argparse.Namespace) -> None:
             raise UsageError(f"{README}: expected the lines <!-- results --> and <!-- /results -->")
         README.write_text(text)
         return
-    store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
+    runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
     print(
         f"{table}\n\n"
         f"figures    {paths['microwave_figures']}/\n"
         f"metrics    dvc metrics show\n"
-        f"runs       mlflow ui --backend-store-uri {store}\n"
+        f"runs       {runs}\n"
         f"next       dvc exp run -S mresunet.learning_rate=5e-4"
     )
 

@@ -1,0 +1,137 @@
+"""A stage's signature is its contract, and dvc.yaml and params.yaml say the same."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from source_tree import ROOT, modules, reached_from, tree
+
+from szmass.params import Params
+
+PARAMS: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
+STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+STAGE_MODULES = {
+    name.rpartition(".")[2]: name for name in modules() if name.startswith("szmass.stages.")
+}
+# they cannot change a result
+NO_DEPENDENCY = {"szmass", "szmass.params", "szmass.reporting"}
+GIVEN_BY_THE_RUNNER = {"resources", "run"}
+PATH = re.compile(r"\$\{paths\.(\w+)\}")
+
+stages = pytest.mark.parametrize("name", sorted(set(STAGES) & set(STAGE_MODULES)))
+
+
+def entries(stage: dict[str, Any], *kinds: str) -> Iterator[str]:
+    """The paths of a stage's lists, options left away."""
+    for kind in kinds:
+        for entry in stage.get(kind, []):
+            yield from [entry] if isinstance(entry, str) else entry
+
+
+def only_a_docstring(module: str) -> bool:
+    """Whether a module, such as a package's own, has nothing that could be imported."""
+    return len(tree(module).body) == 1 and ast.get_docstring(tree(module)) is not None
+
+
+def signature(name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """A stage function's positional and keyword-only arguments with their annotations."""
+    functions = {
+        node.name: node.args
+        for node in tree(STAGE_MODULES[name]).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    arguments = functions[name]
+    positional, keyword_only = (
+        {argument.arg: ast.unparse(argument.annotation or ast.Constant(None)) for argument in group}
+        for group in (arguments.args, arguments.kwonlyargs)
+    )
+    return positional, keyword_only
+
+
+def test_every_stage_has_its_module_and_every_module_its_stage() -> None:
+    assert sorted(STAGES) == sorted(STAGE_MODULES)
+
+
+@stages
+def test_a_stage_runs_the_code_of_its_own_folder(name: str) -> None:
+    assert STAGES[name]["cmd"] == f"PYTHONPATH=src python -m szmass {name}"
+
+
+@stages
+def test_positional_arguments_are_the_declared_params(name: str) -> None:
+    declared = [key.split(".")[0] for key in STAGES[name]["params"]]
+    positional, _ = signature(name)
+    assert list(positional) == list(dict.fromkeys(declared))
+    types = {field.name: field.type for field in dataclasses.fields(Params)}
+    assert positional == {key: types[key] for key in positional}
+
+
+@stages
+def test_declared_params_exist(name: str) -> None:
+    for key in STAGES[name]["params"]:
+        branch: Any = PARAMS
+        for part in re.sub(r"\.?\$\{.*", "", key).split("."):
+            assert part in branch, f"{name}: params.yaml has no {key}"
+            branch = branch[part]
+
+
+@stages
+def test_keyword_arguments_are_the_declared_paths(name: str) -> None:
+    _, keyword_only = signature(name)
+    paths = {key for key in keyword_only if key not in GIVEN_BY_THE_RUNNER}
+    assert all(keyword_only[key] == "Path" for key in paths)
+    declared = set(PATH.findall(" ".join(entries(STAGES[name], "deps", "outs", "metrics", "plots"))))
+    # documents for reading are no output: they differ from run to run
+    assert {key for key in paths if not key.endswith("_docs")} == declared
+
+
+@stages
+def test_paths_come_from_params_yaml_alone(name: str) -> None:
+    for entry in entries(STAGES[name], "deps", "outs", "metrics", "plots"):
+        assert PATH.match(entry) or entry.startswith("src/szmass/"), entry
+
+
+@stages
+def test_dependencies_cover_the_imported_code_and_nothing_else(name: str) -> None:
+    reached = reached_from(STAGE_MODULES[name]) - NO_DEPENDENCY
+    files = {modules()[module] for module in reached if not only_a_docstring(module)}
+    declared = [entry for entry in STAGES[name]["deps"] if entry.startswith("src/")]
+    covered = {
+        entry: {file for file in files if file.is_relative_to(ROOT / entry)} for entry in declared
+    }
+    missing = files.difference(*covered.values())
+    assert not missing, f"{name} imports {sorted(map(str, missing))}, which no dep covers"
+    assert all(covered.values()), f"{name} imports nothing of {[e for e in covered if not covered[e]]}"
+
+
+def test_every_path_is_one_stage_output_or_a_reference_file() -> None:
+    produced: dict[str, list[str]] = {key: [] for key in PARAMS["paths"]}
+    for name, stage in STAGES.items():
+        for key in set(PATH.findall(" ".join(entries(stage, "outs", "metrics", "plots")))):
+            produced[key].append(name)
+        for key in signature(name)[1]:
+            if key.endswith("_docs"):
+                produced[key].append(name)
+    for key, path in PARAMS["paths"].items():
+        if path.startswith("data/reference/"):
+            assert not produced[key], f"{key} lies among the inputs, but {produced[key]} writes it"
+            assert (ROOT / path).is_file()
+        else:
+            assert len(produced[key]) == 1, f"paths.{key} is written by {produced[key]}"
+
+
+def test_paths_are_used_and_distinct() -> None:
+    used = {key for name in STAGES for key in signature(name)[1]} - GIVEN_BY_THE_RUNNER
+    assert used == set(PARAMS["paths"])
+    assert len(set(PARAMS["paths"].values())) == len(PARAMS["paths"])
+
+
+def test_the_package_itself_is_its_version() -> None:
+    _, *statements = tree("szmass").body
+    assert [ast.unparse(node).partition(" = ")[0] for node in statements] == ["__version__"]
