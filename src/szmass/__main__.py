@@ -1,0 +1,146 @@
+"""Runs a stage of the pipeline: `PYTHONPATH=src python -m szmass STAGE`, as dvc.yaml does.
+
+The one place that reads params.yaml and calls a stage. A stage gets what its signature asks for:
+positional arguments are sections of params.yaml, keyword-only arguments are paths of its section
+`paths`, except `resources` (a section that changes no result) and `run` (an MLflow run, opened
+only for a stage that asks).
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import inspect
+import os
+import pkgutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import szmass
+from szmass import stages
+from szmass.params import Params, load
+
+PARAMS_FILE = Path("params.yaml")
+INTERRUPTED = 128 + signal.SIGINT
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # TensorFlow's errors, without its advice
+
+
+class StageError(ValueError):
+    """There is no such stage, or it cannot be run here."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the stage that is named on the command line; returns the exit status."""
+    label = " ".join(["szmass", *arguments])
+    try:
+        # a batch system ends a job so; the run is then closed as for Ctrl-C
+        signal.signal(signal.SIGTERM, _interrupt)
+        run_stage(" ".join(arguments))
+    except KeyboardInterrupt:
+        print(f"{label}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        print(f"{label}: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_stage(name: str) -> None:
+    """Runs a stage with the settings of the current folder.
+
+    Raises:
+        StageError: there is no stage of this name, it asks for something that params.yaml lacks,
+            or Python would run another folder's code.
+    """
+    require_own_code()
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    stage = find_stage(name)
+    sections, paths = bind(stage, load(PARAMS_FILE))
+    if "run" not in inspect.signature(stage).parameters:
+        stage(**sections, **paths)
+        return
+    from szmass.tracking import open_run
+
+    files = {key: value for key, value in paths.items() if isinstance(value, Path)}
+    with open_run(name, sections=sections, paths=files) as run:
+        stage(**sections, **paths, run=run)
+
+
+def require_own_code() -> None:
+    """Requires that the code that runs is the code that DVC tracks here.
+
+    With szmass installed, a queued experiment would otherwise run the installed code.
+    """
+    here, package = Path.cwd() / "src" / "szmass", Path(szmass.__file__).parent
+    if not here.is_dir() or not here.samefile(package):
+        raise StageError(
+            f"the code that would run lies in {package}: expected {here}; run "
+            "`PYTHONPATH=src python -m szmass STAGE` in the folder of dvc.yaml"
+        )
+
+
+def find_stage(name: str) -> Callable[..., None]:
+    """The function `name` of the module `szmass.stages.<name>`."""
+    known = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise StageError(f"no stage {name!r}: {hint}the stages are {', '.join(known)}")
+    stage: Callable[..., None] = getattr(importlib.import_module(f"szmass.stages.{name}"), name)
+    return stage
+
+
+def bind(stage: Callable[..., None], params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a stage asks for, but for `run`.
+
+    Returns:
+        The settings that its result depends on, and its keyword-only arguments.
+    """
+    known = {field.name for field in fields(Params)} - {"paths", "resources"}
+    sections: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
+    for name, parameter in inspect.signature(stage).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            if name not in known:
+                raise StageError(f"argument {name}: expected a section of {PARAMS_FILE}")
+            sections[name] = getattr(params, name)
+        elif name == "resources":
+            keywords[name] = params.resources
+        elif name in params.paths:
+            keywords[name] = params.paths[name]
+        elif name != "run":
+            raise StageError(f"{PARAMS_FILE}: paths.{name}: missing")
+    return sections, keywords
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an error's message says it all: one of ours, or what the machine lacks.
+
+    A ValueError of Python's own is ours where the line that raised it is a `raise` of szmass.
+    """
+    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+        return True
+    if type(error).__module__.partition(".")[0] in (szmass.__name__, __name__):
+        return True
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    ours = Path(last.filename).is_relative_to(Path(szmass.__file__).parent)
+    return isinstance(error, ValueError) and ours and (last.line or "").startswith("raise ")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,200 @@
+"""The runner: what a stage gets, and what a user sees when it does not end well."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+from szmass.__main__ import StageError, bind, find_stage, is_expected
+from szmass.params import Params, Resources, Spectra, load
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout.create(tmp_path_factory.mktemp("checkout"))
+
+
+def seed_of(checkout: Checkout) -> int:
+    return load(checkout.path / "params.yaml").seed
+
+
+def test_a_stage_gets_what_its_signature_asks_for(params: Params):
+    def stage(
+        seed: int, spectra: Spectra, *, spectra_table: Path, resources: Resources, run: object
+    ) -> None: ...
+
+    sections, keywords = bind(stage, params)
+
+    assert sections == {"seed": params.seed, "spectra": params.spectra}
+    assert keywords == {
+        "spectra_table": params.paths["spectra_table"], "resources": params.resources,
+    }
+
+
+def test_a_stage_that_asks_for_more_is_refused(params: Params):
+    def wants_section(galaxies: object) -> None: ...
+    def wants_paths(paths: object) -> None: ...
+    def wants_path(*, galaxy_store: Path) -> None: ...
+
+    for stage, name in [(wants_section, "galaxies"), (wants_paths, "paths")]:
+        with pytest.raises(StageError, match=f"argument {name}: expected a section"):
+            bind(stage, params)
+    with pytest.raises(StageError, match=r"params.yaml: paths.galaxy_store: missing"):
+        bind(wants_path, params)
+
+
+def test_every_stage_can_be_bound(params: Params):
+    for name in ("tabulate_spectra", "simulate_microwave"):
+        sections, keywords = bind(find_stage(name), params)
+        assert sections
+        assert keywords
+
+
+def test_only_a_raise_of_ours_is_an_expected_error():
+    def raised_here() -> None:
+        raise ValueError("a test's own")
+
+    with pytest.raises(ValueError, match="own") as of_test:
+        raised_here()
+    with pytest.raises(ValueError, match="invalid literal") as of_python:
+        int("x")
+
+    assert is_expected(StageError("ours"))
+    assert is_expected(OSError(28, "No space left on device"))
+    assert not is_expected(of_test.value)
+    assert not is_expected(of_python.value)
+
+
+def test_an_unknown_stage_is_answered_with_the_near_name(checkout: Checkout):
+    done = checkout.run_stage("tabulate_spectrum")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("szmass tabulate_spectrum: error: no stage 'tabulate_spectrum'")
+    assert "did you mean tabulate_spectra?" in done.stderr
+    assert "simulate_microwave" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_code_of_another_folder_is_refused(checkout: Checkout, tmp_path: Path):
+    other = Checkout.create(tmp_path)
+
+    done = checkout.run(
+        "python", "-m", "szmass", "tabulate_spectra", PYTHONPATH=str(other.path / "src")
+    )
+
+    assert done.returncode == 1
+    assert f"lies in {other.path / 'src' / 'szmass'}: expected {checkout.path}" in done.stderr
+
+
+def test_a_stage_without_run_runs_without_mlflow(checkout: Checkout):
+    checkout.write_stage(
+        "plain_toy",
+        """
+        import sys
+
+        def plain_toy(seed: int, *, microwave_verdict: Path) -> None:
+            heavy = {"mlflow", "numpy", "keras", "dask"} & set(sys.modules)
+            microwave_verdict.write_text(f"{seed} {sorted(heavy)}")
+        """,
+    )
+
+    done = checkout.run_stage("plain_toy")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (checkout.path / "data" / "microwave_verdict.json").read_text() == f"{seed_of(checkout)} []"
+
+
+def test_an_error_of_ours_is_one_line(checkout: Checkout):
+    checkout.write_stage(
+        "refusing_toy",
+        """
+        def refusing_toy(seed: int) -> None:
+            raise ValueError(
+                f"seed = {seed}: expected another"
+            )
+        """,
+    )
+
+    done = checkout.run_stage("refusing_toy")
+
+    assert done.returncode == 1
+    expected = f"szmass refusing_toy: error: seed = {seed_of(checkout)}: expected another\n"
+    assert done.stderr == expected
+
+
+def test_a_bug_keeps_its_traceback(checkout: Checkout):
+    checkout.write_stage("broken_toy", "def broken_toy(seed: int) -> None:\n    int('x')\n")
+
+    done = checkout.run_stage("broken_toy")
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "invalid literal" in done.stderr
+
+
+def test_a_full_disk_is_one_line(checkout: Checkout):
+    checkout.write_stage(
+        "full_toy", "def full_toy(seed: int) -> None:\n    Path('/dev/full').write_text('x')\n"
+    )
+
+    done = checkout.run_stage("full_toy")
+
+    assert done.returncode == 1
+    assert done.stderr == "szmass full_toy: error: [Errno 28] No space left on device\n"
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path):
+    checkout = Checkout.create(tmp_path)
+    text = (checkout.path / "params.yaml").read_text()
+    (checkout.path / "params.yaml").write_text(text.replace("seed: ", "sead: "))
+
+    done = checkout.run_stage("tabulate_spectra")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "szmass tabulate_spectra: error: params.yaml: sead: unknown key; did you mean seed?\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_stage_says_so_in_one_line(checkout: Checkout, name: str):
+    checkout.write_stage(
+        "long_toy",
+        """
+        import time
+
+        def long_toy(seed: int) -> None:
+            print("started", flush=True)
+            time.sleep(60)
+        """,
+    )
+    process = checkout.start_stage("long_toy")
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    process.send_signal(signal.Signals[name])
+
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stderr == "szmass long_toy: interrupted\n"
+
+
+def test_a_tracking_server_that_is_away_ends_the_stage_before_it_computes(checkout: Checkout):
+    (checkout.path / ".dvc").mkdir()
+    checkout.write_stage(
+        "train_toy",
+        """
+        def train_toy(seed: int, *, mresunet_history: Path, run) -> None:
+            Path("computed").touch()
+        """,
+    )
+
+    done = checkout.run_stage("train_toy", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+
+    assert done.returncode == 1
+    assert "szmass train_toy: error: MLflow at http://127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (checkout.path / "computed").exists()
