@@ -1,0 +1,120 @@
+"""The whole pipeline at scale smoke, in a copy of the working tree, as a newcomer runs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from checkout import ROOT, Checkout
+
+from szmass.params import load
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+MOST_SECONDS_OF_NOTHING = 5.0
+
+
+def succeed(checkout: Checkout, *command: str, **variables: str) -> str:
+    """Runs a command that must end well; returns all that it printed."""
+    done = checkout.run(*command, **variables)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A repository of the files that git knows or would take, after `dvc repro`."""
+    folder = tmp_path_factory.mktemp("pipeline") / "szmass"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in listed.rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    checkout = Checkout(folder)
+    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    succeed(checkout, "git", "init", "--quiet")
+    succeed(checkout, "git", "add", "--all")
+    succeed(checkout, "git", *author, "commit", "--quiet", "--message", "a clone")
+    succeed(checkout, "szmass", "scale", "smoke", PYTHONPATH="src")
+    succeed(checkout, "dvc", "repro")
+    return checkout
+
+
+def paths(smoke: Checkout) -> dict[str, Path]:
+    return {name: smoke.path / path for name, path in load(smoke.path / "params.yaml").paths.items()}
+
+
+def test_every_output_is_there(smoke: Checkout) -> None:
+    assert "up to date" in succeed(smoke, "dvc", "status")
+    of_estimators = paths(smoke).pop("microwave_metrics")
+    metrics = sorted(of_estimators.parent.glob(f"{of_estimators.name}_*.json"))
+    assert of_estimators.with_name(f"{of_estimators.name}_mresunet.json") in metrics
+    for file in metrics:
+        values = json.loads(file.read_text())
+        assert values
+        assert all(math.isfinite(value) for value in values.values()), file
+    others = {name: path for name, path in paths(smoke).items() if name != "microwave_metrics"}
+    assert not [name for name, path in others.items() if not path.exists()]
+
+
+def test_git_sees_settings_and_small_results_alone(smoke: Checkout) -> None:
+    changed = succeed(smoke, "git", "status", "--porcelain", "--untracked-files=all").splitlines()
+    names = [line[3:] for line in changed]
+    assert [name for name in names if name not in ("dvc.lock", "params.yaml")] == [
+        name for name in names if name.startswith("metrics/")
+    ]
+
+
+def test_a_second_repro_runs_nothing(smoke: Checkout) -> None:
+    seconds = []
+    for _ in range(2):
+        started = perf_counter()
+        printed = succeed(smoke, "dvc", "repro")
+        seconds.append(perf_counter() - started)
+        assert "Running stage" not in printed
+        assert "up to date" in printed
+    assert min(seconds) <= MOST_SECONDS_OF_NOTHING
+
+
+def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
+    with sqlite3.connect(smoke.path / "mlflow.db") as database:
+        runs = dict(database.execute("SELECT name, status FROM runs"))
+    database.close()
+    assert {name.split()[0] for name in runs} == {"train_mresunet", "evaluate_mresunet"}
+    assert set(runs.values()) == {"FINISHED"}
+
+
+def test_the_summary_ends_it(smoke: Checkout) -> None:
+    table = paths(smoke)["microwave_table"].read_text().strip()
+    printed = succeed(smoke, "szmass", "summary", PYTHONPATH="src")
+    assert printed.startswith(table)
+    assert f"sqlite:///{smoke.path}/mlflow.db" in printed
+
+
+def test_a_stage_replaces_what_the_cache_shares(smoke: Checkout) -> None:
+    """The cache's files are read-only, and hard links to the workspace's."""
+    succeed(smoke, "dvc", "repro", "--force", "--single-item", "simulate_microwave")
+    # the same bytes came out, and the cache is whole
+    assert "up to date" in succeed(smoke, "dvc", "status")
+    succeed(smoke, "dvc", "push")
+    assert (smoke.path.parent / "szmass-dvc-store").is_dir()
+
+
+def test_what_was_pushed_comes_back(smoke: Checkout) -> None:
+    succeed(smoke, "dvc", "push")
+    shutil.rmtree(smoke.path / ".dvc" / "cache")
+    shutil.rmtree(smoke.path / "models")
+    store = paths(smoke)["microwave_store"]
+    shutil.rmtree(store)
+    succeed(smoke, "dvc", "pull")
+    assert store.is_dir()
+    assert "up to date" in succeed(smoke, "dvc", "status")
