@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCATTER_NODES = 48
+SCATTER_NODES = 97
 SCATTER_RANGE_SIGMA = 5.0
 
 
@@ -49,17 +49,17 @@ class MassLikelihood:
         overlap, power = self._overlap(maps_uk), self._power
         if self.ln_scatter == 0:
             return overlap - power / 2.0
-        nodes, weights = np.polynomial.legendre.leggauss(SCATTER_NODES)
-        scatter_sigma = nodes * SCATTER_RANGE_SIGMA
-        ln_weights = np.log(weights) - scatter_sigma**2 / 2.0
-        total = np.full(overlap.shape, -np.inf)
-        for amplitude, ln_weight in zip(
-            np.exp(self.ln_scatter * scatter_sigma), ln_weights, strict=True
-        ):
-            np.logaddexp(
-                total, amplitude * overlap - amplitude**2 * power / 2.0 + ln_weight, out=total
+        # the trapezoidal rule, whose error falls exponentially in the nodes for an integrand that
+        # vanishes at both ends; each exponential is taken relative to the largest on the axis
+        scatter_sigma = np.linspace(-SCATTER_RANGE_SIGMA, SCATTER_RANGE_SIGMA, SCATTER_NODES)
+        amplitudes = np.exp(self.ln_scatter * scatter_sigma)
+        best = np.clip(overlap / power, amplitudes[0], amplitudes[-1])
+        total = np.zeros(overlap.shape)
+        for amplitude, weight in zip(amplitudes, np.exp(-(scatter_sigma**2) / 2.0), strict=True):
+            total += weight * np.exp(
+                (amplitude - best) * (overlap - power * (amplitude + best) / 2)
             )
-        return total
+        return np.log(total) + best * overlap - best**2 * power / 2.0
 
     def _overlap(self, maps_uk: np.ndarray) -> np.ndarray:
         return np.reshape(maps_uk, (len(maps_uk), -1)) @ self._filters
@@ -99,8 +99,9 @@ def posterior_mean_msun(
     Returns:
         Means, shape `(n,)`, in Msun.
     """
-    weight = np.exp(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True)) * prior
-    return weight @ m200c_msun / weight.sum(axis=1)
+    possible = ln_likelihood[:, prior > 0]
+    weight = np.exp(possible - possible.max(axis=1, keepdims=True)) * prior[prior > 0]
+    return weight @ m200c_msun[prior > 0] / weight.sum(axis=1)
 
 
 def uniform_prior(m200c_msun: np.ndarray, range_msun: tuple[float, float]) -> np.ndarray:

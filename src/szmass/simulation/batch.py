@@ -63,7 +63,8 @@ def run_tasks(
                     bar.update()
             except KilledWorker as error:
                 raise SchedulerError(
-                    f"{label}: a task killed its worker {RETRIES + 1} times, most likely for want "
+                    f"{label}: a task killed its worker {error.allowed_failures + 1} times, "
+                    "most likely for want "
                     "of memory: raise resources.worker_memory_gib or lower the maps a shard "
                     f"({error})"
                 ) from error

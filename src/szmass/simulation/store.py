@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -75,6 +76,8 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
     unfinished = path.with_name(path.name + ".unfinished")
     replaced = path.with_name(path.name + ".replaced")
     shutil.rmtree(unfinished, ignore_errors=True)
+    if replaced.exists() and not path.exists():  # a kill between the two renames below
+        os.rename(replaced, path)
     try:
         _create(unfinished, spec, provenance)
         yield unfinished
@@ -122,10 +125,14 @@ def _create(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> None:
 
 
 def write_rows(path: Path, rows: slice, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes rows of some of a store's arrays. Two processes must never share a shard."""
-    group = zarr.open_group(path, mode="r+")
-    for name, values in arrays.items():
-        group[name][rows] = values  # type: ignore[index]
+    """Writes rows of some of a store's arrays. Two processes must never share a shard.
+
+    Chunks of zeros are written too, so that a missing file is always damage.
+    """
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        group = zarr.open_group(path, mode="r+")
+        for name, values in arrays.items():
+            group[name][rows] = values  # type: ignore[index]
 
 
 class MapStore:
@@ -136,19 +143,21 @@ class MapStore:
         spec_title: what kind of store the reader expects (`StoreSpec.title`).
 
     Raises:
-        StoreError: there is no store, it is not one of ours, of another kind, or of a format
-            that this version does not read.
+        StoreError: there is no store, it is not one of ours, of another kind, of a format that
+            this version does not read, or a part of it is damaged or missing.
     """
 
     def __init__(self, path: Path, spec_title: str) -> None:
         self.path = path
         try:
-            self._group = zarr.open_group(path, mode="r")
-        except (GroupNotFoundError, NodeNotFoundError, FileNotFoundError, KeyError) as error:
+            group = zarr.open_group(path, mode="r")
+            self.attributes = dict(group.attrs)
+            self._arrays: dict[str, Any] = dict(sorted(group.arrays()))
+        except (GroupNotFoundError, NodeNotFoundError, FileNotFoundError) as error:
             raise StoreError(f"{path}: no Zarr group can be opened here") from error
-        except (ValueError, OSError) as error:
+        except Exception as error:  # damaged metadata ends in exceptions of any kind
             raise StoreError(f"{path}: unreadable as a Zarr group: {error}") from error
-        attributes = self._group.attrs
+        attributes = self.attributes
         if attributes.get("format") != FORMAT:
             raise StoreError(
                 f"{path}: format = {attributes.get('format')!r}: expected a store of szmass, "
@@ -163,16 +172,23 @@ class MapStore:
             raise StoreError(
                 f"{path}: title = {attributes.get('title')!r}: expected {spec_title!r}"
             )
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The group's attributes."""
-        return dict(self._group.attrs)
+        for name, array in self._arrays.items():
+            wanted = math.prod(
+                -(-length // rows)
+                for length, rows in zip(array.shape, array.shards or array.chunks, strict=True)
+            )
+            files = [file for file in (path / name / "c").rglob("*") if file.is_file()]
+            found = sum(file.stat().st_size > 0 for file in files)
+            if found != wanted:
+                raise StoreError(
+                    f"{path}: array {name!r} has {found} of its {wanted} files; "
+                    "make the store again (dvc repro) or fetch it (dvc pull)"
+                )
 
     @property
     def names(self) -> list[str]:
         """The arrays' names."""
-        return sorted(self._group.array_keys())
+        return list(self._arrays)
 
     def read(self, name: str, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Reads one array, or some of its rows.
@@ -184,10 +200,23 @@ class MapStore:
         Raises:
             StoreError: there is no such array, or its bytes are damaged.
         """
-        if name not in self._group:
+        if name not in self._arrays:
             raise StoreError(f"{self.path}: no array {name!r}; it has {', '.join(self.names)}")
-        array: Any = self._group[name]
+        array = self._arrays[name]
         try:
             return np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
         except (RuntimeError, ValueError) as error:
             raise StoreError(f"{self.path}: array {name!r} is damaged: {error}") from error
+
+    def layout(self, name: str) -> tuple[ArraySpec, tuple[int, ...]]:
+        """What one of the arrays says of itself, and its shape."""
+        array = self._arrays[name]
+        attributes = dict(array.attrs)
+        spec = ArraySpec(
+            dims=tuple(str(dim) for dim in array.metadata.dimension_names or ()),
+            dtype=str(array.dtype),
+            units=str(attributes.pop("units", "")),
+            long_name=str(attributes.pop("long_name", "")),
+            attributes=attributes,
+        )
+        return spec, tuple(array.shape)
