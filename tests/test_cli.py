@@ -70,7 +70,9 @@ def test_a_scale_changes_its_values_and_nothing_else(project: Path, name: str) -
     load(project / "params.yaml")
     after = (project / "params.yaml").read_text().splitlines()
     assert len(after) == len(lines)
-    changed = [new.split(":")[0].strip() for old, new in zip(lines, after) if old != new]
+    changed = [
+        new.split(":")[0].strip() for old, new in zip(lines, after, strict=True) if old != new
+    ]
     assert set(changed) <= {key.split(".")[-1] for key in wanted}
     comments = re.compile("#.*")
     assert [comments.findall(line) for line in after] == [comments.findall(line) for line in lines]

@@ -86,7 +86,9 @@ def test_keyword_arguments_are_the_declared_paths(name: str) -> None:
     _, keyword_only = signature(name)
     paths = {key for key in keyword_only if key not in GIVEN_BY_THE_RUNNER}
     assert all(keyword_only[key] == "Path" for key in paths)
-    declared = set(PATH.findall(" ".join(entries(STAGES[name], "deps", "outs", "metrics", "plots"))))
+    declared = set(
+        PATH.findall(" ".join(entries(STAGES[name], "deps", "outs", "metrics", "plots")))
+    )
     # documents for reading are no output: they differ from run to run
     assert {key for key in paths if not key.endswith("_docs")} == declared
 
@@ -107,7 +109,9 @@ def test_dependencies_cover_the_imported_code_and_nothing_else(name: str) -> Non
     }
     missing = files.difference(*covered.values())
     assert not missing, f"{name} imports {sorted(map(str, missing))}, which no dep covers"
-    assert all(covered.values()), f"{name} imports nothing of {[e for e in covered if not covered[e]]}"
+    assert all(covered.values()), (
+        f"{name} imports nothing of {[e for e in covered if not covered[e]]}"
+    )
 
 
 def test_every_path_is_one_stage_output_or_a_reference_file() -> None:

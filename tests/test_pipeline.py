@@ -50,7 +50,9 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def paths(smoke: Checkout) -> dict[str, Path]:
-    return {name: smoke.path / path for name, path in load(smoke.path / "params.yaml").paths.items()}
+    return {
+        name: smoke.path / path for name, path in load(smoke.path / "params.yaml").paths.items()
+    }
 
 
 def test_every_output_is_there(smoke: Checkout) -> None:

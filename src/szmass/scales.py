@@ -76,10 +76,10 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
     changes = []
     for key, new in read_scale(scale_file.parent, scale_file.stem).items():
         *sections, last = key.split(".")
-        section: Any = document
+        section = document
         for name in sections:
-            section = section.get(name) if isinstance(section, Mapping) else None
-        if not isinstance(section, Mapping) or last not in section:
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or last not in section:
             near = get_close_matches(key, dict(_leaves(document)), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ScaleError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
@@ -155,9 +155,7 @@ def estimate_cost(params: Params) -> Cost:
     sets, network, pixels = params.microwave_sets, params.mresunet, params.microwave.pixels**2
     training, other = len(sets.training_masses_1e14), len(sets.other_masses_1e14)
     tests = (training + other) * sets.test_maps + 2 * sets.scatter_maps
-    stored = (
-        training * (sets.train_maps + sets.validation_maps) + other * sets.spare_maps + tests
-    )
+    stored = training * (sets.train_maps + sets.validation_maps) + other * sets.spare_maps + tests
     epoch = network.maps_per_epoch if network.recipe == "fresh" else training * sets.train_maps
     seen = epoch * network.epochs
     validated = training * sets.validation_maps * network.epochs
