@@ -70,6 +70,7 @@ SERVING_REQUIREMENTS = (
 )
 
 logger = logging.getLogger(__name__)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
 
 
 class TrackingError(RuntimeError):
@@ -337,12 +338,16 @@ def _connect(root: Path, uri: str, *, experiment_name: str) -> tuple[mlflow.Mlfl
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
-        if found := client.get_experiment_by_name(experiment_name):
-            return client, found.experiment_id
-        # MLflow would put a local run's files into the current folder, often a temporary one
-        files = (root / "mlartifacts" / experiment_name).as_uri()
-        location = files if uri.startswith("sqlite:") else None
-        return client, client.create_experiment(experiment_name, artifact_location=location)
+        found = client.get_experiment_by_name(experiment_name)
+        if found is None:
+            # MLflow would put a local run's files into the current folder, often a temporary one
+            files = (root / "mlartifacts" / experiment_name).as_uri()
+            location = files if uri.startswith("sqlite:") else None
+            experiment = client.create_experiment(experiment_name, artifact_location=location)
+        else:
+            experiment = found.experiment_id
+        mlflow.set_experiment(experiment_id=experiment)  # where models are logged to
+    return client, experiment
 
 
 def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
@@ -390,7 +395,7 @@ def _log_model(run_id: str, folder: Path, name: str) -> None:
         code_paths=[str(PACKAGE)],
         artifacts={"model": str(folder)},
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("float32"), image, "temperature_uk")]),
+            inputs=Schema([TensorSpec(np.dtype("float32"), image)]),
             outputs=Schema(
                 [
                     TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
