@@ -59,7 +59,7 @@ def main() -> None:
             self.seconds: list[float] = []
             self.started = perf_counter()
 
-        def metric(self, name: str, value: float, step: int | None = None) -> None:
+        def metric(self, name: str, *_: object, **__: object) -> None:
             """Notes what the epoch took, then gives the plain training its turn."""
             if name == "maps_seen":  # the last that an epoch reports
                 self.seconds.append(perf_counter() - self.started)
@@ -69,10 +69,16 @@ def main() -> None:
     ours = Alternating()
     with tempfile.TemporaryDirectory() as folder:
         train(
-            mresunet(width=settings.width, dropout=settings.dropout), settings,
+            mresunet(width=settings.width, dropout=settings.dropout),
+            settings,
             maps_of_epoch=lambda epoch: draw(np.random.default_rng((SEED, epoch)), MAPS),
-            maps_per_epoch=MAPS, validation=validation, normalisation=normalisation, nfw=None,
-            seed=SEED, state=TrainingState(Path(folder), "benchmark"), run=ours,  # type: ignore[arg-type]
+            maps_per_epoch=MAPS,
+            validation=validation,
+            normalisation=normalisation,
+            nfw=None,
+            seed=SEED,
+            state=TrainingState(Path(folder), "benchmark"),
+            run=ours,  # type: ignore[arg-type]
         )
     # the first round of each holds the compilation
     ratios = [plain / own for plain, own in zip(plain_seconds[1:], ours.seconds[1:], strict=True)]

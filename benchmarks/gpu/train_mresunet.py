@@ -44,7 +44,9 @@ class SilentRun:
 
 def main() -> None:
     """Trains, judges, and writes the results file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=4)
@@ -75,13 +77,18 @@ def main() -> None:
     network = mresunet(pixels=params.microwave.pixels, width=options.width, dropout=0.0)
     with tempfile.TemporaryDirectory() as folder:
         history = train(
-            network, settings,
+            network,
+            settings,
             maps_of_epoch=lambda epoch: draw(
                 np.random.default_rng((SEED, epoch)), options.maps_per_epoch
             ),
-            maps_per_epoch=options.maps_per_epoch, validation=calibration,
-            normalisation=normalisation, nfw=None, seed=SEED,
-            state=TrainingState(Path(folder), "benchmark"), run=SilentRun(),  # type: ignore[arg-type]
+            maps_per_epoch=options.maps_per_epoch,
+            validation=calibration,
+            normalisation=normalisation,
+            nfw=None,
+            seed=SEED,
+            state=TrainingState(Path(folder), "benchmark"),
+            run=SilentRun(),  # type: ignore[arg-type]
         )
     test = draw(np.random.default_rng((SEED, options.epochs + 1)), TEST_MAPS)
     masses, _ = MresunetEstimator(network, normalisation)(test.temperature_uk)
@@ -113,8 +120,10 @@ def accelerator_name() -> str:
     """The accelerator's name as its driver gives it, or what Keras calls it."""
     try:
         asked = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True, text=True, check=True,
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return str(keras.distribution.list_devices()[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from szmass.evaluation import figures
@@ -16,12 +17,12 @@ MASSES_MSUN = np.array([2e14, 3.5e14])
 def test_a_figure_is_the_same_bytes_twice(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     truth = np.repeat(MASSES_MSUN, 50)
-    estimates = {"mresunet": truth * rng.lognormal(0, 0.2, 100), "bound_train": truth}
+    estimates = {name: truth * rng.lognormal(0, 0.2, 100) for name in ("mresunet", "bound_train")}
     for name in ("first.png", "second.png"):
         figure = figures.masses(truth, estimates, {2e14: "trained", 3.5e14: "extrapolated"})
         figures.save(figure, tmp_path / name)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
-    assert figures.plt.get_fignums() == []
+    assert plt.get_fignums() == []
 
 
 def test_the_network_is_drawn_with_every_block_and_skip() -> None:
@@ -35,7 +36,7 @@ def test_the_network_is_drawn_with_every_block_and_skip() -> None:
     assert len(axes.patches) == 3
     assert sum(getattr(text, "arrow_patch", None) is not None for text in axes.texts) == 1
     assert "1,234" in axes.get_title()
-    figures.plt.close(figure)
+    plt.close(figure)
 
 
 def test_a_table_lines_up() -> None:
@@ -52,8 +53,10 @@ def test_the_closing_table_has_every_mass_every_estimator_and_the_paper() -> Non
         metrics |= scatter_metrics(estimate, truth, suffix=suffix, draws=10, rng=rng)
     metrics = with_paper(metrics)
     table = closing_table(
-        list(MASSES_MSUN), {"mresunet": metrics, "bound_train": metrics},
-        network="mresunet", bound="bound_train",
+        list(MASSES_MSUN),
+        {"mresunet": metrics, "bound_train": metrics},
+        network="mresunet",
+        bound="bound_train",
     )
     row = next(line for line in table.splitlines() if line.startswith("| 2 "))
     assert f"{metrics['median_1e14_m2p0e14']:.2f}" in row

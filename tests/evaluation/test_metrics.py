@@ -26,7 +26,10 @@ def rng() -> np.random.Generator:
 
 def test_names_of_masses() -> None:
     assert [mass_label(mass * 1e14) for mass in (0.5, 0.75, 2, 10)] == [
-        "m0p5e14", "m0p75e14", "m2p0e14", "m10p0e14",
+        "m0p5e14",
+        "m0p75e14",
+        "m2p0e14",
+        "m10p0e14",
     ]
 
 
@@ -36,7 +39,7 @@ def test_every_width_of_a_gaussian_is_its_sigma(rng: np.random.Generator) -> Non
     assert abs(half_width(values) - SIGMA) < 5 * error
     assert abs(gaussian_width(values) - SIGMA) < 5 * error
     measured = scatter_metrics(
-        np.exp(values), np.ones(COUNT), suffix="", draws=200, rng=rng
+        1e14 * np.exp(values), np.full(COUNT, 1e14), suffix="", draws=200, rng=rng
     )
     assert abs(measured["scatter_ln_mass"] - SIGMA) < 4 * error
     assert measured["scatter_ln_mass_err"] == pytest.approx(error, rel=0.3)

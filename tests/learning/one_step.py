@@ -1,6 +1,6 @@
 """Takes training steps on whatever backend KERAS_BACKEND names; prints the losses as JSON.
 
-    python one_step.py WEIGHTS    loads the weights, or writes them when the file is not there
+python one_step.py WEIGHTS    loads the weights, or writes them when the file is not there
 """
 
 from __future__ import annotations

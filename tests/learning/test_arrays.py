@@ -29,7 +29,7 @@ def test_labels_read_back_as_the_masses_and_signals_they_were(
 
 
 def test_the_nfw_image_falls_outwards_from_one_at_the_centre(params: Params) -> None:
-    image = nfw_images(params.microwave)(3e14)[0]
+    image = nfw_images(params.microwave)(np.array([3e14]))[0]
     np.testing.assert_allclose(image[19:21, 19:21], 1.0)
     diagonal = np.diagonal(image)[20:]
     assert (np.diff(diagonal) < 0).all()
@@ -52,7 +52,10 @@ def test_priors_draw_what_they_are() -> None:
 def test_kinds_of_mass() -> None:
     discrete, flat = MassPrior.discrete([1, 2, 3]), MassPrior.flat([1, 3])
     assert [discrete.kind(m * 1e14) for m in (0.5, 1, 1.5, 4)] == [
-        "extrapolated", "trained", "interpolated", "extrapolated",
+        "extrapolated",
+        "trained",
+        "interpolated",
+        "extrapolated",
     ]
     assert [flat.kind(m * 1e14) for m in (0.5, 1.5)] == ["extrapolated", "trained"]
 

@@ -47,8 +47,11 @@ def test_every_block_has_dilations_1_to_4_and_strides_where_filters_double() -> 
 
 
 def test_residuals_are_added_wherever_shapes_allow() -> None:
-    encoder = [f"{block}_d{d}" for block in ("encoder1", "encoder2", "encoder3", "bridge")
-               for d in (2, 3, 4)]
+    encoder = [
+        f"{block}_d{d}"
+        for block in ("encoder1", "encoder2", "encoder3", "bridge")
+        for d in (2, 3, 4)
+    ]
     decoder = [f"decoder{n}_d{d}" for n in (3, 2, 1) for d in (2, 4)]
     assert sub_stage_names(mresunet(width=2)) == encoder + decoder
 
@@ -99,7 +102,11 @@ def test_a_step_on_jax_gives_the_loss_of_a_step_on_tensorflow(tmp_path: Path) ->
         finished = subprocess.run(
             [sys.executable, str(script), str(tmp_path / "common.weights.h5")],
             env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": "src"},
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True, timeout=240,
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=240,
         )
         printed = json.loads(finished.stdout.strip().splitlines()[-1])
         assert printed["backend"] == backend

@@ -49,14 +49,21 @@ def run_training(
     model = mresunet(width=settings.width, dropout=settings.dropout)
     run = ListRun()
     history = train(
-        model, settings, maps_of_epoch=partial(new_maps, sky=sky), maps_per_epoch=COUNT,
-        validation=new_maps(99, sky=sky), normalisation=NORMALISATION, nfw=None, seed=1,
-        state=TrainingState(folder, identity), run=run,
+        model,
+        settings,
+        maps_of_epoch=partial(new_maps, sky=sky),
+        maps_per_epoch=COUNT,
+        validation=new_maps(99, sky=sky),
+        normalisation=NORMALISATION,
+        nfw=None,
+        seed=1,
+        state=TrainingState(folder, identity),
+        run=run,
     )
     return model, history, run
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a training between two epochs."""
 
 
@@ -74,10 +81,10 @@ def test_a_training_learns_and_after_a_stop_goes_on_to_the_same_weights(
     ) -> None:
         save(self, model, history, keep)
         if len(history) == 2:
-            raise Killed
+            raise KilledError
 
     monkeypatch.setattr(TrainingState, "save", save_then_stop)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run_training(settings, sky, tmp_path / "halves")
     monkeypatch.undo()
     resumed, history, run = run_training(settings, sky, tmp_path / "halves")
@@ -105,9 +112,16 @@ def test_a_loss_that_is_no_number_ends_the_training(
     prepare_backend(seed=1, threads=2)
     with pytest.raises(TrainingError, match=r"epoch 1: loss = .*mresunet.learning_rate"):
         train(
-            mresunet(width=2), settings, maps_of_epoch=partial(new_maps, sky=sky),
-            maps_per_epoch=COUNT, validation=new_maps(99, sky=sky), normalisation=broken,
-            nfw=None, seed=1, state=TrainingState(tmp_path, "x"), run=ListRun(),
+            mresunet(width=2),
+            settings,
+            maps_of_epoch=partial(new_maps, sky=sky),
+            maps_per_epoch=COUNT,
+            validation=new_maps(99, sky=sky),
+            normalisation=broken,
+            nfw=None,
+            seed=1,
+            state=TrainingState(tmp_path, "x"),
+            run=ListRun(),
         )
 
 
@@ -135,7 +149,8 @@ def test_plateau_stops_and_keeps_the_best_epoch(
     loss = model.evaluate(
         NORMALISATION.inputs(validation.temperature_uk),
         NORMALISATION.labels(validation.m200c_msun, validation.sz_uk, None),
-        batch_size=64, verbose=0,
+        batch_size=64,
+        verbose=0,
     )
     assert loss == pytest.approx(min(losses), rel=1e-6)
 

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from szmass.evaluation.metrics import gaussian_width, half_width, ln_ratio
 from szmass.units import MASS_UNIT_MSUN
 
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+mpl.use("agg")  # a stage has no window
 
 SKY_COLOURS = "RdBu_r"
 SIGNAL_COLOURS = "viridis"
@@ -52,16 +51,23 @@ def network(blocks: Sequence[NetworkBlock], parameters: int) -> Figure:
         colour = "0.4" if block.name == "bridge" else colour
         axes.bar(i, height, width=0.5, color=colour, alpha=0.35, edgecolor=colour)
         axes.text(
-            i, height / 2, f"{block.pixels} x {block.pixels}\nx {block.filters}",
-            ha="center", va="center", fontsize=9,
+            i,
+            height / 2,
+            f"{block.pixels} x {block.pixels}\nx {block.filters}",
+            ha="center",
+            va="center",
+            fontsize=9,
         )
         for source in block.skips_from:
             start = position[source]
             top = max(height, blocks[start].pixels / tallest) + 0.04
             axes.annotate(
-                "", (i, top), (start, top),
+                "",
+                (i, top),
+                (start, top),
                 arrowprops={
-                    "arrowstyle": "->", "color": "tab:blue",
+                    "arrowstyle": "->",
+                    "color": "tab:blue",
                     "connectionstyle": f"arc3,rad={-0.9 / (i - start):.3f}",
                 },
             )
@@ -141,8 +147,14 @@ def masses(
             here = np.array([kinds[mass] == kind for mass in distinct])
             if here.any():
                 upper.errorbar(
-                    masses_1e14[here], median[here], width[here], fmt="o", ms=4, color=colour,
-                    capsize=2, label=f"{name}, {kind}",
+                    masses_1e14[here],
+                    median[here],
+                    width[here],
+                    fmt="o",
+                    ms=4,
+                    color=colour,
+                    capsize=2,
+                    label=f"{name}, {kind}",
                 )
                 lower.plot(masses_1e14[here], bias[here], "o", ms=4, color=colour)
     lower.axhline(0, color="0.6", lw=1)
@@ -161,7 +173,7 @@ def scatter(ratios: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> 
         title: of the figure.
     """
     figure, axes = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
-    edges = np.linspace(-0.9, 0.9, 61)
+    edges = np.linspace(-0.9, 0.9, 61).tolist()
     fine = np.linspace(-0.9, 0.9, 400)
     for (label, (estimate, truth)), colour in zip(
         ratios.items(), ("tab:orange", "tab:pink", "tab:cyan", "tab:olive"), strict=False
@@ -169,7 +181,11 @@ def scatter(ratios: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> 
         values = ln_ratio(estimate, truth)
         width, centre = gaussian_width(values), float(np.median(values))
         axes.hist(
-            values, edges, density=True, histtype="step", color=colour,
+            values,
+            edges,
+            density=True,
+            histtype="step",
+            color=colour,
             label=f"{label}: sigma = {width:.3f}",
         )
         if width > 0:
@@ -182,9 +198,7 @@ def scatter(ratios: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> 
     return figure
 
 
-def training_curve(
-    maps_seen: np.ndarray, loss: np.ndarray, validation_loss: np.ndarray
-) -> Figure:
+def training_curve(maps_seen: np.ndarray, loss: np.ndarray, validation_loss: np.ndarray) -> Figure:
     """Loss against the number of maps seen."""
     figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
     axes.plot(maps_seen, loss, "o-", ms=3, label="training")

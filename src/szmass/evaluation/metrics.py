@@ -126,7 +126,7 @@ def mass_metrics(
         truth_msun: `(n,)`, a few distinct masses.
         reference_msun: the exact posterior means on the same maps, `(n,)`.
     """
-    metrics = {}
+    metrics: dict[str, float] = {}
     for mass in np.unique(truth_msun):
         here, label = truth_msun == mass, mass_label(mass)
         estimates, reference = estimate_msun[here], reference_msun[here]
@@ -145,4 +145,4 @@ def mass_metrics(
 def with_paper(metrics: Mapping[str, float]) -> dict[str, float]:
     """Sorted metrics, each with the paper's number as `paper_...` where it states one."""
     stated = {f"paper_{name}": value for name, value in PAPER.items() if name in metrics}
-    return dict(sorted((metrics | stated).items()))
+    return dict(sorted({**metrics, **stated}.items()))

@@ -16,7 +16,9 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table whose columns line up as plain text too."""
     cells = [list(header), *map(list, rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines) + "\n"
 
@@ -49,19 +51,11 @@ def closing_table(
     for name, values in metrics.items():
         cells = [name]
         for suffix in ("", "_no_scatter"):
-            scatter = f"scatter_ln_mass{suffix}"
-            gauss = f"scatter_ln_mass_gauss{suffix}"
-            cells.append(f"{values[scatter]:.3f} +- {values[f'{scatter}_err']:.3f}")
-            cells.append(f"{values[gauss]:.3f} +- {values[f'{gauss}_err']:.3f}")
+            cells.append(_with_error(values, f"scatter_ln_mass{suffix}"))
+            cells.append(_with_error(values, f"scatter_ln_mass_gauss{suffix}"))
         scatters.append(cells)
-    scatters.append(
-        [
-            "paper (Gaussian fit)", "",
-            f"{PAPER['scatter_ln_mass_gauss']:.3f} +- {PAPER['scatter_ln_mass_gauss_err']:.3f}", "",
-            f"{PAPER['scatter_ln_mass_gauss_no_scatter']:.3f} +- "
-            f"{PAPER['scatter_ln_mass_gauss_no_scatter_err']:.3f}",
-        ]
-    )
+    gauss, no_scatter = "scatter_ln_mass_gauss", "scatter_ln_mass_gauss_no_scatter"
+    scatters.append(["paper", "", _with_error(PAPER, gauss), "", _with_error(PAPER, no_scatter)])
     return "\n".join(
         [
             "Median and half of the 16-84 % range of the estimates at each true mass, 1e14 Msun;",
@@ -77,6 +71,10 @@ def closing_table(
             ),
         ]
     )
+
+
+def _with_error(metrics: Metrics, name: str) -> str:
+    return f"{metrics[name]:.3f} +- {metrics[f'{name}_err']:.3f}"
 
 
 def _value_and_width(metrics: Metrics, label: str) -> str:

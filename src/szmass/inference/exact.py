@@ -1,4 +1,4 @@
-"""The estimators that need no training: the exact posterior under several priors, and the filter."""
+"""Estimators without training: the exact posterior under several priors, the matched filter."""
 
 from __future__ import annotations
 

@@ -115,12 +115,17 @@ class MassPrior:
         return float(np.mean(self.masses_msun or self.range_msun))
 
     def kind(self, mass_msun: float) -> str:
-        """Whether networks trained on this prior have seen a mass: `trained` if so, `interpolated`
-        between the masses that they have seen, `extrapolated` outside."""
+        """What a mass is to networks trained on this prior.
+
+        `trained` where they have seen it, `interpolated` between the masses that they have seen,
+        `extrapolated` outside.
+        """
         low, high = self.range_msun
         if not low <= mass_msun <= high:
             return "extrapolated"
-        return "interpolated" if self.masses_msun and mass_msun not in self.masses_msun else "trained"
+        return (
+            "interpolated" if self.masses_msun and mass_msun not in self.masses_msun else "trained"
+        )
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Masses in Msun, `(count,)`."""
@@ -129,9 +134,7 @@ class MassPrior:
         return rng.uniform(*self.range_msun, count)
 
 
-def draw_maps(
-    sky: MicrowaveSky, prior: MassPrior, rng: np.random.Generator, count: int
-) -> Maps:
+def draw_maps(sky: MicrowaveSky, prior: MassPrior, rng: np.random.Generator, count: int) -> Maps:
     """Draws new clusters, each under a new sky with new noise."""
     masses = prior.draw(rng, count)
     sz_uk = sky.sz_uk(masses, sky.ln_scatter * rng.standard_normal(count))
@@ -141,6 +144,4 @@ def draw_maps(
 def read_maps(store: MapStore, name: str) -> Maps:
     """Reads one of the sets of a microwave store (`samples.SETS`)."""
     rows = set_rows(store, name)
-    return Maps(
-        *(store.read(array, rows) for array in ("temperature_uk", "sz_uk", "m200c_msun"))
-    )
+    return Maps(*(store.read(array, rows) for array in ("temperature_uk", "sz_uk", "m200c_msun")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +43,11 @@ class MresunetEstimator:
         maps = np.asarray(temperature_uk)
         wanted = self.model.input_shape[1:3]
         if maps.ndim != 3 or maps.shape[1:] != wanted:
-            raise ModelError(
-                f"maps of shape {maps.shape}: expected (n, {wanted[0]}, {wanted[1]})"
-            )
+            raise ModelError(f"maps of shape {maps.shape}: expected (n, {wanted[0]}, {wanted[1]})")
         if not np.isfinite(maps).all():
             bad = np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))
             raise ModelError(f"map {bad[0]}: has pixels that are not finite numbers")
-        outputs = self.model.predict(
-            self.normalisation.inputs(maps), batch_size=BATCH, verbose=0
-        )
+        outputs = self.model.predict(self.normalisation.inputs(maps), batch_size=BATCH, verbose=0)
         return self.normalisation.masses_msun(outputs), self.normalisation.profiles_uk(outputs)
 
     def save(self, folder: Path) -> None:
@@ -68,7 +63,7 @@ class MresunetEstimator:
         bare.save_weights(unfinished / WEIGHTS_FILE)
         self.normalisation.write(unfinished / NORMALISATION_FILE)
         shutil.rmtree(folder, ignore_errors=True)
-        os.rename(unfinished, folder)
+        unfinished.rename(folder)
 
     @classmethod
     def load(cls, folder: Path) -> MresunetEstimator:

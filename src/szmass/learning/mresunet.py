@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers
 
 DILATIONS = (1, 2, 3, 4)
@@ -44,7 +45,10 @@ def mresunet(
     encoded = []
     for level in range(3):
         x, by_dilation = encoder_block(
-            x, width * 2**level, stride=1 if level == 0 else 2, dropout=in_encoder,
+            x,
+            width * 2**level,
+            stride=1 if level == 0 else 2,
+            dropout=in_encoder,
             name=f"encoder{level + 1}",
         )
         encoded.append(by_dilation)
@@ -57,30 +61,46 @@ def mresunet(
     return keras.Model(image, outputs, name="mresunet")
 
 
-def sub_stage(x, filters: int, dilation: int, *, stride: int, dropout: float, name: str):
+def sub_stage(
+    x: Tensor, filters: int, dilation: int, *, stride: int, dropout: float, name: str
+) -> Tensor:
     """Dropout, convolution, SELU and batch normalisation, added to the input if shapes match."""
     y = layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
     y = layers.Conv2D(
-        filters, 3, strides=stride, dilation_rate=dilation, padding="same", activation="selu",
-        kernel_initializer="lecun_normal", name=f"{name}_conv",
+        filters,
+        3,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same",
+        activation="selu",
+        kernel_initializer="lecun_normal",
+        name=f"{name}_conv",
     )(y)
     y = layers.BatchNormalization(name=f"{name}_norm")(y)
     return layers.Add(name=f"{name}_residual")([x, y]) if y.shape == x.shape else y
 
 
-def encoder_block(x, filters: int, *, stride: int, dropout: float, name: str):
+def encoder_block(
+    x: Tensor, filters: int, *, stride: int, dropout: float, name: str
+) -> tuple[Tensor, dict[int, Tensor]]:
     """Four sub-stages; returns the last output, and all of them by dilation."""
     outputs = {}
     for dilation in DILATIONS:
         x = sub_stage(
-            x, filters, dilation, stride=stride if dilation == 1 else 1, dropout=dropout,
+            x,
+            filters,
+            dilation,
+            stride=stride if dilation == 1 else 1,
+            dropout=dropout,
             name=f"{name}_d{dilation}",
         )
         outputs[dilation] = x
     return x, outputs
 
 
-def decoder_block(x, encoded: dict, filters: int, *, dropout: float, name: str):
+def decoder_block(
+    x: Tensor, encoded: dict[int, Tensor], filters: int, *, dropout: float, name: str
+) -> Tensor:
     """Up-sampling and four sub-stages with the encoder's outputs of dilation 4 and 2 beside."""
     x = layers.UpSampling2D(2, name=f"{name}_up")(x)
     skips = dict(zip((1, 3), SKIPPED_DILATIONS, strict=True))
@@ -88,16 +108,14 @@ def decoder_block(x, encoded: dict, filters: int, *, dropout: float, name: str):
         if dilation in skips:
             skip = encoded[skips[dilation]]
             x = layers.Concatenate(name=f"{name}_skip{skips[dilation]}")([x, skip])
-        x = sub_stage(
-            x, filters, dilation, stride=1, dropout=dropout, name=f"{name}_d{dilation}"
-        )
+        x = sub_stage(x, filters, dilation, stride=1, dropout=dropout, name=f"{name}_d{dilation}")
     return x
 
 
 def describe_blocks(model: keras.Model) -> list[tuple[str, int, int, tuple[str, ...]]]:
     """The network's blocks in their order: name, pixels on a side, filters, and skips taken in."""
     names = [layer.name for layer in model.layers]
-    blocks = []
+    blocks: list[tuple[str, int, int, tuple[str, ...]]] = []
     for layer in model.layers:
         name, _, rest = layer.name.partition("_")
         if rest != f"d{DILATIONS[-1]}_residual":

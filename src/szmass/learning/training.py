@@ -82,9 +82,7 @@ def compile_for_training(model: keras.Model, settings: Mresunet, steps: int) -> 
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, steps - warmup, warmup_target=settings.learning_rate, warmup_steps=warmup
         )
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate), loss="mse", jit_compile=jit_compile()
-    )
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="mse", jit_compile=jit_compile())
 
 
 def plateau_rate(validation_losses: list[float], first_rate: float, patience: int) -> float:
@@ -101,7 +99,9 @@ def plateau_rate(validation_losses: list[float], first_rate: float, patience: in
 
 def epochs_without_improvement(validation_losses: list[float]) -> int:
     """Number of epochs since the best one."""
-    return len(validation_losses) - 1 - int(np.argmin(validation_losses)) if validation_losses else 0
+    return (
+        len(validation_losses) - 1 - int(np.argmin(validation_losses)) if validation_losses else 0
+    )
 
 
 def training_identity(settings: Iterable[object], inputs: Iterable[Path]) -> str:
@@ -207,7 +207,9 @@ def train(
     with tqdm(
         total=settings.epochs * maps_per_epoch,
         initial=len(history) * maps_per_epoch,
-        desc="train_mresunet", unit="map", disable=None,
+        desc="train_mresunet",
+        unit="map",
+        disable=None,
     ) as bar:
         for number, maps in zip(remaining, _prefetched(maps_of_epoch, remaining), strict=True):
             losses = [epoch.validation_loss for epoch in history]
@@ -221,7 +223,9 @@ def train(
             _seed_dropout(model, seed, number)
             fitted = model.fit(
                 *_arrays(maps, normalisation, nfw),
-                batch_size=settings.batch, shuffle=False, verbose=0,
+                batch_size=settings.batch,
+                shuffle=False,
+                verbose=0,
                 callbacks=[_Progress(bar, settings.batch)],
             )
             history.append(
@@ -312,5 +316,5 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self._bar, self._batch = bar, batch
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
         self._bar.update(self._batch)

@@ -94,8 +94,13 @@ def evaluate_mresunet(
     run.artifact(microwave_table)
     run.artifact(microwave_predictions)
     draw_figures(
-        microwave_figures, network, maps, estimates, profiles_uk["test"],
-        prior=priors[BOUND], history=pd.read_csv(mresunet_history),
+        microwave_figures,
+        network,
+        maps,
+        estimates,
+        profiles_uk["test"],
+        prior=priors[BOUND],
+        history=pd.read_csv(mresunet_history),
     )
     for path in sorted(microwave_figures.glob("*.png")):
         run.figure(path)

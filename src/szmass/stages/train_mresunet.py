@@ -63,7 +63,9 @@ def train_mresunet(
         mass_image=mresunet.mass_image,
     )
     network = build_network(
-        pixels=microwave.pixels, width=mresunet.width, dropout=mresunet.dropout,
+        pixels=microwave.pixels,
+        width=mresunet.width,
+        dropout=mresunet.dropout,
         dropout_phase=mresunet.dropout_phase,
     )
     state = TrainingState(
@@ -73,10 +75,16 @@ def train_mresunet(
         ),
     )
     history = train(
-        network, mresunet, maps_of_epoch=maps_of_epoch, maps_per_epoch=count,
-        validation=read_maps(store, "validation"), normalisation=normalisation,
+        network,
+        mresunet,
+        maps_of_epoch=maps_of_epoch,
+        maps_per_epoch=count,
+        validation=read_maps(store, "validation"),
+        normalisation=normalisation,
         nfw=nfw_images(microwave) if mresunet.mass_image == "nfw" else None,
-        seed=seed, state=state, run=run,
+        seed=seed,
+        state=state,
+        run=run,
     )
     if mresunet.recalibration_maps:
         maps_uk = calibration.temperature_uk[: mresunet.recalibration_maps]
@@ -88,9 +96,7 @@ def train_mresunet(
     state.clear()
 
 
-def _fresh_maps(
-    epoch: int, *, sky: MicrowaveSky, prior: MassPrior, seed: int, count: int
-) -> Maps:
+def _fresh_maps(epoch: int, *, sky: MicrowaveSky, prior: MassPrior, seed: int, count: int) -> Maps:
     """New maps for every epoch."""
     return draw_maps(sky, prior, np.random.default_rng((seed, FRESH_STREAM, epoch)), count)
 
