@@ -42,8 +42,12 @@ class Checkout:
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs a command here."""
         return subprocess.run(
-            command, cwd=self.path, env=self.environment(**variables),
-            capture_output=True, text=True, check=False,
+            command,
+            cwd=self.path,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def run_stage(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -53,7 +57,10 @@ class Checkout:
     def start_stage(self, name: str, **variables: str) -> subprocess.Popen[str]:
         """Starts a stage; its standard output is a pipe."""
         return subprocess.Popen(
-            ["python", "-m", "szmass", name], cwd=self.path, text=True,
+            ["python", "-m", "szmass", name],
+            cwd=self.path,
+            text=True,
             env=self.environment(PYTHONPATH="src", **variables),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )

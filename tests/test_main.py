@@ -30,7 +30,8 @@ def test_a_stage_gets_what_its_signature_asks_for(params: Params):
 
     assert sections == {"seed": params.seed, "spectra": params.spectra}
     assert keywords == {
-        "spectra_table": params.paths["spectra_table"], "resources": params.resources,
+        "spectra_table": params.paths["spectra_table"],
+        "resources": params.resources,
     }
 
 
@@ -104,7 +105,9 @@ def test_a_stage_without_run_runs_without_mlflow(checkout: Checkout):
     done = checkout.run_stage("plain_toy")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (checkout.path / "data" / "microwave_verdict.json").read_text() == f"{seed_of(checkout)} []"
+    assert (
+        checkout.path / "data" / "microwave_verdict.json"
+    ).read_text() == f"{seed_of(checkout)} []"
 
 
 def test_an_error_of_ours_is_one_line(checkout: Checkout):

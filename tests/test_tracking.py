@@ -61,11 +61,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/server.db",
-            "--artifacts-destination", str(folder / "artifacts"),
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{folder}/server.db",
+            "--artifacts-destination",
+            str(folder / "artifacts"),
         ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
     )
     server = Server(process, f"http://127.0.0.1:{port}")
@@ -144,6 +157,7 @@ def test_a_run_records_settings_facts_and_data(
     assert "data.model.md5" not in tags
     assert tags["hardware.cpu"]
     assert int(tags["hardware.cores"]) >= 1
+    assert run.inputs is not None
     (dataset,) = run.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest) == ("microwave.zarr", md5)
     source = mlflow.data.get_source(dataset)
@@ -208,13 +222,14 @@ def test_a_child_is_a_run_within_the_run():
     ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
 def test_an_error_ends_run_and_child(error: type[BaseException], status: str):
-    with (
-        pytest.raises(error),
-        tracking.open_run(f"train_{status}", sections={}, paths={}) as run,
-        run.child("member_000"),
-    ):
-        run.metric("loss", 1.0, 1)
-        raise error
+    def train() -> None:
+        with tracking.open_run(f"train_{status}", sections={}, paths={}) as run:
+            run.metric("loss", 1.0, 1)
+            with run.child("member_000"):
+                raise error
+
+    with pytest.raises(error):
+        train()
 
     runs = runs_of(status)
     assert [run.info.status for run in runs] == [status, status]
@@ -276,9 +291,7 @@ def test_an_evaluation_of_unknown_weights_has_a_run_of_its_own(tmp_path: Path):
     assert tracking.PARENT not in evaluation.data.tags
 
 
-def test_a_logged_model_is_registered_and_predicts_without_szmass(
-    repository: Path, tmp_path: Path
-):
+def test_a_logged_model_is_registered_and_predicts_without_szmass(repository: Path, tmp_path: Path):
     from szmass.learning.arrays import Normalisation
     from szmass.learning.estimator import MresunetEstimator
     from szmass.learning.mresunet import mresunet
@@ -308,8 +321,12 @@ def test_a_logged_model_is_registered_and_predicts_without_szmass(
         "except Exception as error: print(type(error).__name__)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=Checkout(tmp_path).environment(),
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=Checkout(tmp_path).environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["MlflowException"]
@@ -363,7 +380,9 @@ def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_lost_server_costs_the_training_nothing(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)

@@ -70,7 +70,6 @@ SERVING_REQUIREMENTS = (
 )
 
 logger = logging.getLogger(__name__)
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
 
 
 class TrackingError(RuntimeError):
@@ -185,7 +184,8 @@ class DvcSource(DatasetSource):
 
         for revision in (self.revision or None, None):
             files = DVCFileSystem(rev=revision)
-            if files.exists(self.path) and files.info(self.path)["dvc_info"]["md5"] == self.md5:
+            known = files.info(self.path) if files.exists(self.path) else {}
+            if known.get("dvc_info", {}).get("md5") == self.md5:
                 target = (folder or Path()) / Path(self.path).name
                 files.get(self.path, str(target), recursive=True)
                 return target
@@ -335,6 +335,7 @@ def _connect(root: Path, uri: str, *, experiment_name: str) -> tuple[mlflow.Mlfl
     """A client, and the id of the experiment; two processes never set up a database at once."""
     lock = root / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
