@@ -156,12 +156,12 @@ class MicrowaveSets:
 
     def __post_init__(self) -> None:
         section = "microwave_sets"
-        for name in ("training_masses_1e14", "other_masses_1e14", "scatter_range_1e14"):
-            masses = getattr(self, name)
-            require(
-                all(0.1 <= mass <= 30 for mass in masses), f"{section}.{name}", masses,
-                "masses from 0.1 to 30 (in 1e14 Msun)",
-            )
+        for name in ("training_masses_1e14", "other_masses_1e14"):
+            require_masses(f"{section}.{name}", getattr(self, name))
+        require(
+            len(self.training_masses_1e14) > 0, f"{section}.training_masses_1e14",
+            self.training_masses_1e14, "at least one mass",
+        )
         require_positive(section, self, "train_maps", "validation_maps", "test_maps")
         require_positive(section, self, "scatter_maps")
         require_not_negative(section, self, "spare_maps")
@@ -170,7 +170,7 @@ class MicrowaveSets:
             len(set(masses)) == len(masses), f"{section}.other_masses_1e14",
             self.other_masses_1e14, "no mass twice, and none of training_masses_1e14",
         )
-        require_range(f"{section}.scatter_range_1e14", self.scatter_range_1e14)
+        require_mass_range(f"{section}.scatter_range_1e14", self.scatter_range_1e14)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Mresunet:
         require(0 <= self.dropout < 1, f"{section}.dropout", self.dropout, "0 <= dropout < 1")
         require(self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate,
                 "less than 1")
-        require_range(f"{section}.prior_range_1e14", self.prior_range_1e14)
+        require_mass_range(f"{section}.prior_range_1e14", self.prior_range_1e14)
 
 
 @dataclass(frozen=True)
@@ -216,9 +216,17 @@ class Evaluation:
     mass_axis_nodes: int
 
     def __post_init__(self) -> None:
-        require_positive("evaluation", self, "bootstrap_draws", "mass_axis_nodes")
-        require_range("evaluation.bound_range_1e14", self.bound_range_1e14)
-        require_range("evaluation.mass_axis_1e14", self.mass_axis_1e14)
+        require_positive("evaluation", self, "bootstrap_draws")
+        require(self.mass_axis_nodes >= 3, "evaluation.mass_axis_nodes", self.mass_axis_nodes,
+                "3 or more")
+        require_mass_range("evaluation.bound_range_1e14", self.bound_range_1e14)
+        require_mass_range("evaluation.mass_axis_1e14", self.mass_axis_1e14)
+        low, high = self.mass_axis_1e14
+        require(
+            low <= self.bound_range_1e14[0] and self.bound_range_1e14[1] <= high,
+            "evaluation.bound_range_1e14", self.bound_range_1e14,
+            f"a range within mass_axis_1e14 = {self.mass_axis_1e14}",
+        )
 
 
 @dataclass(frozen=True)
@@ -250,9 +258,16 @@ class Params:
         require_not_negative("params", self, "seed")
 
 
-def require_range(key: str, value: list[float]) -> None:
-    """Requires a pair [low, high] with 0 < low < high."""
-    require(len(value) == 2 and 0 < value[0] < value[1], key, value, "[low, high], 0 < low < high")
+def require_masses(key: str, value: list[float]) -> None:
+    """Requires masses of clusters, in 1e14 Msun."""
+    right = all(0.1 <= mass <= 30 for mass in value)
+    require(right, key, value, "masses from 0.1 to 30 (in 1e14 Msun)")
+
+
+def require_mass_range(key: str, value: list[float]) -> None:
+    """Requires a pair [low, high] of masses of clusters, in 1e14 Msun."""
+    require(len(value) == 2 and value[0] < value[1], key, value, "[low, high], low < high")
+    require_masses(key, value)
 
 
 def load(path: Path) -> Params:

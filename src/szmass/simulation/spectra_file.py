@@ -30,8 +30,14 @@ def read_george2015(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
     Returns:
         `(ell, {component: D_l in uK^2})`.
+
+    Raises:
+        SpectraFileError: the file is unreadable, a column is missing, or the multipoles are not
+            consecutive.
     """
     table = _read(path, ["ell", *GEORGE2015_COLUMNS.values()])
+    if not (np.diff(table["ell"]) == 1).all():
+        raise SpectraFileError(f"{path}: column ell: expected consecutive multipoles")
     foregrounds = {
         name: table[column].to_numpy(dtype=float) for name, column in GEORGE2015_COLUMNS.items()
     }

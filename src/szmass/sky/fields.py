@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,22 +60,39 @@ class GaussianPatch:
     """
 
     modes: np.ndarray
-    """`(kept, pixels**2)` float32, in the unit of the map, largest first."""
+    """`(kept, pixels**2)` float32, in the unit of the map: those even in x, largest first, and
+    then those odd in x."""
 
     @classmethod
     def from_covariance(cls, covariance: np.ndarray, *, eigenvalue_cut: float) -> GaussianPatch:
         """Keeps the eigenmodes above `eigenvalue_cut` times the largest eigenvalue.
 
-        The sign of each mode is fixed (its largest element is positive), since an
-        eigensolver's is arbitrary.
+        The modes are the same on every machine, to rounding. The symmetry of the square makes
+        many of them degenerate in pairs, which an eigensolver mixes at will; so modes even and
+        odd under x -> -x are solved for apart, which leaves none degenerate. Their signs, as
+        arbitrary, are fixed: positive where a mode first exceeds half of its maximum.
+
+        Args:
+            covariance: of the pixels of a square patch with an even number of them a side,
+                symmetric under x -> -x as every isotropic sky's.
+            eigenvalue_cut: relative to the largest eigenvalue.
         """
-        values, vectors = np.linalg.eigh(covariance)
-        values, vectors = values[::-1], vectors[:, ::-1].T
-        kept = values > eigenvalue_cut * values[0]
-        vectors, values = vectors[kept], values[kept]
-        largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
-        modes = vectors * np.sign(largest) * np.sqrt(values)[:, None]
-        return cls(np.ascontiguousarray(modes, dtype=np.float32))
+        side = math.isqrt(len(covariance))
+        pixel = np.arange(side**2).reshape(side, side)
+        left, right = pixel[:, : side // 2].ravel(), pixel[:, : side // 2 - 1 : -1].ravel()
+        beside, across = covariance[np.ix_(left, left)], covariance[np.ix_(left, right)]
+        solutions = [(parity, *np.linalg.eigh(beside + parity * across)) for parity in (1, -1)]
+        least = eigenvalue_cut * max(values[-1] for _, values, _ in solutions)
+        parts = []
+        for parity, values, vectors in solutions:
+            kept = np.flatnonzero(values > least)[::-1]
+            half = vectors[:, kept].T * np.sqrt(values[kept] / 2.0)[:, None]
+            clear = np.abs(half) > 0.5 * np.abs(half).max(axis=1, keepdims=True)
+            half *= np.sign(np.take_along_axis(half, clear.argmax(axis=1)[:, None], axis=1))
+            modes = np.empty((len(kept), side**2), dtype=np.float32)
+            modes[:, left], modes[:, right] = half, parity * half
+            parts.append(modes)
+        return cls(np.concatenate(parts))
 
     def synthesise(self, coefficients: np.ndarray) -> np.ndarray:
         """Patches from coefficients, in products of `BLOCK_ROWS` rows whatever the number.

@@ -43,7 +43,7 @@ def lensed_cmb_dl_uk2(cosmology: CmbCosmology, *, lmax: int, camb_lmax: int) -> 
     """Lensed CMB temperature spectrum D_l = l (l + 1) C_l / (2 pi) in uK^2, l = 0 ... lmax.
 
     CAMB computes up to `camb_lmax`; beyond, D_l goes on with the logarithmic slope that it has
-    over the last tenth. At l = 8000 the CMB is 1e-3 of the foregrounds.
+    over the last tenth. At l = 8000 the CMB is 2e-3 of the foregrounds.
 
     Returns:
         Shape `(lmax + 1,)`; the monopole and dipole are 0.

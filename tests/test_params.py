@@ -1,0 +1,192 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from szmass.params import ParamsError, load
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def edited(tmp_path) -> Callable[[str, object], Path]:
+    """Writes params.yaml with one key changed, or removed where the value is `...`."""
+
+    def write(key: str, value: object) -> Path:
+        content = YAML().load(ROOT / "params.yaml")
+        *parents, name = key.split(".")
+        section = content
+        for parent in parents:
+            section = section[parent]
+        if value is ...:
+            del section[name]
+        else:
+            section[name] = value
+        path = tmp_path / "params.yaml"
+        YAML().dump(content, path)
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ParamsError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def leaves(section: dict, prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in section.items():
+        keys += leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    return keys
+
+
+SETTINGS = leaves(YAML(typ="safe").load(ROOT / "params.yaml"))
+
+
+def test_the_committed_settings_are_typed(params):
+    assert isinstance(params.microwave.noise_uk_arcmin, float)
+    assert params.spectra.a_s == pytest.approx(2.100549e-9)
+    assert params.microwave.components.names()[0] == "cmb"
+    assert all(isinstance(path, Path) for path in params.paths.values())
+
+
+@pytest.mark.parametrize("key", [key for key in SETTINGS if not key.startswith("paths.")])
+def test_every_setting_is_needed(edited, key):
+    assert f"{key}: missing" in refusal(edited(key, ...))
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_no_setting_takes_a_value_of_another_kind(edited, key):
+    assert f"{key} = {{'a': 1}}: expected" in refusal(edited(key, {"a": 1}))
+    assert f"{key} = None: expected" in refusal(edited(key, None))
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("sede", "seed"),
+        ("microwave.beam_fhwm_arcmin", "microwave.beam_fwhm_arcmin"),
+        ("microwave.pressure.gama", "microwave.pressure.gamma"),
+        ("mresunet.batchs", "mresunet.batch"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_nearest_known(edited, key, near):
+    assert f"{key}: unknown key; did you mean {near}?" in refusal(edited(key, 1))
+
+
+def test_an_unknown_setting_like_no_other(edited):
+    assert refusal(edited("microwave.qqq", 1)).endswith("microwave.qqq: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("seed", 1.5, "a whole number"),
+        ("seed", True, "a whole number"),
+        ("microwave.pixels", "40", "a whole number"),
+        ("microwave.noise_uk_arcmin", "5 uK", "a number"),
+        ("microwave.noise_uk_arcmin", True, "a number"),
+        ("microwave.noise_uk_arcmin", float("nan"), "a number"),
+        ("microwave.redshift", float("inf"), "a number"),
+        ("microwave.pixel_window", 1, "true or false"),
+        ("microwave.pixel_window", "yes", "true or false"),
+        ("microwave.cosmology", 18, "text"),
+        ("microwave.components", [], "a section of keys"),
+        ("microwave_sets.training_masses_1e14", 3, "a list"),
+        ("microwave_sets.training_masses_1e14[1]", None, "a number"),
+        ("mresunet.recipe", "Fresh", "one of fresh, paper"),
+        ("paths.spectra_table", "", "a path"),
+        ("paths", 3, "names and their values"),
+    ],
+)
+def test_a_mistyped_value_is_named(edited, key, value, expected):
+    path = edited(key, value) if "[" not in key else edited(key.partition("[")[0], [1, None])
+    assert f"{key} = {value!r}: expected {expected}" in refusal(path)
+
+
+ABSURD = [
+    ("seed", -1),
+    *[
+        (f"spectra.{name}", value)
+        for name in ("lmax", "h0_km_s_mpc", "ombh2", "omch2", "tau", "a_s", "n_s", "y_he")
+        for value in (0, -1)
+    ],
+    ("spectra.camb_lmax", 2999),
+    ("spectra.mnu_ev", -0.1),
+    ("spectra.lens_potential_accuracy", -1),
+    *[
+        (f"microwave.{name}", value)
+        for name in ("frequency_ghz", "pixels", "pixel_arcmin", "noise_uk_arcmin", "redshift",
+                     "eigenvalue_cut")
+        for value in (0, -1)
+    ],
+    ("microwave.ln_scatter", -0.2),
+    ("microwave.apodisation_arcmin", -1.0),
+    ("microwave.apodisation_arcmin", 5.1),
+    ("microwave.beam_fwhm_arcmin", 0.2),
+    ("microwave.pixels", 44),
+    ("microwave.pixels", 256),
+    ("microwave.eigenvalue_cut", 1e-3),
+    *[
+        (f"microwave.pressure.{name}", 0)
+        for name in ("p0", "c500", "alpha", "beta", "truncation_r500")
+    ],
+    ("microwave.pressure.gamma", -0.1),
+    ("microwave.pressure.gamma", 3.0),
+    ("microwave_sets.training_masses_1e14", [0, 1]),
+    ("microwave_sets.training_masses_1e14", [1, 31]),
+    ("microwave_sets.training_masses_1e14", []),
+    ("microwave_sets.other_masses_1e14", [0.5, 1]),
+    ("microwave_sets.other_masses_1e14", [0.5, 0.5]),
+    *[
+        (f"microwave_sets.{name}", 0)
+        for name in ("train_maps", "validation_maps", "test_maps", "scatter_maps")
+    ],
+    ("microwave_sets.spare_maps", -1),
+    ("microwave_sets.scatter_range_1e14", [2]),
+    ("microwave_sets.scatter_range_1e14", [7, 2]),
+    *[
+        (f"mresunet.{name}", 0)
+        for name in ("width", "batch", "epochs", "learning_rate", "threads", "maps_per_epoch",
+                     "plateau_epochs", "patience_epochs")
+    ],
+    ("mresunet.dropout", 1.0),
+    ("mresunet.dropout", -0.1),
+    ("mresunet.learning_rate", 1.0),
+    ("mresunet.prior_range_1e14", [9, 0.5]),
+    ("mresunet.prior_range_1e14", [0.01, 9]),
+    ("mresunet.prior_range_1e14", [0.5, 40]),
+    ("evaluation.bootstrap_draws", 0),
+    ("evaluation.bound_range_1e14", [0, 8]),
+    ("evaluation.mass_axis_1e14", [25, 0.1]),
+    ("evaluation.mass_axis_1e14", [0.1, 40]),
+    ("evaluation.bound_range_1e14", [1, 26]),
+    ("evaluation.mass_axis_nodes", 2),
+    ("mresunet.warmup_steps", -1),
+    ("mresunet.recalibration_maps", -1),
+    ("resources.workers", 0),
+    ("resources.worker_memory_gib", 0),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ABSURD, ids=str)
+def test_an_absurd_value_is_named(edited, key, value):
+    message = refusal(edited(key, value))
+    assert f"{key} = " in message
+    assert ": expected " in message
+
+
+@pytest.mark.parametrize("content", [b"", b"3", b"- a\n", b"a: [", b"\xff\xfe\x00a", b"seed: 1\nseed: 2\n"])
+def test_a_file_that_is_no_section_of_settings(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    refusal(path)
+
+
+def test_no_file(tmp_path):
+    assert "No such file" in refusal(tmp_path / "absent.yaml")
