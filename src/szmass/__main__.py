@@ -30,7 +30,7 @@ from szmass.params import Params, load
 PARAMS_FILE = Path("params.yaml")
 INTERRUPTED = 128 + signal.SIGINT
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # TensorFlow's errors, without its advice
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # a CPU is no error; what fails raises anyway
 
 
 class StageError(ValueError):
