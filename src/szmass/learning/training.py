@@ -316,5 +316,5 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self._bar, self._batch = bar, batch
 
-    def on_train_batch_end(self, *_: object) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002
         self._bar.update(self._batch)
