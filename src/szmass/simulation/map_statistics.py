@@ -101,12 +101,16 @@ def octaves(pixels: int) -> list[tuple[int, int]]:
     return list(zip(edges, [*edges[1:], pixels], strict=True))
 
 
-def fourier_modes(images: np.ndarray, band: tuple[int, int]) -> np.ndarray:
-    """Unitary discrete Fourier modes with low <= |k| < high, `(n, modes)` complex."""
-    pixels = images.shape[-1]
+def ring(pixels: int, band: tuple[int, int]) -> np.ndarray:
+    """Which modes of a discrete Fourier transform have low <= |k| < high, `(pixels, pixels)`."""
     wavenumber = np.fft.fftfreq(pixels, 1.0 / pixels)
     k = np.hypot(wavenumber[:, None], wavenumber)
-    return np.fft.fft2(images, norm="ortho")[:, (k >= band[0]) & (k < band[1])]
+    return (k >= band[0]) & (k < band[1])
+
+
+def fourier_modes(images: np.ndarray, band: tuple[int, int]) -> np.ndarray:
+    """Unitary discrete Fourier modes of a band, `(n, modes)` complex."""
+    return np.fft.fft2(images, norm="ortho")[:, ring(images.shape[-1], band)]
 
 
 def centre_mean(images: np.ndarray) -> np.ndarray:
@@ -211,8 +215,9 @@ class MapStatistics:
             "difference_square_uk2": (differences**2).mean(axis=1),
             "largest_difference_sigma": np.abs(differences / self._difference_sigma_uk).max(axis=1),
         }
+        power = np.abs(np.fft.fft2(residual, norm="ortho")) ** 2
         for band in self.bands:
-            columns[band_column(band)] = (np.abs(fourier_modes(residual, band)) ** 2).mean(axis=1)
+            columns[band_column(band)] = power[:, ring(self.sky.grid.pixels, band)].mean(axis=1)
         white = residual_modes * np.sqrt(self._inverse_variances)
         columns["sky_digest"] = digests(
             np.round(white[:, : -1 - FINGERPRINT_MODES : -1], FINGERPRINT_DECIMALS) + 0.0
