@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -336,6 +337,8 @@ def _connect(root: Path, uri: str, *, experiment_name: str) -> tuple[mlflow.Mlfl
     lock = root / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
+    # a signature that is given needs no example
+    warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
