@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -47,7 +49,8 @@ def run_tasks(
         The results, in the order of `items`.
 
     Raises:
-        SchedulerError: no scheduler at the address, or a task killed its worker each time.
+        SchedulerError: no scheduler answers at the address, it was lost, or a task killed its
+            worker each time.
     """
     results: dict[int, Any] = {}
     with _client(resources) as client:
@@ -67,6 +70,10 @@ def run_tasks(
                     "most likely for want "
                     "of memory: raise resources.worker_memory_gib or lower the maps a shard "
                     f"({error})"
+                ) from error
+            except (CancelledError, CommClosedError) as error:
+                raise SchedulerError(
+                    f"{label}: the dask scheduler at {client.scheduler.address} was lost: {error}"
                 ) from error
     return [results[number] for number in range(len(items))]
 
@@ -99,7 +106,7 @@ def _client(resources: Resources) -> Iterator[Client]:
             n_workers=resources.workers,
             threads_per_worker=1,
             memory_limit=f"{resources.worker_memory_gib} GiB",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: None would take 8787
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
