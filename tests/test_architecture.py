@@ -46,7 +46,7 @@ HEAVY = {*OWNERS, "numpy", "scipy", "pandas", "healpy", "h5py", "dvc"}
 MOST_SECONDS = 0.2
 # calls that a library asks for while a module of its owner is imported
 CALLS_ON_IMPORT = {
-    "szmass.evaluation.figures": "matplotlib.use(",
+    "szmass.evaluation.figures": "mpl.use(",
     "szmass.served_mresunet": "set_model(",
     "szmass.tracking": "os.environ.setdefault('MLFLOW_|register_dataset_source(",
 }

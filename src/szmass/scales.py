@@ -126,7 +126,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 # Measured on two cores of a server without a GPU.
-START_SECONDS = 120.0
+START_SECONDS = 90.0
 """Of all stages together: imports, CAMB, the eigenmodes of the sky."""
 MAPS_PER_SECOND = 1500.0
 """Simulated, written and validated, a worker."""

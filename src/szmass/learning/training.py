@@ -83,6 +83,9 @@ def compile_for_training(model: keras.Model, settings: Mresunet, steps: int) -> 
             0.0, steps - warmup, warmup_target=settings.learning_rate, warmup_steps=warmup
         )
     model.compile(optimizer=keras.optimizers.Adam(rate), loss="mse", jit_compile=jit_compile())
+    # moments made now: made within the first step they double its compilation, and a restored
+    # state would have nowhere to go
+    model.optimizer.build(model.trainable_variables)
 
 
 def plateau_rate(validation_losses: list[float], first_rate: float, patience: int) -> float:
@@ -135,8 +138,6 @@ class TrainingState:
         if state["identity"] != self.identity:
             return []
         history = [Epoch(**line) for line in state["history"]]
-        # an optimiser has its moments only once it knows the weights
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights(history[-1].epoch))
         return history
 
