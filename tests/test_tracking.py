@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from checkout import Checkout
+from source_tree import imports, reached_from
 
 from szmass.params import Params
 
@@ -334,6 +335,15 @@ def test_a_logged_model_is_registered_and_predicts_without_szmass(repository: Pa
     with np.load(tmp_path / "out.npz") as out:
         np.testing.assert_allclose(out["m200c_msun"], m200c_msun, rtol=1e-5)
         np.testing.assert_allclose(out["sz_uk"], sz_uk, rtol=1e-4, atol=1e-3)
+
+
+def test_a_served_model_asks_for_every_package_that_it_imports():
+    modules = reached_from("szmass.served_mresunet")
+    packages = {name.split(".")[0] for module in modules for name in imports(module)}
+    needed = {"ruamel.yaml" if name == "ruamel" else name for name in packages}
+    needed -= sys.stdlib_module_names | {"szmass"}
+    # a backend for keras; the spectra, and CAMB with them, are behind the trained network
+    assert set(tracking.SERVING_REQUIREMENTS) == needed - {"camb"} | {"tensorflow"}
 
 
 def test_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path):

@@ -12,7 +12,8 @@ class Run(Protocol):
     """A run of a stage, as a tracking service sees it.
 
     Nothing that a stage reports may change or end it: an implementation that cannot deliver
-    warns, and goes on.
+    warns, and goes on. A file that is handed over stays in place until the stage ends, since it
+    may be sent later.
     """
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:

@@ -66,7 +66,6 @@ SERVING_REQUIREMENTS = (
     "scipy",
     "tensorflow",
     "threadpoolctl",
-    "tqdm",
     "zarr",
 )
 
