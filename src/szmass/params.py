@@ -125,20 +125,30 @@ class Microwave:
         require_positive("microwave", self, *names, "redshift")
         require_not_negative("microwave", self, "ln_scatter", "apodisation_arcmin")
         require(
-            self.beam_fwhm_arcmin >= self.pixel_arcmin, "microwave.beam_fwhm_arcmin",
-            self.beam_fwhm_arcmin, f"at least a pixel (pixel_arcmin = {self.pixel_arcmin})",
+            self.beam_fwhm_arcmin >= self.pixel_arcmin,
+            "microwave.beam_fwhm_arcmin",
+            self.beam_fwhm_arcmin,
+            f"at least a pixel (pixel_arcmin = {self.pixel_arcmin})",
         )
         require(
-            self.pixels % 8 == 0 and self.pixels <= 128, "microwave.pixels", self.pixels,
+            self.pixels % 8 == 0 and self.pixels <= 128,
+            "microwave.pixels",
+            self.pixels,
             "a multiple of 8 (the network halves the map three times), at most 128",
         )
         half = self.pixels * self.pixel_arcmin / 2
         require(
-            self.apodisation_arcmin <= half, "microwave.apodisation_arcmin",
-            self.apodisation_arcmin, f"at most half of the map, {half:g}",
+            self.apodisation_arcmin <= half,
+            "microwave.apodisation_arcmin",
+            self.apodisation_arcmin,
+            f"at most half of the map, {half:g}",
         )
-        require(self.eigenvalue_cut < 1e-4, "microwave.eigenvalue_cut", self.eigenvalue_cut,
-                "less than 1e-4")
+        require(
+            self.eigenvalue_cut < 1e-4,
+            "microwave.eigenvalue_cut",
+            self.eigenvalue_cut,
+            "less than 1e-4",
+        )
 
 
 @dataclass(frozen=True)
@@ -159,16 +169,20 @@ class MicrowaveSets:
         for name in ("training_masses_1e14", "other_masses_1e14"):
             require_masses(f"{section}.{name}", getattr(self, name))
         require(
-            len(self.training_masses_1e14) > 0, f"{section}.training_masses_1e14",
-            self.training_masses_1e14, "at least one mass",
+            len(self.training_masses_1e14) > 0,
+            f"{section}.training_masses_1e14",
+            self.training_masses_1e14,
+            "at least one mass",
         )
         require_positive(section, self, "train_maps", "validation_maps", "test_maps")
         require_positive(section, self, "scatter_maps")
         require_not_negative(section, self, "spare_maps")
         masses = self.training_masses_1e14 + self.other_masses_1e14
         require(
-            len(set(masses)) == len(masses), f"{section}.other_masses_1e14",
-            self.other_masses_1e14, "no mass twice, and none of training_masses_1e14",
+            len(set(masses)) == len(masses),
+            f"{section}.other_masses_1e14",
+            self.other_masses_1e14,
+            "no mass twice, and none of training_masses_1e14",
         )
         require_mass_range(f"{section}.scatter_range_1e14", self.scatter_range_1e14)
 
@@ -201,8 +215,9 @@ class Mresunet:
         require_positive(section, self, "maps_per_epoch", "plateau_epochs", "patience_epochs")
         require_not_negative(section, self, "warmup_steps", "recalibration_maps")
         require(0 <= self.dropout < 1, f"{section}.dropout", self.dropout, "0 <= dropout < 1")
-        require(self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate,
-                "less than 1")
+        require(
+            self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate, "less than 1"
+        )
         require_mass_range(f"{section}.prior_range_1e14", self.prior_range_1e14)
 
 
@@ -217,14 +232,19 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         require_positive("evaluation", self, "bootstrap_draws")
-        require(self.mass_axis_nodes >= 3, "evaluation.mass_axis_nodes", self.mass_axis_nodes,
-                "3 or more")
+        require(
+            self.mass_axis_nodes >= 3,
+            "evaluation.mass_axis_nodes",
+            self.mass_axis_nodes,
+            "3 or more",
+        )
         require_mass_range("evaluation.bound_range_1e14", self.bound_range_1e14)
         require_mass_range("evaluation.mass_axis_1e14", self.mass_axis_1e14)
         low, high = self.mass_axis_1e14
         require(
             low <= self.bound_range_1e14[0] and self.bound_range_1e14[1] <= high,
-            "evaluation.bound_range_1e14", self.bound_range_1e14,
+            "evaluation.bound_range_1e14",
+            self.bound_range_1e14,
             f"a range within mass_axis_1e14 = {self.mass_axis_1e14}",
         )
 
@@ -287,7 +307,7 @@ def load(path: Path) -> Params:
         raise ParamsError(f"{path}: {error}") from error
 
 
-def _typed(wanted: Any, value: Any, *, key: str) -> Any:
+def _typed(wanted: Any, value: Any, *, key: str) -> Any:  # noqa: PLR0911  # one a kind of type
     """Returns `value` as the type that an annotation asks for."""
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
         return _section(wanted, value, key=key)

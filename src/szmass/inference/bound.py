@@ -9,7 +9,7 @@ than the mean of this posterior, for masses that follow its prior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class MassLikelihood:
     covariance_uk2: np.ndarray
     ln_scatter: float
     eigenvalue_cut: float
+    _filters: np.ndarray = field(init=False, repr=False)
+    _power: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         values, vectors = np.linalg.eigh(self.covariance_uk2)
@@ -45,7 +47,7 @@ class MassLikelihood:
         object.__setattr__(self, "_power", np.sum(white_signals**2, axis=1))
 
     def __call__(self, maps_uk: np.ndarray) -> np.ndarray:
-        """ln L(d | M) up to a constant a map, `(n, m)`, for maps of shape `(n, ...)`."""
+        """Returns ln L(d | M) up to a constant a map, `(n, m)`, for maps of shape `(n, ...)`."""
         overlap, power = self._overlap(maps_uk), self._power
         if self.ln_scatter == 0:
             return overlap - power / 2.0

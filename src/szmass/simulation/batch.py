@@ -11,7 +11,7 @@ from typing import Any
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -55,8 +55,13 @@ def run_tasks(
     results: dict[int, Any] = {}
     with _client(resources) as client:
         futures = client.map(
-            _single_threaded, range(len(items)), items,
-            task=task, retries=RETRIES, pure=False, **shared,
+            _single_threaded,
+            range(len(items)),
+            items,
+            task=task,
+            retries=RETRIES,
+            pure=False,
+            **shared,
         )
         with tqdm(total=len(items), desc=label, unit="shard", disable=None) as bar:
             try:
@@ -67,13 +72,13 @@ def run_tasks(
             except KilledWorker as error:
                 raise SchedulerError(
                     f"{label}: a task killed its worker {error.allowed_failures + 1} times, "
-                    "most likely for want "
-                    "of memory: raise resources.worker_memory_gib or lower the maps a shard "
-                    f"({error})"
+                    "most likely for want of memory: raise resources.worker_memory_gib or lower "
+                    f"the maps a shard ({error})"
                 ) from error
             except (CancelledError, CommClosedError) as error:
+                address = client.scheduler.address  # type: ignore[union-attr]
                 raise SchedulerError(
-                    f"{label}: the dask scheduler at {client.scheduler.address} was lost: {error}"
+                    f"{label}: the dask scheduler at {address} was lost: {error}"
                 ) from error
     return [results[number] for number in range(len(items))]
 

@@ -56,7 +56,8 @@ def list_samples(seed: int, sets: MicrowaveSets, ln_scatter: float) -> Samples:
         ("no_scatter_test", [0.0], sets.scatter_maps),
     ]
     low, high = sets.scatter_range_1e14
-    set_index, masses, ln_amplitudes, seeds = [], [], [], []
+    set_index, masses, ln_amplitudes = [], [], []
+    seeds: list[tuple[int, ...]] = []
     for name, masses_1e14, count in wanted:
         for mass_1e14 in masses_1e14:
             whole_mass = round(mass_1e14 * MASS_UNIT_MSUN / SEED_MASS_UNIT_MSUN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -77,7 +76,7 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
     replaced = path.with_name(path.name + ".replaced")
     shutil.rmtree(unfinished, ignore_errors=True)
     if replaced.exists() and not path.exists():  # a kill between the two renames below
-        os.rename(replaced, path)
+        replaced.rename(path)
     try:
         _create(unfinished, spec, provenance)
         yield unfinished
@@ -93,8 +92,8 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
         raise
     shutil.rmtree(replaced, ignore_errors=True)
     if path.exists():
-        os.rename(path, replaced)
-    os.rename(unfinished, path)
+        path.rename(replaced)
+    unfinished.rename(path)
     shutil.rmtree(replaced, ignore_errors=True)
 
 

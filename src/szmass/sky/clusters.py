@@ -53,8 +53,14 @@ def compton_y_profile(
     )
     profiles = np.empty((len(m500c_msun), len(radius_arcmin)))
     for i, (m500c, r500c) in enumerate(zip(m500c_msun, r500c_mpc, strict=True)):
-        shell = x_weight * 4.0 * np.pi * x**2 * pressure.electron_pressure_kev_cm3(
-            x, m500c, e_z=cosmology.e_z(redshift), h70=cosmology.h70
+        shell = (
+            x_weight
+            * 4.0
+            * np.pi
+            * x**2
+            * pressure.electron_pressure_kev_cm3(
+                x, m500c, e_z=cosmology.e_z(redshift), h70=cosmology.h70
+            )
         )
         # np.sinc(t) = sin(pi t) / (pi t)
         y_ell = np.sinc(ell[:, None] * x * (r500c / distance_mpc / np.pi)) @ shell
@@ -71,7 +77,8 @@ def nfw_surface_density(x: np.ndarray) -> np.ndarray:
     x = np.asarray(x, dtype=float)
     root = np.sqrt(np.abs(x**2 - 1.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        angle = np.where(x < 1.0, np.arccosh(1.0 / np.minimum(x, 1.0)), np.arccos(1.0 / np.maximum(x, 1.0)))
+        inside, outside = np.arccosh(1.0 / np.minimum(x, 1.0)), np.arccos(1.0 / np.maximum(x, 1.0))
+        angle = np.where(x < 1.0, inside, outside)
         density = (1.0 - angle / root) / (x**2 - 1.0)
     return np.where(np.abs(x - 1.0) < 1e-4, 1.0 / 3.0 - 0.4 * (x - 1.0), density)
 

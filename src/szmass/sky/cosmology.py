@@ -77,8 +77,12 @@ class Cosmology:
         cosmology.setCurrent(self._background)
         masses = np.atleast_1d(np.asarray(m200c_msun, dtype=float))
         m500c, r500c, _ = mass_adv.changeMassDefinitionCModel(
-            masses.ravel() * self.h, redshift, "200c", "500c",
-            profile="nfw", c_model=self.concentration_model,
+            masses.ravel() * self.h,
+            redshift,
+            "200c",
+            "500c",
+            profile="nfw",
+            c_model=self.concentration_model,
         )
         shape = np.shape(m200c_msun)
         return (

@@ -29,9 +29,10 @@ def correlation_function(cl: np.ndarray, separation_arcmin: np.ndarray) -> np.nd
     below, legendre = np.ones_like(cosine), cosine.copy()
     total = weighted[0] * below + weighted[1] * legendre
     for ell in range(2, len(cl)):
-        below, legendre = legendre, (
-            (2.0 * ell - 1.0) * cosine * legendre - (ell - 1.0) * below
-        ) / ell
+        below, legendre = (
+            legendre,
+            ((2.0 * ell - 1.0) * cosine * legendre - (ell - 1.0) * below) / ell,
+        )
         total += weighted[ell] * legendre
     return total
 

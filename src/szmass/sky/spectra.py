@@ -51,10 +51,20 @@ def lensed_cmb_dl_uk2(cosmology: CmbCosmology, *, lmax: int, camb_lmax: int) -> 
     import camb
 
     settings = camb.set_params(
-        H0=cosmology.h0_km_s_mpc, ombh2=cosmology.ombh2, omch2=cosmology.omch2,
-        mnu=cosmology.mnu_ev, num_massive_neutrinos=1, tau=cosmology.tau,
-        As=cosmology.a_s, ns=cosmology.n_s, YHe=cosmology.y_he, TCMB=T_CMB_K,
-        pivot_scalar=0.05, lmax=camb_lmax, lens_potential_accuracy=cosmology.lens_potential_accuracy, WantTensors=False,
+        H0=cosmology.h0_km_s_mpc,
+        ombh2=cosmology.ombh2,
+        omch2=cosmology.omch2,
+        mnu=cosmology.mnu_ev,
+        num_massive_neutrinos=1,
+        tau=cosmology.tau,
+        As=cosmology.a_s,
+        ns=cosmology.n_s,
+        YHe=cosmology.y_he,
+        TCMB=T_CMB_K,
+        pivot_scalar=0.05,
+        lmax=camb_lmax,
+        lens_potential_accuracy=cosmology.lens_potential_accuracy,
+        WantTensors=False,
     )
     spectra = camb.get_results(settings).get_cmb_power_spectra(
         settings, spectra=["lensed_scalar"], CMB_unit="muK", lmax=camb_lmax
@@ -82,6 +92,7 @@ def foregrounds_dl_uk2(
     Args:
         table_ell: consecutive multipoles of the table.
         table: D_l in uK^2 by component, each of the length of `table_ell`.
+        lmax: the last multipole.
 
     Returns:
         D_l in uK^2 by component, each of shape `(lmax + 1,)`.
