@@ -55,6 +55,7 @@ def refuse(item: int) -> None:
     raise ValueError(f"item {item} is wrong")
 
 
-def wait(_item: int) -> None:
-    """A task that takes a while."""
+def wait(item: int, *, marks: Path) -> None:
+    """A task that takes a while, and says that it has begun."""
+    (marks / str(item)).touch()
     time.sleep(0.5)

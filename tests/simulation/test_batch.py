@@ -177,11 +177,16 @@ def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny):
     assert local_workers() == []
 
 
-def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler):
+def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
     """The last test of the scheduler: it ends it."""
     address, processes = scheduler
+
+    def kill() -> None:
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        processes[0].kill()
+
+    threading.Thread(target=kill, daemon=True).start()
     resources = replace(tiny.resources, scheduler_address=address)
-    thread = threading.Timer(1.0, processes[0].kill)
-    thread.start()
     with pytest.raises(SchedulerError, match=f"the dask scheduler at {address} was lost"):
-        run_tasks(faults.wait, range(60), resources=resources, label="test")
+        run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
