@@ -76,7 +76,7 @@ def _scale(options: argparse.Namespace) -> None:
     cost = estimate_cost(load(PARAMS))
     print(
         f"{PARAMS} is at scale {options.name}: {cost.maps} maps stored, "
-        f"{cost.training_maps} seen in training.\n"
+        f"at most {cost.training_maps} seen in training.\n"
         f"Estimate for two CPU cores: {_duration(cost.seconds)}, {cost.memory_gib:.1f} GiB of "
         f"memory, {cost.disk_gib:.2f} GiB of disk. A GPU shortens the training alone."
     )
@@ -120,7 +120,7 @@ def _yaml_text(value: object) -> str:
 
 def _duration(seconds: float) -> str:
     """A duration in the unit that suits it."""
-    for unit, length, most in (("minutes", 60, 90), ("hours", 3600, 48)):
+    for unit, length, most in (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48)):
         if seconds < most * length:
             return f"about {seconds / length:.0f} {unit}"
     return f"about {seconds / 86400:.0f} days"

@@ -59,7 +59,7 @@ def test_tsz_cib_correlation_is_that_of_george2015(dl_uk2):
 def test_foregrounds_are_power_laws_beyond_the_table(dl_uk2, name, slope):
     dl = dl_uk2[name]
     assert np.log(dl[19_000] / dl[12_000]) / np.log(19 / 12) == pytest.approx(slope, abs=1e-12)
-    assert dl[12_001] == pytest.approx(dl[12_000], rel=2 / 12_000)
+    assert dl[12_001] == pytest.approx(dl[12_000], rel=3 / 12_000)
 
 
 def test_every_component_has_every_multipole(dl_uk2, params):
