@@ -39,7 +39,7 @@ def refusal(path: Path) -> str:
 
 
 def leaves(section: dict, prefix: str = "") -> list[str]:
-    keys = []
+    keys: list[str] = []
     for name, value in section.items():
         keys += leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
     return keys
@@ -121,8 +121,14 @@ ABSURD = [
     ("spectra.lens_potential_accuracy", -1),
     *[
         (f"microwave.{name}", value)
-        for name in ("frequency_ghz", "pixels", "pixel_arcmin", "noise_uk_arcmin", "redshift",
-                     "eigenvalue_cut")
+        for name in (
+            "frequency_ghz",
+            "pixels",
+            "pixel_arcmin",
+            "noise_uk_arcmin",
+            "redshift",
+            "eigenvalue_cut",
+        )
         for value in (0, -1)
     ],
     ("microwave.ln_scatter", -0.2),
@@ -152,8 +158,16 @@ ABSURD = [
     ("microwave_sets.scatter_range_1e14", [7, 2]),
     *[
         (f"mresunet.{name}", 0)
-        for name in ("width", "batch", "epochs", "learning_rate", "threads", "maps_per_epoch",
-                     "plateau_epochs", "patience_epochs")
+        for name in (
+            "width",
+            "batch",
+            "epochs",
+            "learning_rate",
+            "threads",
+            "maps_per_epoch",
+            "plateau_epochs",
+            "patience_epochs",
+        )
     ],
     ("mresunet.dropout", 1.0),
     ("mresunet.dropout", -0.1),
@@ -181,7 +195,9 @@ def test_an_absurd_value_is_named(edited, key, value):
     assert ": expected " in message
 
 
-@pytest.mark.parametrize("content", [b"", b"3", b"- a\n", b"a: [", b"\xff\xfe\x00a", b"seed: 1\nseed: 2\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"3", b"- a\n", b"a: [", b"\xff\xfe\x00a", b"seed: 1\nseed: 2\n"]
+)
 def test_a_file_that_is_no_section_of_settings(tmp_path, content):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)

@@ -21,6 +21,6 @@ def test_the_sz_effect_tends_to_minus_two_in_the_rayleigh_jeans_limit():
 
 
 def test_angles():
-    assert 180 * 60 * ARCMIN_RAD == pytest.approx(np.pi)
+    assert pytest.approx(np.pi) == 180 * 60 * ARCMIN_RAD
     # a Gaussian falls to a half at half of its full width at half maximum
     assert np.exp(-((FWHM_PER_SIGMA / 2) ** 2) / 2) == pytest.approx(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def tiny(params: Params) -> Params:
 def simulate(tiny: Params, spectra_table: Path) -> Callable[..., Path]:
     """Runs the stage on tiny maps; keywords are resources."""
 
-    def run(store: Path, **resources: object) -> Path:
+    def run(store: Path, **resources: Any) -> Path:
         simulate_microwave(
             tiny.seed,
             tiny.microwave,
@@ -61,8 +62,6 @@ def simulate(tiny: Params, spectra_table: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_store(
-    simulate: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def tiny_store(simulate: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of the tiny line, made by one worker; never to be changed."""
     return simulate(tmp_path_factory.mktemp("store") / "microwave.zarr", workers=1)

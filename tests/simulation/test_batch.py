@@ -97,7 +97,8 @@ def test_two_workers_write_the_bytes_of_one(simulate, tiny_store, tmp_path):
 
 
 def test_a_worker_killed_in_mid_run_changes_nothing(simulate, tiny_store, tmp_path):
-    store, killed = tmp_path / "microwave.zarr", []
+    store = tmp_path / "microwave.zarr"
+    killed: list[str] = []
     thread = kill_workers_once_a_shard_is_there(store, killed)
     simulate(store, workers=2)
     thread.join()

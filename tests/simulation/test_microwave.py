@@ -71,9 +71,7 @@ def test_scatter_multiplies_the_clusters_signal_alone(sky):
 def test_a_map_is_the_same_in_every_set_and_shard(sky, params):
     sets = params.microwave_sets
     smoke = replace(sets, train_maps=2, validation_maps=3, test_maps=2, scatter_maps=9)
-    few, many = (
-        list_samples(5, chosen, 0.2) for chosen in (smoke, replace(sets, spare_maps=40))
-    )
+    few, many = (list_samples(5, chosen, 0.2) for chosen in (smoke, replace(sets, spare_maps=40)))
     rows = [many.seeds.index(seed) for seed in few.seeds]
 
     def maps(samples, start, stop):
@@ -126,9 +124,9 @@ def dataclass_off(components):
 def test_components_add_up(small, dl_uk2):
     def variance(**switched):
         components = replace(dataclass_off(small.components), **switched)
-        return MicrowaveSky(
-            replace(small, components=components), dl_uk2
-        ).sky_covariance_uk2()[0, 0]
+        return MicrowaveSky(replace(small, components=components), dl_uk2).sky_covariance_uk2()[
+            0, 0
+        ]
 
     parts = [variance(cmb=True), variance(radio=True), variance(tsz_cib=True, dsfg_poisson=True)]
     together = variance(cmb=True, radio=True, tsz_cib=True, dsfg_poisson=True)

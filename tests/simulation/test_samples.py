@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from szmass.simulation.samples import SETS, list_samples, set_rows, open_microwave_store
+from szmass.simulation.samples import SETS, list_samples, open_microwave_store, set_rows
 
 SEED = 20_200_311
 

@@ -70,7 +70,9 @@ def test_a_damaged_table_is_named_with_its_column(written, old, new, message):
     assert str(written) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00\x01", b'"a\n1', b"ell,cmb\n1,2,3,4\n1\n5,6,7"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00\x01", b'"a\n1', b"ell,cmb\n1,2,3,4\n1\n5,6,7"]
+)
 def test_a_file_that_is_no_table(tmp_path, content):
     path = tmp_path / "spectra.csv"
     path.write_bytes(content)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from checkout import Checkout
 from ruamel.yaml import YAML
 
 import szmass
-from szmass.simulation.samples import SETS, TITLE, open_microwave_store, store_spec
+from szmass.simulation.samples import SETS, TITLE, store_spec
 from szmass.simulation.store import MapStore, StoreError, replacing, write_rows
 from szmass.sky.grid import PixelGrid
 
@@ -145,7 +146,11 @@ def test_foreign_stores_are_refused(tmp_path):
     ("attribute", "value", "message"),
     [
         ("format", "other", "expected a store of szmass"),
-        ("format_version", 0, r"format_version = 0: .* reads 1; make the store again \(dvc repro\)"),
+        (
+            "format_version",
+            0,
+            r"format_version = 0: .* reads 1; make the store again \(dvc repro\)",
+        ),
         ("format_version", 2, "format_version = 2"),
         ("title", "clusters of another kind", "expected 'simulated 150 GHz cutouts"),
     ],
@@ -177,15 +182,14 @@ def test_every_damaged_file_is_noticed(store):
                 file.unlink()
             else:
                 file.write_bytes(damaged)
-            try:
-                found = read_all(store)
-            except StoreError as error:
-                assert str(store) in str(error)
-            else:
+            if kind == "flipped" and name.endswith("zarr.json"):
                 # a bit of a description may flip, never one of the data
-                assert kind == "flipped"
-                assert name.endswith("zarr.json")
-                assert all(np.array_equal(found[key], good[key]) for key in good)
+                with suppress(StoreError):
+                    found = read_all(store)
+                    assert all(np.array_equal(found[key], good[key]) for key in good)
+            else:
+                with pytest.raises(StoreError, match=str(store)):
+                    read_all(store)
             file.write_bytes(content)
     assert_holds(store, 7)
 
@@ -202,15 +206,24 @@ def test_a_store_is_replaced_whole(store, spec):
     assert not list(store.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError(28, "No space left")])
-def test_an_error_leaves_the_old_store_whole(store, spec, error):
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (RuntimeError("a"), RuntimeError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (OSError(28, "No space left"), StoreError),
+    ],
+)
+def test_an_error_leaves_the_old_store_whole(store, spec, error, seen):
     before = files(store)
-    with (
-        pytest.raises(StoreError if isinstance(error, OSError) else error),
-        replacing(store, spec, provenance={"seed": 8}) as unfinished,
-    ):
-        write_rows(unfinished, slice(0, 64), {"sz_uk": arrays(8)["sz_uk"][:64]})
-        raise error
+
+    def fail_half_way() -> None:
+        with replacing(store, spec, provenance={"seed": 8}) as unfinished:
+            write_rows(unfinished, slice(0, 64), {"sz_uk": arrays(8)["sz_uk"][:64]})
+            raise error
+
+    with pytest.raises(seen):
+        fail_half_way()
     assert files(store) == before
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
@@ -262,6 +275,7 @@ def test_ctrl_c_leaves_the_old_store_and_no_process(checkout, tiny_store):
         env=checkout.environment(PYTHONPATH="src"), text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
+    assert process.stderr is not None
     store = microwave_store(checkout)
     unfinished = store.with_name(store.name + ".unfinished")
     while not list(unfinished.glob("temperature_uk/c/*")):

@@ -164,9 +164,7 @@ def test_image_against_a_projection_and_a_convolution_on_a_fine_grid(diemer15, p
     box = np.ones((oversampling, oversampling)) / oversampling**2
     pixelised = fftconvolve(beamed, box, mode="same")
     row = pixelised[200, 200:290:5]
-    profile = observed_profile(
-        mass, axis[200:290:5], cosmology=diemer15, pressure=pressure
-    )[0]
+    profile = observed_profile(mass, axis[200:290:5], cosmology=diemer15, pressure=pressure)[0]
     np.testing.assert_allclose(profile, row, atol=1e-3 * row[0])
     assert profile[0] == pytest.approx(row[0], rel=1e-3)
 
@@ -228,7 +226,9 @@ def test_profiles_that_change_sign_are_refused():
 
 def test_nfw_projection_against_the_line_of_sight():
     def projected(radius):
-        value, _ = quad(lambda z: 1 / (np.hypot(radius, z) * (1 + np.hypot(radius, z)) ** 2), 0, np.inf)
+        value, _ = quad(
+            lambda z: 1 / (np.hypot(radius, z) * (1 + np.hypot(radius, z)) ** 2), 0, np.inf
+        )
         return value
 
     x = np.array([0.1, 0.5, 0.9, 1.0, 1.1, 2.0, 5.0])
@@ -238,7 +238,8 @@ def test_nfw_projection_against_the_line_of_sight():
 def test_nfw_projection_is_smooth_through_the_scale_radius():
     x = 1 + np.linspace(-3e-4, 3e-4, 61)
     np.testing.assert_allclose(
-        nfw_surface_density(x), np.polyval(np.polyfit(x - 1, nfw_surface_density(x), 2), x - 1),
+        nfw_surface_density(x),
+        np.polyval(np.polyfit(x - 1, nfw_surface_density(x), 2), x - 1),
         rtol=1e-7,
     )
 

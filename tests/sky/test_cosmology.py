@@ -27,7 +27,9 @@ def test_mass_conversion_follows_the_concentration_model(model, ratio):
 
 
 def test_mass_conversion_inverts():
-    m500c, _ = Cosmology("planck18", "diemer15_orig").m500c_and_r500c(np.array([7.340e14]), REDSHIFT)
+    m500c, _ = Cosmology("planck18", "diemer15_orig").m500c_and_r500c(
+        np.array([7.340e14]), REDSHIFT
+    )
     assert m500c[0] == pytest.approx(5e14, rel=2e-4)
 
 
@@ -59,7 +61,10 @@ def test_scale_radius_is_that_of_the_concentration(planck18):
 
 def test_shapes_are_kept(planck18):
     masses = np.full((2, 3), 5e14)
-    for array in (*planck18.m500c_and_r500c(masses, 0.7), planck18.nfw_scale_radius_mpc(masses, 0.7)):
+    for array in (
+        *planck18.m500c_and_r500c(masses, 0.7),
+        planck18.nfw_scale_radius_mpc(masses, 0.7),
+    ):
         assert array.shape == (2, 3)
         assert np.ptp(array) == 0
 

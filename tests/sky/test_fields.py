@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from analytic import band_limited_white_covariance, beam_smoothed_white_covariance
-from scipy.fft import rfft2, rfftfreq, fftfreq
+from scipy.fft import fftfreq, rfft2, rfftfreq
 
 from szmass.sky.fields import BLOCK_ROWS, GaussianPatch, correlation_function, pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam
@@ -120,18 +120,23 @@ class Sampled:
         self.pixels = round(modes.shape[1] ** 0.5)
         self.norms = np.sum(modes**2, axis=1)
         images = modes.reshape(-1, self.pixels, self.pixels)
-        frequency = np.hypot(*np.meshgrid(
-            fftfreq(self.pixels, 1 / self.pixels), rfftfreq(self.pixels, 1 / self.pixels),
-            indexing="ij",
-        ))
+        frequency = np.hypot(
+            *np.meshgrid(
+                fftfreq(self.pixels, 1 / self.pixels),
+                rfftfreq(self.pixels, 1 / self.pixels),
+                indexing="ij",
+            )
+        )
         # a column of rfft2 stands for two of fft2, but for the first and the last
         twice = np.full(frequency.shape, 2.0)
         twice[:, [0, -1]] = 1.0
         band = np.digitize(frequency, BAND_EDGES)
-        self.band_weights = np.stack([
-            np.where(band == number, twice, 0).ravel() / twice[band == number].sum()
-            for number in range(1, len(BAND_EDGES))
-        ])
+        self.band_weights = np.stack(
+            [
+                np.where(band == number, twice, 0).ravel() / twice[band == number].sum()
+                for number in range(1, len(BAND_EDGES))
+            ]
+        )
         matrices = [self._lag_matrix(images, lag) for lag in LAGS]
         harmonics = rfft2(images).reshape(len(modes), -1)
         matrices += [
@@ -152,8 +157,10 @@ class Sampled:
         squares = np.sum((maps @ self._projector).astype(float) ** 2, axis=0)
         images = maps.reshape(-1, self.pixels, self.pixels)
         products = [
-            np.einsum("nij,nij->", images[:, :, : self.pixels - lag], images[:, :, lag:],
-                      dtype=float) / (self.pixels * (self.pixels - lag))
+            np.einsum(
+                "nij,nij->", images[:, :, : self.pixels - lag], images[:, :, lag:], dtype=float
+            )
+            / (self.pixels * (self.pixels - lag))
             for lag in LAGS
         ]
         power = np.sum(np.abs(rfft2(images)) ** 2, axis=0, dtype=float).ravel()
@@ -164,11 +171,13 @@ class Sampled:
 def sampled(sky):
     """(theory, mean squared eigen-coefficients, mean statistics) of 200 000 maps."""
     theory, rng = Sampled(sky.patch), np.random.default_rng(20_200_311)
-    squares, statistics = 0.0, 0.0
+    squares = np.zeros(len(sky.patch.modes))
+    statistics = np.zeros(len(theory.mean))
     for _ in range(MAPS // BATCH):
-        coefficients = rng.standard_normal((BATCH, len(sky.patch.modes)), dtype=np.float32)
+        coefficients = rng.standard_normal((BATCH, len(squares)), dtype=np.float32)
         sums = theory.measure(sky.patch.synthesise(coefficients))
-        squares, statistics = squares + sums[0], statistics + sums[1]
+        squares += sums[0]
+        statistics += sums[1]
     return theory, squares / MAPS, statistics / MAPS
 
 

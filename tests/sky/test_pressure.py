@@ -57,7 +57,11 @@ def test_mass_exponent_is_hasselfields_form():
 
 
 def test_pressure_ends_at_the_truncation():
-    assert ARNAUD2010.shape(np.array([4.999, 5.0, 5.001])).astype(bool).tolist() == [True, True, False]
+    assert ARNAUD2010.shape(np.array([4.999, 5.0, 5.001])).astype(bool).tolist() == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("redshift", [0.0, 0.7])

@@ -27,8 +27,10 @@ def test_cmb_goes_on_beyond_camb(dl_uk2, params):
     cmb = dl_uk2["cmb"]
     assert cmb[last + 1] == pytest.approx(cmb[last], rel=0.02)
     # a power law, with about the slope before it
-    slopes = [np.log(cmb[b] / cmb[a]) / np.log(b / a) for a, b in
-              ((last - 800, last), (last + 1, last + 1000), (last + 1, len(cmb) - 1))]
+    slopes = [
+        np.log(cmb[b] / cmb[a]) / np.log(b / a)
+        for a, b in ((last - 800, last), (last + 1, last + 1000), (last + 1, len(cmb) - 1))
+    ]
     assert slopes[1] == pytest.approx(slopes[2], abs=1e-9)
     assert slopes[0] == pytest.approx(slopes[1], abs=0.2)
     assert (cmb[2:] > 0).all()

@@ -111,7 +111,9 @@ class ClusterImages:
             )
         self._ln_profile = CubicSpline(np.log(m200c_msun), np.log(self._sign * profiles), axis=0)
 
-    def __call__(self, m200c_msun: np.ndarray, amplitude: np.ndarray | float = 1.0) -> np.ndarray:
+    def __call__(
+        self, m200c_msun: np.ndarray | float, amplitude: np.ndarray | float = 1.0
+    ) -> np.ndarray:
         """Images of shape `(n, pixels, pixels)` in the unit of the profiles.
 
         Args:
