@@ -137,7 +137,7 @@ ABSURD = [
     ("microwave.beam_fwhm_arcmin", 0.2),
     ("microwave.pixels", 44),
     ("microwave.pixels", 256),
-    ("microwave.eigenvalue_cut", 1e-3),
+    ("microwave.eigenvalue_cut", 1e-5),
     *[
         (f"microwave.pressure.{name}", 0)
         for name in ("p0", "c500", "alpha", "beta", "truncation_r500")

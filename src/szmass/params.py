@@ -144,10 +144,10 @@ class Microwave:
             f"at most half of the map, {half:g}",
         )
         require(
-            self.eigenvalue_cut < 1e-4,
+            self.eigenvalue_cut < 1e-6,
             "microwave.eigenvalue_cut",
             self.eigenvalue_cut,
-            "less than 1e-4",
+            "less than 1e-6 (the modes that hold only noise lie above)",
         )
 
 
@@ -198,6 +198,7 @@ class Mresunet:
     training_prior: Literal["paper", "uniform"]
     prior_range_1e14: list[float]
     mass_image: Literal["flat", "nfw"]
+    profile_scale: Literal["rms", "peak"]
     batch: int
     maps_per_epoch: int
     epochs: int
