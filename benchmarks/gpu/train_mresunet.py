@@ -120,7 +120,7 @@ def accelerator_name() -> str:
     """The accelerator's name as its driver gives it, or what Keras calls it."""
     try:
         asked = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             check=True,

@@ -138,7 +138,7 @@ def masses(
         by_mass = [estimates[truth_msun == mass] / MASS_UNIT_MSUN for mass in distinct]
         median = np.array([np.median(values) for values in by_mass])
         width = np.array([half_width(values) for values in by_mass])
-        bias = (median - masses_1e14) / width
+        bias = (median - masses_1e14) / np.where(width > 0, width, np.nan)
         if number > 0:
             upper.plot(masses_1e14, median, lw=1, ls="--", label=f"{name}, median")
             lower.plot(masses_1e14, bias, lw=1, ls="--")
@@ -159,7 +159,7 @@ def masses(
                 lower.plot(masses_1e14[here], bias[here], "o", ms=4, color=colour)
     lower.axhline(0, color="0.6", lw=1)
     lower.axhspan(-1, 1, color="0.9")
-    lower.set(xlabel="true M200c [1e14 Msun]", ylabel="(median - true) / sigma")
+    lower.set(xlabel="true M200c [1e14 Msun]", ylabel="(median - true) / sigma", ylim=(-5, 5))
     upper.set(ylabel="estimated M200c [1e14 Msun]")
     upper.legend(fontsize=8)
     return figure

@@ -121,6 +121,9 @@ def mass_metrics(
     `bias_median_sigma` is (median - truth) / half-width; `offset_from_bound_sigma` is the
     median's distance from that of the exact posterior, in units of the latter's half-width.
 
+    Where all estimates are the same, as far outside the training masses, a bias in units of their
+    scatter means nothing and is left out.
+
     Args:
         estimate_msun: `(n,)`.
         truth_msun: `(n,)`, a few distinct masses.
@@ -136,9 +139,10 @@ def mass_metrics(
             f"median_1e14_{label}": median / MASS_UNIT_MSUN,
             f"half_width_1e14_{label}": width / MASS_UNIT_MSUN,
             f"relative_half_width_{label}": width / mass,
-            f"bias_median_sigma_{label}": (median - mass) / width,
             f"offset_from_bound_sigma_{label}": offset / half_width(reference),
         }
+        if width > 0:
+            metrics[f"bias_median_sigma_{label}"] = (median - mass) / width
     return metrics
 
 

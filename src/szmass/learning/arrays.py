@@ -35,7 +35,7 @@ class Normalisation:
     temperature_uk: float
     """Largest absolute temperature of the training maps."""
     sz_uk: float
-    """Largest absolute signal of the training labels."""
+    """Root mean square, or largest absolute value, of the training labels."""
     mass_msun: float
     """Mean mass of the training prior."""
     mass_image: str

@@ -26,6 +26,12 @@ from szmass.simulation.samples import FRESH_STREAM, open_microwave_store
 from szmass.simulation.spectra_file import read_spectra
 from szmass.simulation.verdict import require_passed
 
+SCALES = {
+    "peak": lambda images: float(np.abs(images).max()),
+    "rms": lambda images: float(np.sqrt(np.mean(np.square(images)))),
+}
+"""Constants that label images are divided by; with `rms` both channels weigh alike in the loss."""
+
 
 def train_mresunet(
     seed: int,
@@ -58,7 +64,7 @@ def train_mresunet(
     calibration = maps_of_epoch(0)
     normalisation = Normalisation(
         temperature_uk=float(np.abs(calibration.temperature_uk).max()),
-        sz_uk=float(np.abs(calibration.sz_uk).max()),
+        sz_uk=SCALES[mresunet.profile_scale](calibration.sz_uk),
         mass_msun=prior.mean_msun,
         mass_image=mresunet.mass_image,
     )
