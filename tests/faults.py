@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from szmass.simulation.microwave import MicrowaveSky
 from szmass.simulation.samples import Samples, simulate_shard
 
@@ -35,6 +37,11 @@ def killed_while_writing(
 def kill_the_worker(_item: int) -> None:
     """Ends the worker each time, as a lack of memory does."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ancestors(_item: int) -> list[int]:
+    """The processes that the worker descends from."""
+    return [process.pid for process in psutil.Process().parents()]
 
 
 def square(item: int, *, offset: int) -> int:

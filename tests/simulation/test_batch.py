@@ -84,8 +84,9 @@ def scheduler(tmp_path_factory):
         for command in (["scheduler", *listen], ["worker", address, *capacity])
     ]  # fmt: skip
     yield address, processes
-    for process in processes:
-        process.terminate()
+    family = [psutil.Process(processes[1].pid), *psutil.Process(processes[1].pid).children(True)]
+    for process in [*processes, *family]:
+        process.kill()
     for process in processes:
         process.wait(20)
 
@@ -94,6 +95,7 @@ def test_two_workers_write_the_bytes_of_one(simulate, tiny_store, tmp_path):
     second = simulate(tmp_path / "microwave.zarr", workers=2)
     assert contents(second) == contents(tiny_store)
     assert leftovers(second) == []
+    assert local_workers() == []
 
 
 def test_a_worker_killed_in_mid_run_changes_nothing(simulate, tiny_store, tmp_path):
@@ -108,7 +110,9 @@ def test_a_worker_killed_in_mid_run_changes_nothing(simulate, tiny_store, tmp_pa
     assert leftovers(store) == []
 
 
-def test_workers_killed_while_they_write_leave_nothing(tiny, spectra_table, tiny_store, tmp_path):
+def test_workers_killed_while_they_write_leave_nothing(
+    scheduler, tiny, spectra_table, tiny_store, tmp_path
+):
     sky = MicrowaveSky(tiny.microwave, read_spectra(spectra_table))
     samples = list_samples(tiny.seed, tiny.microwave_sets, tiny.microwave.ln_scatter)
     spec = store_spec(len(samples), sky.grid)
@@ -117,9 +121,15 @@ def test_workers_killed_while_they_write_leave_nothing(tiny, spectra_table, tiny
     with replacing(store, spec, provenance={"seed": tiny.seed}) as unfinished:
         write_labels(unfinished, samples, sky.grid)
         run_tasks(
-            faults.killed_while_writing, spec.shards()[:2], resources=tiny.resources,
-            label="test", path=unfinished, sky=sky, samples=samples, marks=marks,
-        )  # fmt: skip
+            faults.killed_while_writing,
+            spec.shards()[:2],
+            resources=replace(tiny.resources, scheduler_address=scheduler[0]),
+            label="test",
+            path=unfinished,
+            sky=sky,
+            samples=samples,
+            marks=marks,
+        )
         victims = [Path(mark.read_text()) for mark in marks.iterdir()]
         # both were killed, and each left a file behind that is no part of the store
         assert len(victims) == 2
@@ -134,14 +144,14 @@ def test_workers_killed_while_they_write_leave_nothing(tiny, spectra_table, tiny
 
 
 def test_an_external_scheduler_gives_the_same_bytes(
-    scheduler, simulate, tiny_store, tmp_path, monkeypatch
+    scheduler, simulate, tiny, tiny_store, tmp_path, monkeypatch
 ):
     address, processes = scheduler
-    in_parameter = simulate(tmp_path / "a" / "microwave.zarr", scheduler_address=address)
-    assert contents(in_parameter) == contents(tiny_store)
+    store = simulate(tmp_path / "microwave.zarr", scheduler_address=address)
+    assert contents(store) == contents(tiny_store)
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    in_environment = simulate(tmp_path / "b" / "microwave.zarr")
-    assert contents(in_environment) == contents(tiny_store)
+    (ancestors,) = run_tasks(faults.ancestors, [0], resources=tiny.resources, label="test")
+    assert processes[1].pid in ancestors
     # neither run started workers of its own, and both left the scheduler as it was
     assert all(process.poll() is None for process in processes)
     assert local_workers() == []
@@ -172,10 +182,10 @@ def test_an_error_in_a_task_is_the_callers(tiny, scheduler):
         run_tasks(faults.refuse, [3], resources=resources, label="test")
 
 
-def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny):
+def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
     with pytest.raises(SchedulerError, match="killed its worker 4 times.*worker_memory_gib"):
-        run_tasks(faults.kill_the_worker, [1], resources=tiny.resources, label="test")
-    assert local_workers() == []
+        run_tasks(faults.kill_the_worker, [1], resources=resources, label="test")
 
 
 def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):

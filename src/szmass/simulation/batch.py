@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 
 from szmass.params import Resources
 
-RETRIES = 3
 CONNECT_TIMEOUT = "10s"
 
 
@@ -59,7 +58,6 @@ def run_tasks(
             range(len(items)),
             items,
             task=task,
-            retries=RETRIES,
             pure=False,
             **shared,
         )
