@@ -12,6 +12,7 @@ from szmass.evaluation.metrics import (
     half_width,
     mass_label,
     mass_metrics,
+    profile_residual,
     scatter_metrics,
     with_paper,
 )
@@ -85,3 +86,19 @@ def test_the_papers_numbers_stand_beside_ours() -> None:
     beside = with_paper({"scatter_ln_mass_gauss": 0.17, "scatter_ln_mass": 0.18})
     assert beside["paper_scatter_ln_mass_gauss"] == PAPER["scatter_ln_mass_gauss"] == 0.180
     assert list(beside) == sorted(beside)
+
+
+def test_the_residual_of_a_profile_is_a_share_of_its_peak(rng: np.random.Generator) -> None:
+    true_uk = -rng.random((50, 8, 8))
+    true_uk[:, 4, 4] = -40.0
+    predicted_uk = true_uk.copy()
+    predicted_uk[:, 4, 4] = -38.0
+    assert profile_residual(predicted_uk, true_uk) == pytest.approx(0.05)
+
+
+def test_estimates_without_scatter_have_no_bias_in_its_units() -> None:
+    truth = np.full(9, 2e14)
+    reference = truth * np.linspace(0.9, 1.1, 9)
+    metrics = mass_metrics(np.full(9, 1e14), truth, reference)
+    assert metrics["half_width_1e14_m2p0e14"] == 0
+    assert "bias_median_sigma_m2p0e14" not in metrics

@@ -18,6 +18,9 @@ PAPER: Mapping[str, float] = {
     "median_1e14_m3p5e14": 3.52,
     "half_width_1e14_m3p5e14": 0.61,
     "relative_half_width_m1p5e14": 0.3,
+    "profile_residual_m2p0e14": 0.01,
+    "profile_residual_m4p0e14": 0.01,
+    "profile_residual_m6p0e14": 0.01,
     "scatter_ln_mass_gauss": 0.180,
     "scatter_ln_mass_gauss_err": 0.013,
     "scatter_ln_mass_gauss_no_scatter": 0.100,
@@ -48,7 +51,8 @@ def gaussian_width(values: np.ndarray) -> float:
     """Standard deviation of the Gaussian that fits the histogram of `values` best.
 
     Least squares over `HISTOGRAM_BINS` bins, which span four half-widths either side of the
-    median, so that a few outliers do not coarsen them.
+    median, so that a few outliers do not coarsen them. Where the maps are too few for the fit to
+    settle, the half-width.
     """
     centre, width = float(np.median(values)), half_width(values)
     if width == 0.0:
@@ -63,7 +67,7 @@ def gaussian_width(values: np.ndarray) -> float:
     start = (float(counts.max()), centre, width)
     try:
         (_, _, sigma), _ = curve_fit(gaussian, middles, counts, p0=start, maxfev=2000)
-    except RuntimeError:  # too few maps for the fit to settle
+    except RuntimeError:
         return width
     return float(abs(sigma))
 
@@ -144,6 +148,17 @@ def mass_metrics(
         if width > 0:
             metrics[f"bias_median_sigma_{label}"] = (median - mass) / width
     return metrics
+
+
+def profile_residual(predicted_uk: np.ndarray, true_uk: np.ndarray) -> float:
+    """Largest error of a mean predicted profile, as a share of the true profile's peak (Fig. 3).
+
+    Args:
+        predicted_uk: predicted profiles of maps of one mass, `(n, pixels, pixels)`.
+        true_uk: the true ones.
+    """
+    residual = predicted_uk.mean(axis=0) - true_uk.mean(axis=0)
+    return float(np.abs(residual).max() / np.abs(true_uk.mean(axis=0)).max())
 
 
 def with_paper(metrics: Mapping[str, float]) -> dict[str, float]:

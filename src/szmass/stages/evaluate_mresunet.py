@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 from szmass.evaluation import figures
-from szmass.evaluation.metrics import mass_metrics, scatter_metrics, with_paper
+from szmass.evaluation.metrics import (
+    mass_label,
+    mass_metrics,
+    profile_residual,
+    scatter_metrics,
+    with_paper,
+)
 from szmass.evaluation.report import closing_table
 from szmass.inference.calibration import Response
 from szmass.inference.exact import ExactEstimators
@@ -74,11 +80,12 @@ def evaluate_mresunet(
         estimates[name] |= exact(truth.temperature_uk)
     write_predictions(microwave_predictions, maps, estimates)
 
-    metrics = {}
+    metrics: dict[str, dict[str, float]] = {}
     for estimator in estimates["test"]:
-        metrics[estimator] = judge(
-            estimator, maps, estimates, draws=evaluation.bootstrap_draws, seed=seed
-        )
+        judged = judge(estimator, maps, estimates, draws=evaluation.bootstrap_draws, seed=seed)
+        if estimator == NETWORK:
+            judged |= judge_profiles(maps["test"], profiles_uk["test"])
+        metrics[estimator] = with_paper(judged)
         path = microwave_metrics.with_name(f"{microwave_metrics.name}_{estimator}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(metrics[estimator], indent=1) + "\n")
@@ -114,7 +121,7 @@ def judge(
     draws: int,
     seed: int,
 ) -> dict[str, float]:
-    """All metrics of one estimator, and how they compare with the exact posterior's."""
+    """The masses by one estimator, and how they compare with the exact posterior's."""
     rng = np.random.default_rng(seed)
     metrics = mass_metrics(
         estimates["test"][estimator], maps["test"].m200c_msun, estimates["test"][BOUND]
@@ -127,7 +134,18 @@ def judge(
         bound = np.std(np.log(estimates[name][BOUND] / truth))
         scatter = f"scatter_ln_mass{suffix}"
         metrics[f"{scatter}_over_bound"] = metrics[scatter] / float(bound)
-    return with_paper(metrics)
+    return metrics
+
+
+def judge_profiles(test: Maps, profiles_uk: np.ndarray) -> dict[str, float]:
+    """How far the mean predicted profile is from the true one, at the masses of Figure 3."""
+    residuals = {}
+    for mass in PROFILE_MASSES_MSUN:
+        here = test.m200c_msun == mass
+        if here.any():
+            residual = profile_residual(profiles_uk[here], test.sz_uk[here])
+            residuals[f"profile_residual_{mass_label(mass)}"] = residual
+    return residuals
 
 
 def write_predictions(
