@@ -207,7 +207,7 @@ def main() -> None:
     rows = [
         row(
             f"posterior mean, {prior} masses, {name.replace('_', ' ')}: scatter of ln M",
-            f"{value:.4f} +- {spread / np.sqrt(MAPS / SET):.4f}; between sets of {SET} {spread:.4f}",
+            f"{value:.4f} +- {spread * (SET / MAPS) ** 0.5:.4f}; between sets {spread:.4f}",
             f"one set of {SET}: {EXPECTED[prior, name]} "
             f"({(EXPECTED[prior, name] - value) / spread:+.1f} of that spread)",
             "to agree",

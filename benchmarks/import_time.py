@@ -27,10 +27,9 @@ def main() -> None:
     rounds = [(seconds("import szmass"), seconds("pass")) for _ in range(ROUNDS + 1)][1:]
     bare = median(start for _, start in rounds)
     added = median(a - b for a, b in rounds)
-    keep("import_time", {"import_seconds": added, "python_seconds": bare}, [
-        row("`import szmass`", f"{max(added, 0) * 1e3:.0f} ms", f"Python's own start {bare * 1e3:.0f} ms",
-            "200 ms"),
-    ])  # fmt: skip
+    results = {"import_seconds": added, "python_seconds": bare}
+    measured, start = f"{max(added, 0) * 1e3:.0f} ms", f"Python's own start {bare * 1e3:.0f} ms"
+    keep("import_time", results, [row("`import szmass`", measured, start, "200 ms")])
 
 
 if __name__ == "__main__":

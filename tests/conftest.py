@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from szmass.params import Params, load
 from szmass.simulation.microwave import MicrowaveSky
@@ -14,6 +16,13 @@ from szmass.simulation.spectra_file import read_george2015
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """Idle BLAS threads spin, and would take the cores from the processes that tests start."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
