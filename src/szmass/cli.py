@@ -16,7 +16,7 @@ from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
 PARAMS = Path("params.yaml")
 SCALES = Path("scales")
 README = Path("README.md")
-RESULTS = re.compile(r"(<!-- results -->\n).*(\n<!-- /results -->)", re.DOTALL)
+RESULTS = re.compile(r"(<!-- results -->\n).*(<!-- /results -->)", re.DOTALL)
 
 
 class UsageError(ValueError):
@@ -92,7 +92,7 @@ def _summary(options: argparse.Namespace) -> None:
             "dvc repro evaluate_mresunet (or make repro)"
         ) from error
     if options.readme:
-        text, found = RESULTS.subn(rf"\g<1>\n{_escaped(table)}\n\g<2>", README.read_text())
+        text, found = RESULTS.subn(rf"\g<1>\n{_escaped(table)}\n\n\g<2>", README.read_text())
         if not found:
             raise UsageError(f"{README}: expected the lines <!-- results --> and <!-- /results -->")
         README.write_text(text)
