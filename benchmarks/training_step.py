@@ -4,13 +4,12 @@
 
 Both train the same network on as many maps; ours draws its maps while it trains, saves its state
 and validates after each epoch. The two alternate, so that a machine whose speed drifts does not
-favour one. Writes benchmarks/results/training_step.json.
+favour one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from hardware import hardware_of_this_machine
+from measured import keep, row
 
 from szmass.learning.arrays import MassPrior, Normalisation, draw_maps
 from szmass.learning.mresunet import mresunet
@@ -82,19 +81,19 @@ def main() -> None:
         )
     # the first round of each holds the compilation
     ratios = [plain / own for plain, own in zip(plain_seconds[1:], ours.seconds[1:], strict=True)]
-    result = {
-        **hardware_of_this_machine(),
+    own, peer = MAPS / median(ours.seconds[1:]), MAPS / median(plain_seconds[1:])
+    results = {
         "width": settings.width,
         "batch": settings.batch,
         "maps_an_epoch": MAPS,
-        "our_maps_per_second": MAPS / median(ours.seconds[1:]),
-        "plain_fit_maps_per_second": MAPS / median(plain_seconds[1:]),
-        "speed_over_plain_fit_median": median(ratios),
+        "our_maps_per_second": own,
+        "plain_fit_maps_per_second": peer,
         "speed_over_plain_fit": ratios,
     }
-    path = ROOT / "benchmarks" / "results" / "training_step.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{median(ratios):.2f} times the speed of plain fit; wrote {path.relative_to(ROOT)}")
+    what = f"training step, width {settings.width}, batch {settings.batch}, on the CPU"
+    ratio = f"{median(ratios):.2f} times, {own:.0f} maps/s"
+    against = f"plain `keras.Model.fit` {peer:.0f} maps/s"
+    keep("training_step", results, [row(what, ratio, against, "1.0 times")])
 
 
 if __name__ == "__main__":

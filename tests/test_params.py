@@ -131,6 +131,7 @@ ABSURD = [
         )
         for value in (0, -1)
     ],
+    ("microwave.frequency_ghz", 143),
     ("microwave.ln_scatter", -0.2),
     ("microwave.apodisation_arcmin", -1.0),
     ("microwave.apodisation_arcmin", 5.1),

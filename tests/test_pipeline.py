@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 from checkout import ROOT, Checkout
@@ -100,6 +100,27 @@ def test_the_summary_ends_it(smoke: Checkout) -> None:
     printed = succeed(smoke, "szmass", "summary", PYTHONPATH="src")
     assert printed.startswith(table)
     assert f"sqlite:///{smoke.path}/mlflow.db" in printed
+
+
+def test_a_training_killed_after_an_epoch_ends_in_the_same_network(smoke: Checkout) -> None:
+    model = paths(smoke)["mresunet_model"]
+    state = model.with_name(f"{model.name}.training") / "state.json"
+    before = {file.name: file.read_bytes() for file in model.iterdir()}
+    training = smoke.start_stage("train_mresunet")
+    try:
+        while not state.exists():
+            assert training.poll() is None, training.communicate()
+            sleep(0.05)
+    finally:
+        training.kill()
+        training.communicate()
+    assert len(json.loads(state.read_text())["history"]) == 1
+    # what the killed training would have replaced is whole
+    assert {file.name: file.read_bytes() for file in model.iterdir()} == before
+    resumed = smoke.run_stage("train_mresunet")
+    assert resumed.returncode == 0, resumed.stderr
+    assert {file.name: file.read_bytes() for file in model.iterdir()} == before
+    assert not state.parent.exists()
 
 
 def test_a_stage_replaces_what_the_cache_shares(smoke: Checkout) -> None:

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import platform
-import subprocess
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from szmass.learning.estimator import MresunetEstimator
 from szmass.learning.mresunet import mresunet
 from szmass.learning.training import TrainingState, hardware, prepare_backend, train
 from szmass.params import load
+from szmass.provenance import hardware_facts
 from szmass.simulation.microwave import MicrowaveSky
 from szmass.simulation.spectra_file import read_spectra
 
@@ -70,7 +69,7 @@ def main() -> None:
     calibration = draw(np.random.default_rng((SEED, 0)), CALIBRATION_MAPS)
     normalisation = Normalisation(
         temperature_uk=float(np.abs(calibration.temperature_uk).max()),
-        sz_uk=float(np.abs(calibration.sz_uk).max()),
+        sz_uk=float(np.sqrt(np.mean(np.square(calibration.sz_uk)))),
         mass_msun=prior.mean_msun,
         mass_image="flat",
     )
@@ -96,9 +95,8 @@ def main() -> None:
     seconds = sum(epoch.seconds for epoch in history[1:]) or history[0].seconds
     measured = options.maps_per_epoch * max(1, len(history) - 1)
     result = {
+        **hardware_facts(),
         **hardware(),
-        "accelerator": accelerator_name() if accelerated else "none",
-        "cpu": platform.processor() or platform.machine(),
         "width": options.width,
         "parameters": network.count_params(),
         "batch": options.batch,
@@ -113,21 +111,7 @@ def main() -> None:
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / f"gpu_mresunet_{keras.backend.backend()}.json"
     path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
-    print(f"{result['maps_per_second']:.0f} maps/s on {result['accelerator']}; wrote {path}")
-
-
-def accelerator_name() -> str:
-    """The accelerator's name as its driver gives it, or what Keras calls it."""
-    try:
-        asked = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return str(keras.distribution.list_devices()[0])
-    return asked.stdout.strip().replace("\n", ", ")
+    print(f"{result['maps_per_second']:.0f} maps/s on {result['keras.devices']}; wrote {path}")
 
 
 if __name__ == "__main__":

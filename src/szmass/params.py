@@ -121,7 +121,13 @@ class Microwave:
     pressure: Pressure
 
     def __post_init__(self) -> None:
-        names = ("frequency_ghz", "pixels", "pixel_arcmin", "noise_uk_arcmin", "eigenvalue_cut")
+        require(
+            self.frequency_ghz == 150,
+            "microwave.frequency_ghz",
+            self.frequency_ghz,
+            "150: the foreground spectra are those of 150 x 150 GHz",
+        )
+        names = ("pixels", "pixel_arcmin", "noise_uk_arcmin", "eigenvalue_cut")
         require_positive("microwave", self, *names, "redshift")
         require_not_negative("microwave", self, "ln_scatter", "apodisation_arcmin")
         require(
