@@ -75,8 +75,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "apodised": {"apodisation_arcmin": 1.5},
     "apodised, noise with beam": {"apodisation_arcmin": 2.0, "noise_after_beam": False},
     "noise alone": {"components": Components(*[False] * 8)},
-    "few modes": {"eigenvalue_cut": 5e-5},
-    "no scatter, increment": {"ln_scatter": 0.0, "frequency_ghz": 220.0},
+    "fewer modes": {"eigenvalue_cut": 9e-7},
+    "no scatter": {"ln_scatter": 0.0},
 }
 
 
