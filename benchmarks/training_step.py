@@ -27,7 +27,7 @@ from szmass.simulation.microwave import MicrowaveSky
 from szmass.simulation.spectra_file import read_spectra
 
 ROOT = Path(__file__).parents[1]
-MAPS, ROUNDS, SEED = 2048, 5, 1
+MAPS, ROUNDS, SEED = 1024, 13, 1
 
 
 def main() -> None:
