@@ -384,7 +384,7 @@ def test_no_repository_and_no_server_are_told_before_anything_is_computed(
 
 def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///tracks/runs.db")
-    assert tracking.tracking_uri(Path("/root")) == "sqlite:////root/tracks/runs.db"
+    assert tracking.tracking_uri(Path("/repo")) == "sqlite:////repo/tracks/runs.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/runs.db")
     assert tracking.tracking_uri(Path("/root")) == "sqlite:////elsewhere/runs.db"
 

@@ -160,7 +160,7 @@ class DvcSource(DatasetSource):
 
     @classmethod
     def _resolve(cls, raw_source: Any) -> DvcSource:
-        raise NotImplementedError
+        raise ValueError(f"{raw_source!r}: a path alone is no DVC source, it lacks the digest")
 
     def to_dict(self) -> dict[str, str]:
         """For MLflow's record."""

@@ -43,7 +43,11 @@ def new_maps(epoch: int, *, sky: MicrowaveSky) -> Maps:
 
 
 def run_training(
-    settings: Mresunet, sky: MicrowaveSky, folder: Path, *, identity: str = "one"
+    settings: Mresunet,
+    sky: MicrowaveSky,
+    folder: Path,
+    *,
+    normalisation: Normalisation = NORMALISATION,
 ) -> tuple[keras.Model, list[Epoch], ListRun]:
     prepare_backend(seed=1, threads=2)
     model = mresunet(width=settings.width, dropout=settings.dropout)
@@ -54,10 +58,10 @@ def run_training(
         maps_of_epoch=partial(new_maps, sky=sky),
         maps_per_epoch=COUNT,
         validation=new_maps(99, sky=sky),
-        normalisation=NORMALISATION,
+        normalisation=normalisation,
         nfw=None,
         seed=1,
-        state=TrainingState(folder, identity),
+        state=TrainingState(folder, "one"),
         run=run,
     )
     return model, history, run
@@ -110,20 +114,8 @@ def test_a_loss_that_is_no_number_ends_the_training(
     settings: Mresunet, sky: MicrowaveSky, tmp_path: Path
 ) -> None:
     broken = dataclasses.replace(NORMALISATION, mass_msun=1e-10)
-    prepare_backend(seed=1, threads=2)
     with pytest.raises(TrainingError, match=r"epoch 1: loss = .*mresunet.learning_rate"):
-        train(
-            mresunet(width=2),
-            settings,
-            maps_of_epoch=partial(new_maps, sky=sky),
-            maps_per_epoch=COUNT,
-            validation=new_maps(99, sky=sky),
-            normalisation=broken,
-            nfw=None,
-            seed=1,
-            state=TrainingState(tmp_path, "x"),
-            run=ListRun(),
-        )
+        run_training(settings, sky, tmp_path, normalisation=broken)
 
 
 def test_plateau_halves_after_epochs_without_improvement() -> None:
