@@ -20,9 +20,10 @@ import keras
 import numpy as np
 
 from szmass.learning.arrays import MassPrior, Normalisation, draw_maps
+from szmass.learning.backend import hardware, prepare_backend
 from szmass.learning.estimator import MresunetEstimator
 from szmass.learning.mresunet import mresunet
-from szmass.learning.training import TrainingState, hardware, prepare_backend, train
+from szmass.learning.training import TrainingState, train
 from szmass.params import load
 from szmass.provenance import hardware_facts
 from szmass.simulation.microwave import MicrowaveSky

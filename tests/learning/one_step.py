@@ -13,8 +13,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from szmass.learning.backend import prepare_backend
 from szmass.learning.mresunet import mresunet
-from szmass.learning.training import compile_for_training, prepare_backend
+from szmass.learning.training import compile_for_training
 from szmass.params import load
 
 ROOT = Path(__file__).parents[2]

@@ -12,6 +12,7 @@ import pytest
 from recording import ListRun
 
 from szmass.learning.arrays import Maps, MassPrior, Normalisation, draw_maps
+from szmass.learning.backend import prepare_backend
 from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.learning.mresunet import mresunet
 from szmass.learning.training import (
@@ -21,7 +22,6 @@ from szmass.learning.training import (
     TrainingState,
     epochs_without_improvement,
     plateau_rate,
-    prepare_backend,
     recalibrate_normalisation,
     train,
 )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from szmass.params import MicrowaveSets, Mresunet
 from szmass.simulation.microwave import MicrowaveSky
@@ -135,10 +136,11 @@ class MassPrior:
 
 
 def draw_maps(sky: MicrowaveSky, prior: MassPrior, rng: np.random.Generator, count: int) -> Maps:
-    """Draws new clusters, each under a new sky with new noise."""
-    masses = prior.draw(rng, count)
-    sz_uk = sky.sz_uk(masses, sky.ln_scatter * rng.standard_normal(count))
-    return Maps(sky.observe(sz_uk, [rng]), sz_uk, masses)
+    """Draws new clusters, each under a new sky with new noise, on one thread."""
+    with threadpool_limits(1):  # a training beside it has the machine, and maps the same bits
+        masses = prior.draw(rng, count)
+        sz_uk = sky.sz_uk(masses, sky.ln_scatter * rng.standard_normal(count))
+        return Maps(sky.observe(sz_uk, [rng]), sz_uk, masses)
 
 
 def read_maps(store: MapStore, name: str) -> Maps:

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from szmass.learning.arrays import Normalisation
+from szmass.learning.backend import predict
 
 ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "model.weights.h5"
 NORMALISATION_FILE = "normalisation.json"
-BATCH = 64
 
 
 class ModelError(ValueError):
@@ -47,7 +47,7 @@ class MresunetEstimator:
         if not np.isfinite(maps).all():
             bad = np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))
             raise ModelError(f"map {bad[0]}: has pixels that are not finite numbers")
-        outputs = self.model.predict(self.normalisation.inputs(maps), batch_size=BATCH, verbose=0)
+        outputs = predict(self.model, self.normalisation.inputs(maps))
         return self.normalisation.masses_msun(outputs), self.normalisation.profiles_uk(outputs)
 
     def save(self, folder: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,17 +14,15 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-import szmass
 from szmass.learning.arrays import Maps, Normalisation
+from szmass.learning.backend import jit_compile, mean_loss, state_variables, train_epoch
 from szmass.params import Mresunet
 from szmass.reporting import Run
 from szmass.sky.clusters import ClusterImages
 
 STATE_FILE = "state.json"
-EPOCH_WEIGHTS = "epoch_{epoch}.weights.h5"
-EVALUATION_BATCH = 64
+EPOCH_STATE = "epoch_{epoch}.npz"
 RECALIBRATION_BATCH = 256
-CODE = ("units.py", "sky", "simulation", "learning")
 
 
 class TrainingError(RuntimeError):
@@ -43,29 +39,6 @@ class Epoch:
     validation_loss: float
     learning_rate: float
     seconds: float
-
-
-def prepare_backend(*, seed: int, threads: int) -> None:
-    """Seeds Keras, and fixes the threads of TensorFlow, on which a training's last bits depend.
-
-    Must come before the process' first operation of TensorFlow.
-    """
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed % 2**32)
-
-
-def hardware() -> dict[str, str]:
-    """What Keras computes on, for the record."""
-    devices = keras.distribution.list_devices()
-    return {"keras.backend": keras.backend.backend(), "keras.devices": ", ".join(devices)}
-
-
-def jit_compile() -> bool | str:
-    """XLA on accelerators and for JAX; TensorFlow on a CPU trains three times slower with it."""
-    on_cpu = all("cpu" in device for device in keras.distribution.list_devices())
-    return False if on_cpu and keras.backend.backend() == "tensorflow" else "auto"
 
 
 def compile_for_training(model: keras.Model, settings: Mresunet, steps: int) -> None:
@@ -107,16 +80,6 @@ def epochs_without_improvement(validation_losses: list[float]) -> int:
     )
 
 
-def training_identity(settings: Iterable[object], inputs: Iterable[Path]) -> str:
-    """A digest of all that a training follows from: settings, input files, and our own code."""
-    digest = hashlib.sha256(repr([*settings, keras.backend.backend()]).encode())
-    for path in [*inputs, *(Path(szmass.__file__).parent / part for part in CODE)]:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.suffix != ".pyc":
-                digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
 class TrainingState:
     """What a training needs to go on after a kill, in a folder of its own.
 
@@ -138,29 +101,36 @@ class TrainingState:
         if state["identity"] != self.identity:
             return []
         history = [Epoch(**line) for line in state["history"]]
-        model.load_weights(self.weights(history[-1].epoch))
+        self.load(model, history[-1].epoch)
         return history
 
-    def weights(self, epoch: int) -> Path:
-        """The weights after an epoch (numbered from 1)."""
-        return self.folder / EPOCH_WEIGHTS.format(epoch=epoch)
+    def load(self, model: keras.Model, epoch: int) -> None:
+        """Loads the compiled model as it was after an epoch (numbered from 1)."""
+        with np.load(self._file(epoch)) as values:
+            for number, variable in enumerate(state_variables(model)):
+                variable.assign(values[str(number)])
 
     def save(self, model: keras.Model, history: list[Epoch], keep: set[int]) -> None:
-        """Saves the state after the history's last epoch, and drops weights not in `keep`."""
+        """Saves the state after the history's last epoch, and drops epochs not in `keep`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        model.save_weights(self.weights(history[-1].epoch))
+        values = map(keras.ops.convert_to_numpy, state_variables(model))
+        # hundreds of small arrays: `save_weights` takes four times as long
+        np.savez(self._file(history[-1].epoch), **{str(n): value for n, value in enumerate(values)})
         state = {"identity": self.identity, "history": [asdict(epoch) for epoch in history]}
         beside = self.folder / (STATE_FILE + ".partial")
         beside.write_text(json.dumps(state))
         beside.replace(self.folder / STATE_FILE)
-        wanted = {self.weights(epoch) for epoch in keep | {history[-1].epoch}}
-        for path in self.folder.glob(EPOCH_WEIGHTS.format(epoch="*")):
+        wanted = {self._file(epoch) for epoch in keep | {history[-1].epoch}}
+        for path in self.folder.glob(EPOCH_STATE.format(epoch="*")):
             if path not in wanted:
                 path.unlink()
 
     def clear(self) -> None:
         """Removes the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, epoch: int) -> Path:
+        return self.folder / EPOCH_STATE.format(epoch=epoch)
 
 
 def train(
@@ -222,21 +192,18 @@ def train(
                 )
             started = perf_counter()
             _seed_dropout(model, seed, number)
-            fitted = model.fit(
+            loss = train_epoch(
+                model,
                 *_arrays(maps, normalisation, nfw),
-                batch_size=settings.batch,
-                shuffle=False,
-                verbose=0,
-                callbacks=[_Progress(bar, settings.batch)],
+                batch=settings.batch,
+                progress=bar.update,
             )
             history.append(
                 Epoch(
                     epoch=number,
                     maps_seen=number * maps_per_epoch,
-                    loss=float(fitted.history["loss"][0]),
-                    validation_loss=float(
-                        model.evaluate(inputs, labels, batch_size=EVALUATION_BATCH, verbose=0)
-                    ),
+                    loss=loss,
+                    validation_loss=mean_loss(model, inputs, labels),
                     learning_rate=float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
                     seconds=perf_counter() - started,
                 )
@@ -250,7 +217,7 @@ def train(
             _report(history[-1], run)
             bar.set_postfix(loss=f"{history[-1].loss:.4f}", refresh=False)
     if settings.schedule == "plateau":
-        model.load_weights(state.weights(_best(history)))
+        state.load(model, _best(history))
     return history
 
 
@@ -308,14 +275,3 @@ def _best(history: list[Epoch]) -> int:
 def _report(epoch: Epoch, run: Run) -> None:
     for name in ("loss", "validation_loss", "learning_rate", "maps_seen"):
         run.metric(name, getattr(epoch, name), step=epoch.epoch)
-
-
-class _Progress(keras.callbacks.Callback):
-    """Moves a progress bar by a batch at a time."""
-
-    def __init__(self, bar: tqdm, batch: int) -> None:
-        super().__init__()
-        self._bar, self._batch = bar, batch
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002
-        self._bar.update(self._batch)

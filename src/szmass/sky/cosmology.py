@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from scipy.interpolate import RegularGridInterpolator
 
 KPC_PER_MPC = 1e3
 
@@ -51,13 +52,83 @@ class Cosmology:
         """H0 / (70 km/s/Mpc)."""
         return self.h / 0.7
 
-    def e_z(self, redshift: float) -> float:
-        """E(z) = H(z) / H0."""
-        return float(self._background.Ez(redshift))
+    @overload
+    def e_z(self, redshift: float) -> float: ...
+    @overload
+    def e_z(self, redshift: np.ndarray) -> np.ndarray: ...
+    def e_z(self, redshift: float | np.ndarray) -> float | np.ndarray:
+        """E(z) = H(z) / H0, of the argument's shape."""
+        return _alike(redshift, self._background.Ez(redshift))
 
-    def angular_distance_mpc(self, redshift: float) -> float:
-        """Angular-diameter distance in Mpc."""
-        return float(self._background.angularDiameterDistance(redshift) / self.h)
+    @overload
+    def angular_distance_mpc(self, redshift: float) -> float: ...
+    @overload
+    def angular_distance_mpc(self, redshift: np.ndarray) -> np.ndarray: ...
+    def angular_distance_mpc(self, redshift: float | np.ndarray) -> float | np.ndarray:
+        """Angular-diameter distance in Mpc, of the argument's shape."""
+        return _alike(redshift, self._background.angularDiameterDistance(redshift) / self.h)
+
+    def r500c_mpc(self, m500c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """R500c in physical Mpc: M = 4 pi / 3 * 500 rho_crit(z) R^3.
+
+        Args:
+            m500c_msun: masses, broadcast against the redshifts.
+            redshift: redshifts.
+        """
+        density_msun_mpc3 = self._background.rho_c(redshift) * self.h**2 * KPC_PER_MPC**3
+        return np.asarray(np.cbrt(3.0 * m500c_msun / (4.0 * np.pi * 500.0 * density_msun_mpc3)))
+
+    def m200c_msun(self, m500c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Converts M500c to M200c through an NFW profile of the mean concentration.
+
+        ln(M200c / M500c) is interpolated on a grid in mass and redshift, to 1e-4 in mass.
+
+        Args:
+            m500c_msun: masses from 1e13 to 1e16 Msun, shape `(n,)`.
+            redshift: redshifts from 0 to 2, shape `(n,)`.
+        """
+        return np.asarray(
+            m500c_msun * np.exp(self._ln_m200c_over_m500c((np.log(m500c_msun), redshift)))
+        )
+
+    @cached_property
+    def _ln_m200c_over_m500c(self) -> RegularGridInterpolator:
+        from colossus.cosmology import cosmology
+        from colossus.halo import mass_adv
+
+        cosmology.setCurrent(self._background)
+        m500c_msun, redshifts = np.geomspace(1e13, 1e16, 31), np.linspace(0.0, 2.0, 21)
+        m200c = [
+            mass_adv.changeMassDefinitionCModel(
+                m500c_msun * self.h,
+                redshift,
+                "500c",
+                "200c",
+                profile="nfw",
+                c_model=self.concentration_model,
+            )[0]
+            for redshift in redshifts
+        ]
+        ln_ratio = np.log(np.array(m200c).T / (m500c_msun * self.h)[:, None])
+        return RegularGridInterpolator((np.log(m500c_msun), redshifts), ln_ratio, method="cubic")
+
+    def halo_density_mpc3(self, m500c_msun: np.ndarray, redshift: float) -> np.ndarray:
+        """Comoving number density of haloes, dn / dln M500c in Mpc^-3.
+
+        Tinker et al. 2008 (arXiv 0803.2706) for the overdensity of 500 times critical.
+
+        Args:
+            m500c_msun: masses, shape `(n,)`.
+            redshift: redshift of all of them.
+        """
+        from colossus.cosmology import cosmology
+        from colossus.lss import mass_function
+
+        cosmology.setCurrent(self._background)
+        density = mass_function.massFunction(
+            m500c_msun * self.h, redshift, mdef="500c", model="tinker08", q_out="dndlnM"
+        )
+        return np.asarray(density) * self.h**3
 
     def m500c_and_r500c(
         self, m200c_msun: np.ndarray, redshift: float
@@ -110,3 +181,7 @@ class Cosmology:
         )
         r200c_mpc = mass_so.M_to_R(masses, redshift, "200c") / self.h / KPC_PER_MPC
         return np.asarray(r200c_mpc / c200c).reshape(np.shape(m200c_msun))
+
+
+def _alike(argument: float | np.ndarray, value: Any) -> float | np.ndarray:
+    return np.asarray(value) if isinstance(argument, np.ndarray) else float(value)

@@ -9,16 +9,11 @@ import numpy as np
 import pandas as pd
 
 from szmass.learning.arrays import Maps, MassPrior, Normalisation, draw_maps, read_maps
+from szmass.learning.backend import hardware, prepare_backend
 from szmass.learning.estimator import MresunetEstimator
+from szmass.learning.identity import training_identity
 from szmass.learning.mresunet import mresunet as build_network
-from szmass.learning.training import (
-    TrainingState,
-    hardware,
-    prepare_backend,
-    recalibrate_normalisation,
-    train,
-    training_identity,
-)
+from szmass.learning.training import TrainingState, recalibrate_normalisation, train
 from szmass.params import Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
 from szmass.simulation.microwave import MicrowaveSky, nfw_images
