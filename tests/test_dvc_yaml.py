@@ -21,7 +21,7 @@ STAGE_MODULES = {
 }
 # they cannot change a result
 NO_DEPENDENCY = {"szmass", "szmass.params", "szmass.reporting"}
-GIVEN_BY_THE_RUNNER = {"resources", "run"}
+GIVEN_BY_THE_RUNNER = {"resources", "run", "item"}
 PATH = re.compile(r"\$\{paths\.(\w+)\}")
 
 stages = pytest.mark.parametrize("name", sorted(set(STAGES) & set(STAGE_MODULES)))
@@ -60,7 +60,9 @@ def test_every_stage_has_its_module_and_every_module_its_stage() -> None:
 
 @stages
 def test_a_stage_runs_the_code_of_its_own_folder(name: str) -> None:
-    assert STAGES[name]["cmd"] == f"PYTHONPATH=src python -m szmass {name}"
+    items = [f" ${{item.{key}}}" for key in STAGES[name].get("matrix", {})]
+    assert STAGES[name]["cmd"] == f"PYTHONPATH=src python -m szmass {name}{''.join(items)}"
+    assert ("item" in signature(name)[1]) == bool(items)
 
 
 @stages

@@ -79,6 +79,25 @@ def test_an_unknown_stage_is_answered_with_the_near_name(checkout: Checkout):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_stage_of_a_matrix_gets_its_item_and_no_other_stage_one(checkout: Checkout):
+    checkout.write_stage(
+        "matrix_toy",
+        """
+        def matrix_toy(seed: int, *, microwave_verdict: Path, item: str) -> None:
+            microwave_verdict.write_text(item)
+        """,
+    )
+
+    done = checkout.run("python", "-m", "szmass", "matrix_toy", "z3", PYTHONPATH="src")
+    bare = checkout.run_stage("matrix_toy")
+    other = checkout.run("python", "-m", "szmass", "tabulate_spectra", "z3", PYTHONPATH="src")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (checkout.path / "data" / "microwave_verdict.json").read_text() == "z3"
+    assert "matrix_toy: expected 1 words after its name, got []" in bare.stderr
+    assert "tabulate_spectra: expected 0 words after its name, got ['z3']" in other.stderr
+
+
 def test_code_of_another_folder_is_refused(checkout: Checkout, tmp_path: Path):
     other = Checkout.create(tmp_path)
 

@@ -2,8 +2,8 @@
 
 The one place that reads params.yaml and calls a stage. A stage gets what its signature asks for:
 positional arguments are sections of params.yaml, keyword-only arguments are paths of its section
-`paths`, except `resources` (a section that changes no result) and `run` (an MLflow run, opened
-only for a stage that asks).
+`paths`, except `resources` (a section that changes no result), `run` (an MLflow run, opened only
+for a stage that asks) and `item`: what follows the stage's name, where dvc.yaml has it as a matrix.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     try:
         # a batch system ends a job so; the run is then closed as for Ctrl-C
         signal.signal(signal.SIGTERM, _interrupt)
-        run_stage(" ".join(arguments))
+        run_stage(*arguments)
     except KeyboardInterrupt:
         print(f"{label}: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -55,8 +55,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run_stage(name: str) -> None:
+def run_stage(name: str = "", *items: str) -> None:
     """Runs a stage with the settings of the current folder.
+
+    Args:
+        name: of the stage.
+        items: what the stage is run for, where it is one of a matrix.
 
     Raises:
         StageError: there is no stage of this name, it asks for something that params.yaml lacks,
@@ -67,13 +71,17 @@ def run_stage(name: str) -> None:
         os.environ.setdefault(variable, value)
     stage = find_stage(name)
     sections, paths = bind(stage, load(PARAMS_FILE))
+    wanted = [key for key in ("item",) if key in inspect.signature(stage).parameters]
+    if len(items) != len(wanted):
+        raise StageError(f"{name}: expected {len(wanted)} words after its name, got {list(items)}")
+    paths |= dict(zip(wanted, items, strict=True))
     if "run" not in inspect.signature(stage).parameters:
         stage(**sections, **paths)
         return
     from szmass.tracking import open_run
 
     files = {key: value for key, value in paths.items() if isinstance(value, Path)}
-    with open_run(name, sections=sections, paths=files) as run:
+    with open_run(name, items=items, sections=sections, paths=files) as run:
         stage(**sections, **paths, run=run)
 
 
@@ -102,7 +110,7 @@ def find_stage(name: str) -> Callable[..., None]:
 
 
 def bind(stage: Callable[..., None], params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a stage asks for, but for `run`.
+    """What a stage asks for, but for `run` and `item`.
 
     Returns:
         The settings that its result depends on, and its keyword-only arguments.
@@ -119,7 +127,7 @@ def bind(stage: Callable[..., None], params: Params) -> tuple[dict[str, Any], di
             keywords[name] = params.resources
         elif name in params.paths:
             keywords[name] = params.paths[name]
-        elif name != "run":
+        elif name not in {"run", "item"}:
             raise StageError(f"{PARAMS_FILE}: paths.{name}: missing")
     return sections, keywords
 

@@ -229,6 +229,191 @@ class Mresunet:
 
 
 @dataclass(frozen=True)
+class Compton:
+    """The Planck-like experiment and its sets of simulated clusters."""
+
+    pixels: int
+    pixel_arcmin: float
+    beam_fwhm_arcmin: float
+    cosmology: str
+    concentration_model: str
+    baryon_model: str
+    development_clusters: int
+    development_projections: int
+    test_clusters: int
+    other_model_clusters: int
+    originals: int
+    psz2_mass_factor: float
+    mass_jitter_dex: float
+    redshift_jitter: float
+    mass_cuts_1e14: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        names = ("pixel_arcmin", "beam_fwhm_arcmin", "development_clusters", "test_clusters")
+        require_positive("compton", self, *names, "psz2_mass_factor")
+        names = ("other_model_clusters", "originals", "mass_jitter_dex", "redshift_jitter")
+        require_not_negative("compton", self, *names)
+        require(
+            self.pixels % 2 == 0 and 32 <= self.pixels <= 512,
+            "compton.pixels",
+            self.pixels,
+            "an even number from 32 to 512",
+        )
+        require(
+            1 <= self.development_projections <= 27,
+            "compton.development_projections",
+            self.development_projections,
+            "1 to 27",
+        )
+        require(
+            self.beam_fwhm_arcmin >= 2 * self.pixel_arcmin,
+            "compton.beam_fwhm_arcmin",
+            self.beam_fwhm_arcmin,
+            f"at least two pixels (pixel_arcmin = {self.pixel_arcmin})",
+        )
+        require_masses("compton.mass_cuts_1e14", list(self.mass_cuts_1e14.values()))
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """How the pressure of simulated clusters departs from a sphere."""
+
+    axis_ratio_mean: list[float]
+    axis_ratio_scatter: float
+    scale_scatter_ln: float
+    cool_core_scatter: float
+    subhaloes_mean: float
+    subhalo_mass_ratio: list[float]
+    subhalo_slope: float
+    merger_fraction: float
+    merger_mass_ratio: list[float]
+    merger_distance_r500: list[float]
+    truncation_r500: float
+
+    def __post_init__(self) -> None:
+        section = "morphology"
+        require_positive(section, self, "truncation_r500")
+        names = ("axis_ratio_scatter", "scale_scatter_ln", "cool_core_scatter", "subhaloes_mean")
+        require_not_negative(section, self, *names)
+        ratios = self.axis_ratio_mean
+        right = len(ratios) == 2 and 0.2 <= ratios[1] <= ratios[0] <= 1
+        require(right, f"{section}.axis_ratio_mean", ratios, "[middle, minor], 0.2 to 1")
+        require(
+            0 <= self.merger_fraction <= 1,
+            f"{section}.merger_fraction",
+            self.merger_fraction,
+            "0 to 1",
+        )
+        for name in ("subhalo_mass_ratio", "merger_mass_ratio", "merger_distance_r500"):
+            value = getattr(self, name)
+            right = len(value) == 2 and 0 < value[0] < value[1]
+            require(right, f"{section}.{name}", value, "[low, high], 0 < low < high")
+
+
+@dataclass(frozen=True)
+class BaryonModel:
+    """The Y-M relation and the cores that a model of the gas gives its clusters."""
+
+    alpha: float
+    log10_b: float
+    sigma_lny: float
+    cool_core_mean: float
+
+    def __post_init__(self) -> None:
+        require_positive("baryon_models", self, "alpha")
+        require_not_negative("baryon_models", self, "sigma_lny")
+        right = 0 <= self.cool_core_mean <= 1
+        require(right, "baryon_models.cool_core_mean", self.cool_core_mean, "0 to 1")
+
+
+@dataclass(frozen=True)
+class PlanckSky:
+    """Planck's y-map: which product, or what the stand-in for it holds."""
+
+    product: Literal["milca", "nilc"]
+    nside: int
+    lmax: int
+    noise_rms: float
+    noise_modulation_ln: float
+    noise_modulation_deg: float
+    development_realisations: int
+    test_realisations: int
+    point_sources: int
+    point_source_y: float
+    galactic_y: float
+    mask_radius_arcmin: float
+
+    def __post_init__(self) -> None:
+        section = "planck_sky"
+        names = ("lmax", "noise_rms", "development_realisations", "test_realisations")
+        require_positive(section, self, *names, "mask_radius_arcmin", "noise_modulation_deg")
+        names = ("noise_modulation_ln", "point_sources", "point_source_y", "galactic_y")
+        require_not_negative(section, self, *names)
+        right = 64 <= self.nside <= 8192 and self.nside & (self.nside - 1) == 0
+        require(right, f"{section}.nside", self.nside, "a power of two from 64 to 8192")
+        require(
+            self.lmax <= 3 * self.nside - 1, f"{section}.lmax", self.lmax, "at most 3 nside - 1"
+        )
+
+
+@dataclass(frozen=True)
+class Cnn:
+    """The CNN of the Compton line, its ensembles and their training."""
+
+    filters: int
+    kernel: int
+    convolutions: int
+    dense_layers: int
+    neurons: int
+    dropout: float
+    members: int
+    m200_members: int
+    batch: int
+    epochs: int
+    learning_rate: float
+    schedule: Literal["cosine", "constant"]
+    validation_fraction: float
+    flips: bool
+    bias_threshold: float
+    mass_bins: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        section = "cnn"
+        names = ("filters", "kernel", "convolutions", "dense_layers", "neurons", "members")
+        require_positive(section, self, *names, "batch", "epochs", "learning_rate", "threads")
+        require_positive(section, self, "bias_threshold", "mass_bins")
+        require_not_negative(section, self, "m200_members")
+        require(0 <= self.dropout < 1, f"{section}.dropout", self.dropout, "0 <= dropout < 1")
+        require(
+            self.learning_rate < 1, f"{section}.learning_rate", self.learning_rate, "less than 1"
+        )
+        require(
+            0 < self.validation_fraction < 1,
+            f"{section}.validation_fraction",
+            self.validation_fraction,
+            "above 0 and less than 1",
+        )
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """How the networks' masses become posteriors."""
+
+    kde_bandwidth: float
+    axis_log10_msun: list[float]
+    axis_nodes: int
+    prior: Literal["training", "flat"]
+
+    def __post_init__(self) -> None:
+        require_positive("posterior", self, "kde_bandwidth")
+        axis = self.axis_log10_msun
+        right = len(axis) == 2 and 12 <= axis[0] < axis[1] <= 17
+        require(right, "posterior.axis_log10_msun", axis, "[low, high] within 12 to 17")
+        require(self.axis_nodes >= 50, "posterior.axis_nodes", self.axis_nodes, "50 or more")
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How estimates are judged."""
 
@@ -277,12 +462,36 @@ class Params:
     microwave: Microwave
     microwave_sets: MicrowaveSets
     mresunet: Mresunet
+    bins: Mapping[str, list[float]]
+    compton: Compton
+    morphology: Morphology
+    baryon_models: Mapping[str, BaryonModel]
+    planck_sky: PlanckSky
+    cnn: Cnn
+    posterior: Posterior
     evaluation: Evaluation
     resources: Resources
     paths: Mapping[str, Path]
 
     def __post_init__(self) -> None:
         require_not_negative("params", self, "seed")
+        require(len(self.bins) > 0, "bins", dict(self.bins), "at least one redshift bin")
+        for name, edges in self.bins.items():
+            right = len(edges) == 2 and 0 <= edges[0] < edges[1] <= 2
+            require(right, f"bins.{name}", edges, "[low, high], 0 <= low < high <= 2")
+        known, wanted = set(self.compton.mass_cuts_1e14), set(self.bins)
+        require(
+            known == wanted,
+            "compton.mass_cuts_1e14",
+            sorted(known),
+            f"one mass for each of bins, {', '.join(self.bins)}",
+        )
+        require(
+            self.compton.baryon_model in self.baryon_models,
+            "compton.baryon_model",
+            self.compton.baryon_model,
+            f"one of baryon_models, {', '.join(self.baryon_models)}",
+        )
 
 
 def require_masses(key: str, value: list[float]) -> None:

@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -78,7 +78,11 @@ class TrackingError(RuntimeError):
 
 @contextmanager
 def open_run(
-    stage: str, *, sections: Mapping[str, Any], paths: Mapping[str, Path]
+    stage: str,
+    *,
+    sections: Mapping[str, Any],
+    paths: Mapping[str, Path],
+    items: Sequence[str] = (),
 ) -> Iterator[Run]:
     """Opens the MLflow run of a stage; ends it as finished, failed or killed.
 
@@ -89,6 +93,7 @@ def open_run(
         stage: its name.
         sections: the settings that it depends on, by their name in params.yaml.
         paths: its paths, by their name; those that another stage writes are its inputs.
+        items: what it is run for, where it is one of a matrix.
 
     Raises:
         TrackingError: the server cannot be reached, or refuses the run; nothing was computed.
@@ -106,7 +111,9 @@ def open_run(
         raise TrackingError(_unreachable(shown, error)) from error
     ask = partial(client.get_experiment, experiment)
     delivery = Delivery(f"MLflow at {shown}", ask, away_s=AWAY_S)
-    run = _MlflowRun(_Service(client, experiment, delivery), _run_name(stage), _facts(stage, paths))
+    label = " ".join([stage, *items])
+    facts = _facts(stage, paths) | {"mlflow.source.name": f"python -m szmass {label}"}
+    run = _MlflowRun(_Service(client, experiment, delivery), _run_name(label), facts)
     try:
         run.create()
     except MlflowException as error:
@@ -359,7 +366,6 @@ def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     md5 = provenance.data_md5(stage, paths)
     return {
         "dvc.stage": os.environ.get("DVC_STAGE", stage),
-        "mlflow.source.name": f"python -m szmass {stage}",
         "mlflow.source.git.commit": code.get("git.rev", ""),
         "mlflow.user": getpass.getuser(),
         **code,
@@ -369,9 +375,9 @@ def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def _run_name(stage: str) -> str:
+def _run_name(label: str) -> str:
     name = provenance.experiment_facts().get("dvc.exp_name")
-    return f"{stage} {name or datetime.now().astimezone().strftime('%Y-%m-%d %H:%M')}"
+    return f"{label} {name or datetime.now().astimezone().strftime('%Y-%m-%d %H:%M')}"
 
 
 def _dataset(path: Path, md5: str, *, context: str) -> DatasetInput:
