@@ -115,7 +115,8 @@ def test_scale_as_options_of_an_experiment(
     assert options[::2] == ["-S"] * (len(options) // 2)
     expected = read_scale(project / "scales", "smoke")
     assert dict(option.split("=") for option in options[1::2]) == {
-        key: str(value) for key, value in expected.items()
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in expected.items()
     }
     assert (project / "params.yaml").read_bytes() == before
 
