@@ -1,0 +1,117 @@
+"""A trained ensemble of CNNs on disk, and its use on y-maps in physical units."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from szmass.learning.backend import predict
+
+ARCHITECTURE_FILE = "architecture.json"
+WEIGHTS_FILE = "member_{member:03d}.weights.h5"
+ENSEMBLE_FILE = "ensemble.json"
+OUT_OF_FOLD_FILE = "out_of_fold.csv"
+
+
+class EnsembleError(ValueError):
+    """An ensemble's folder cannot be read, or a map does not fit its networks."""
+
+
+@dataclass(frozen=True)
+class MapScale:
+    """The constants between physical units and those of one network.
+
+    Maps are normalised by one mean and one standard deviation over all pixels of all training
+    maps (de Andres et al. 2022, Eq. S.7); the network's output is log10(M / Msun) less its mean.
+    """
+
+    mean_y: float
+    std_y: float
+    mean_log10_m: float
+
+    def inputs(self, compton_y: np.ndarray) -> np.ndarray:
+        """Network inputs `(n, pixels, pixels, 1)` float32."""
+        shifted = np.asarray(compton_y, np.float32) - np.float32(self.mean_y)
+        shifted /= np.float32(self.std_y)
+        return shifted[..., None]
+
+    def labels(self, log10_m: np.ndarray) -> np.ndarray:
+        """Network outputs `(n, 1)` float32 that stand for these masses."""
+        return np.asarray(log10_m - self.mean_log10_m, np.float32)[:, None]
+
+    def log10_m(self, outputs: np.ndarray) -> np.ndarray:
+        """log10(M / Msun) `(n,)` float64 that network outputs `(n, 1)` stand for."""
+        return outputs[:, 0].astype(np.float64) + self.mean_log10_m
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Masses from y-maps by every member of an ensemble: one redshift bin, data set and target."""
+
+    network: keras.Model
+    """Takes each member's weights in turn, so that it is compiled once."""
+    weights: list[list[np.ndarray]]
+    """Of each member."""
+    scales: list[MapScale]
+    """Of each member."""
+    selected: int
+    """Which member the paper's criteria choose."""
+    facts: dict
+    """What `ensemble.json` holds."""
+
+    def __call__(self, compton_y: np.ndarray) -> np.ndarray:
+        """Estimates log10(M / Msun) of each map by each member.
+
+        Args:
+            compton_y: maps with the cluster at their centre, `(n, pixels, pixels)`, as they were
+                simulated or cut out.
+
+        Returns:
+            `(members, n)` float64.
+
+        Raises:
+            EnsembleError: the maps are of another size than the networks', or not finite.
+        """
+        maps = np.asarray(compton_y)
+        wanted = self.network.input_shape[1:3]
+        if maps.ndim != 3 or maps.shape[1:] != wanted:
+            raise EnsembleError(
+                f"maps of shape {maps.shape}: expected (n, {wanted[0]}, {wanted[1]})"
+            )
+        finite = np.isfinite(maps).all(axis=(1, 2))
+        if not finite.all():
+            bad = np.flatnonzero(~finite)[0]
+            raise EnsembleError(f"map {bad}: has pixels that are not finite numbers")
+        log10_m = np.empty((len(self.weights), len(maps)))
+        if len(maps) == 0:
+            return log10_m
+        for member, (weights, scale) in enumerate(zip(self.weights, self.scales, strict=True)):
+            self.network.set_weights(weights)
+            log10_m[member] = scale.log10_m(predict(self.network, scale.inputs(maps)))
+        return log10_m
+
+    @classmethod
+    def load(cls, folder: Path) -> Ensemble:
+        """Reads `models/cnn/<bin>/<data set>/<target>/`.
+
+        Raises:
+            EnsembleError: a file is missing or unreadable.
+        """
+        try:
+            facts = json.loads((folder / ENSEMBLE_FILE).read_text())
+            architecture = (folder / ARCHITECTURE_FILE).read_text()
+            network = keras.models.model_from_json(architecture)
+            weights = []
+            for member in range(len(facts["members"])):
+                network.load_weights(folder / WEIGHTS_FILE.format(member=member))
+                weights.append(network.get_weights())
+            scales = [MapScale(**member["scale"]) for member in facts["members"]]
+            selected = int(facts["selected"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise EnsembleError(f"{folder}: cannot be read as an ensemble: {error}") from error
+        network.compile(jit_compile=False)
+        return cls(network, weights, scales, selected, facts)
