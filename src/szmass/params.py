@@ -285,6 +285,7 @@ class Morphology:
     subhaloes_mean: float
     subhalo_mass_ratio: list[float]
     subhalo_slope: float
+    subhalo_distance_r500: list[float]
     merger_fraction: float
     merger_mass_ratio: list[float]
     merger_distance_r500: list[float]
@@ -304,7 +305,12 @@ class Morphology:
             self.merger_fraction,
             "0 to 1",
         )
-        for name in ("subhalo_mass_ratio", "merger_mass_ratio", "merger_distance_r500"):
+        for name in (
+            "subhalo_mass_ratio",
+            "subhalo_distance_r500",
+            "merger_mass_ratio",
+            "merger_distance_r500",
+        ):
             value = getattr(self, name)
             right = len(value) == 2 and 0 < value[0] < value[1]
             require(right, f"{section}.{name}", value, "[low, high], 0 < low < high")
@@ -324,6 +330,29 @@ class BaryonModel:
         require_not_negative("baryon_models", self, "sigma_lny")
         right = 0 <= self.cool_core_mean <= 1
         require(right, "baryon_models.cool_core_mean", self.cool_core_mean, "0 to 1")
+
+
+@dataclass(frozen=True)
+class Hydro:
+    """The microwave line's test on clusters of a hydrodynamical simulation."""
+
+    baryon_model: str
+    clusters: int
+    realisations: int
+    redshifts: list[float]
+    masses_1e14: list[float]
+    halo_redshifts: list[float]
+    halo_mass_1e14: float
+
+    def __post_init__(self) -> None:
+        section = "hydro"
+        require_positive(section, self, "clusters", "realisations")
+        for name in ("redshifts", "halo_redshifts"):
+            value = getattr(self, name)
+            right = len(value) == 2 and 0 < value[0] < value[1] <= 2
+            require(right, f"{section}.{name}", value, "[low, high], 0 < low < high <= 2")
+        require_mass_range(f"{section}.masses_1e14", self.masses_1e14)
+        require_masses(f"{section}.halo_mass_1e14", [self.halo_mass_1e14])
 
 
 @dataclass(frozen=True)
@@ -466,6 +495,7 @@ class Params:
     compton: Compton
     morphology: Morphology
     baryon_models: Mapping[str, BaryonModel]
+    hydro: Hydro
     planck_sky: PlanckSky
     cnn: Cnn
     posterior: Posterior
@@ -490,6 +520,12 @@ class Params:
             self.compton.baryon_model in self.baryon_models,
             "compton.baryon_model",
             self.compton.baryon_model,
+            f"one of baryon_models, {', '.join(self.baryon_models)}",
+        )
+        require(
+            self.hydro.baryon_model in self.baryon_models,
+            "hydro.baryon_model",
+            self.hydro.baryon_model,
             f"one of baryon_models, {', '.join(self.baryon_models)}",
         )
 
