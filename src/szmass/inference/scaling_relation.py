@@ -1,0 +1,201 @@
+"""Masses without a network: from an integrated Y, by a matched filter, and from the prior alone.
+
+The relation between mass and Y is `szmass.sky.scaling`'s (de Andres et al. 2022, dA22, Eq. 4).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import j0
+
+from szmass.sky.cosmology import Cosmology
+from szmass.sky.grid import PixelGrid, gaussian_beam
+from szmass.sky.pressure import GnfwPressure, radial_nodes
+from szmass.sky.scaling import (
+    PLANCK_RELATION,
+    ScalingRelation,
+    m500c_msun_from_y_cyl,
+    mpc2_per_arcmin2,
+    y_cyl_mpc2,
+)
+from szmass.units import ARCMIN_RAD
+
+THETA500_ARCMIN = np.geomspace(0.5, 120.0, 150)
+MASS_AXIS_MSUN = np.geomspace(3e13, 5e15, 301)
+ELL_NODES, ELL_MAX = 900, 5000.0  # a beam of 10' leaves e^-19 of the amplitude there
+
+
+def relation_msun(
+    y500_arcmin2: np.ndarray, redshift: np.ndarray, relation: ScalingRelation, cosmology: Cosmology
+) -> np.ndarray:
+    """Masses from Y within the known R500, `(n,)` in Msun.
+
+    Args:
+        y500_arcmin2: integral of y within R500 on the sky, `(n,)`.
+        redshift: `(n,)`.
+        relation: between mass and Y in the cylinder.
+        cosmology: E(z), h and distances.
+    """
+    y_mpc2 = np.asarray(y500_arcmin2) * mpc2_per_arcmin2(redshift, cosmology)
+    return m500c_msun_from_y_cyl(y_mpc2, redshift, relation, cosmology)
+
+
+def planck_msz_msun(
+    y500_arcmin2: np.ndarray, redshift: np.ndarray, cosmology: Cosmology
+) -> np.ndarray:
+    """What Planck would weigh: alpha = 1.79 with Y / 1.2, the sphere's (dA22, Fig. 3)."""
+    return relation_msun(y500_arcmin2, redshift, PLANCK_RELATION, cosmology)
+
+
+def prior_msun(training_m500c_msun: np.ndarray, count: int) -> np.ndarray:
+    """The median training mass for every cluster, `(count,)`: what is known without a map."""
+    return np.full(count, np.median(training_m500c_msun))
+
+
+class MatchedFilter:
+    """The mass whose noiseless image fits a map best, R500 and Y both following from it.
+
+    The image of a cluster at redshift z is Y(M, z) tau(theta500(M, z)): a spherical profile of
+    unit Y in the cylinder of R500 behind the beam. A filter alone trades Y against theta500; the
+    relation breaks that, as one mass gives both. With the overlap a = tau C^-1 d and the power
+    b = tau C^-1 tau, ln L(M) = Y a - Y^2 b / 2. Maps and images enter as means over rings of
+    Fourier modes, in which a centred round image keeps all it has; the noise is the mean
+    periodogram of noise cutouts, and the map's mean level is left out.
+
+    Args:
+        noise_y: cutouts of noise alone, `(n, pixels, pixels)`; a few dozen do.
+        grid: the pixels.
+        beam_fwhm_arcmin: of the maps.
+        pressure: profile of the images.
+        relation: between mass and Y in the cylinder.
+        cosmology: E(z), h and distances.
+    """
+
+    def __init__(
+        self,
+        noise_y: np.ndarray,
+        *,
+        grid: PixelGrid,
+        beam_fwhm_arcmin: float,
+        pressure: GnfwPressure,
+        relation: ScalingRelation,
+        cosmology: Cosmology,
+    ) -> None:
+        self._relation, self._cosmology = relation, cosmology
+        self._rings = _Rings(grid)
+        # C of a ring's mean: its mean periodogram over the number of modes
+        power = np.mean([self._rings.power(y) for y in np.asarray(noise_y, dtype=float)], axis=0)
+        images = unit_images(THETA500_ARCMIN, grid, beam_fwhm_arcmin, pressure)
+        templates = np.array([self._rings.mean(image) for image in images])
+        weighted = templates * (self._rings.count / power)
+        self._filters = weighted.T
+        self._power = np.sum(weighted * templates, axis=1)
+
+    def __call__(self, maps_y: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Masses M500c of the clusters at the maps' centres, `(n,)` in Msun.
+
+        Args:
+            maps_y: Compton y, `(n, pixels, pixels)`.
+            redshift: `(n,)`.
+        """
+        overlap = np.array([self._rings.mean(y) for y in maps_y]) @ self._filters
+        mass, redshift = MASS_AXIS_MSUN, np.asarray(redshift, dtype=float)
+        likelihood = np.empty((len(overlap), len(mass)))
+        for row, z in enumerate(redshift):
+            at = np.full(len(mass), z)
+            y = y_cyl_mpc2(mass, at, self._relation, self._cosmology)
+            y = y / mpc2_per_arcmin2(at, self._cosmology)
+            theta = theta500_arcmin(mass, at, self._cosmology)
+            ln_theta = np.log(theta), np.log(THETA500_ARCMIN)
+            power = np.interp(*ln_theta, self._power)
+            likelihood[row] = y * np.interp(*ln_theta, overlap[row]) - y**2 * power / 2.0
+        return np.exp(_peak(np.log(mass), likelihood))
+
+
+def theta500_arcmin(
+    m500c_msun: np.ndarray, redshift: np.ndarray, cosmology: Cosmology
+) -> np.ndarray:
+    """The angle of R500, in arcmin, of the masses' shape."""
+    distance_mpc = cosmology.angular_distance_mpc(np.asarray(redshift, dtype=float))
+    return cosmology.r500c_mpc(m500c_msun, redshift) / distance_mpc / ARCMIN_RAD
+
+
+def unit_images(
+    theta500_arcmin: np.ndarray, grid: PixelGrid, beam_fwhm_arcmin: float, pressure: GnfwPressure
+) -> np.ndarray:
+    """Images of spheres of Y = 1 arcmin^2 in the cylinder of R500, after the beam.
+
+    The transform of the projected sphere is that of the sphere:
+    y(theta) = int l dl / (2 pi) J0(l theta) B_l y_l with
+    y_l = int 3 x^2 p(x) sin(l theta500 x) / (l theta500 x) dx / `cylinder_integral(1)`.
+
+    Args:
+        theta500_arcmin: angles of R500, `(k,)`.
+        grid: the pixels.
+        beam_fwhm_arcmin: of the maps.
+        pressure: profile.
+
+    Returns:
+        Per arcmin^2, `(k, pixels, pixels)`.
+    """
+    ell, ell_weight = radial_nodes(ELL_MAX, nodes=ELL_NODES)
+    x, x_weight = radial_nodes(pressure.truncation_r500)
+    shell = 3.0 * x**2 * pressure.shape(x) * x_weight / pressure.cylinder_integral(1.0)
+    radii_arcmin, index = grid.unique_radii
+    beam = gaussian_beam(ell, beam_fwhm_arcmin)
+    to_angle = (ell * ell_weight * beam / (2.0 * np.pi))[:, None] * j0(
+        ell[:, None] * radii_arcmin * ARCMIN_RAD
+    )
+    # np.sinc(t) = sin(pi t) / (pi t)
+    y_ell = np.array(
+        [
+            np.sinc(ell[:, None] * x * (theta * ARCMIN_RAD / np.pi)) @ shell
+            for theta in theta500_arcmin
+        ]
+    )
+    profiles = y_ell @ to_angle * ARCMIN_RAD**2
+    return profiles[:, index].reshape(-1, grid.pixels, grid.pixels)
+
+
+class _Rings:
+    """Fourier modes of a cutout by distance from zero, the zero itself left out."""
+
+    def __init__(self, grid: PixelGrid) -> None:
+        step = np.fft.fftfreq(grid.pixels, 1.0 / grid.pixels)
+        half = np.fft.rfftfreq(grid.pixels, 1.0 / grid.pixels)
+        radius = np.hypot(step[:, None], half[None, :])
+        modes = np.where((half > 0) & (half < grid.pixels / 2), 2.0, 1.0) * np.ones_like(radius)
+        ring = np.rint(radius).astype(int).ravel()
+        most = grid.pixels // 2
+        self._kept = (ring > 0) & (ring <= most)
+        self._ring, self._modes = ring[self._kept] - 1, modes.ravel()[self._kept]
+        self.count = np.bincount(self._ring, self._modes)
+        centre = (grid.pixels - 1) / 2.0
+        turn = 2.0 * np.pi * centre / grid.pixels
+        phase = np.exp(1j * turn * (step[:, None] + half[None, :]))
+        self._phase = phase.ravel()[self._kept]
+
+    def _transform(self, image: np.ndarray) -> np.ndarray:
+        """Modes about the grid's centre."""
+        return np.fft.rfft2(image).ravel()[self._kept] * self._phase
+
+    def mean(self, image: np.ndarray) -> np.ndarray:
+        """Mean of the modes in each ring (real: modes come in conjugate pairs), `(rings,)`."""
+        return np.bincount(self._ring, self._transform(image).real * self._modes) / self.count
+
+    def power(self, image: np.ndarray) -> np.ndarray:
+        """Mean square of the modes' real parts in each ring, `(rings,)`."""
+        real = self._transform(image).real
+        return np.bincount(self._ring, real**2 * self._modes) / self.count
+
+
+def _peak(axis: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where each row is largest, by a parabola through the three highest nodes, `(n,)`."""
+    best = np.clip(values.argmax(axis=1), 1, len(axis) - 2)
+    rows = np.arange(len(best))
+    left, middle, right = (values[rows, best + step] for step in (-1, 0, 1))
+    curvature = left - 2.0 * middle + right
+    step = np.divide(
+        left - right, 2.0 * curvature, out=np.zeros_like(curvature), where=curvature < 0
+    )
+    return axis[best] + np.clip(step, -1.0, 1.0) * (axis[1] - axis[0])
