@@ -30,11 +30,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {
+    "astropy": ("szmass.simulation.planck_files",),
     "camb": ("szmass.sky.spectra",),
     "colossus": ("szmass.sky.cosmology",),
     "dask": ("szmass.simulation.batch",),
     "distributed": ("szmass.simulation.batch",),
     "great_expectations": ("szmass.simulation.checks",),
+    "healpy": ("szmass.sky.healpix",),
     "jax": ("szmass.learning",),
     "keras": ("szmass.learning",),
     "matplotlib": ("szmass.evaluation.figures",),
@@ -42,7 +44,7 @@ OWNERS = {
     "tensorflow": ("szmass.learning",),
     "zarr": ("szmass.simulation.store",),
 }
-HEAVY = {*OWNERS, "numpy", "scipy", "pandas", "healpy", "h5py", "dvc"}
+HEAVY = {*OWNERS, "numpy", "scipy", "pandas", "h5py", "dvc"}
 MOST_SECONDS = 0.2
 # calls that a library asks for while a module of its owner is imported
 CALLS_ON_IMPORT = {
