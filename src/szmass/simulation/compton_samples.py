@@ -1,159 +1,21 @@
-"""The Compton line's samples: which maps there are, and the stores that hold them."""
+"""The stores of the Compton line: what they hold, and how they are opened."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from szmass.params import Compton
 from szmass.simulation.store import ArraySpec, MapStore, StoreSpec
 from szmass.sky.grid import PixelGrid
-from szmass.units import MASS_UNIT_MSUN
 
 CLEAN_TITLE = "simulated Compton-y cutouts of clusters"
 PLANCK_TITLE = "simulated Compton-y cutouts of clusters with Planck's noise"
 ORIGINALS_TITLE = "simulated Compton-y maps of clusters at full resolution"
 PARTITIONS = ("development", "test", "other_model")
-CLUSTER_STREAM, NOISE_STREAM = 10, 11
 SHARD_ROWS = 512
 ORIGINALS_GRID = PixelGrid(1920, 5.0 / 60.0)
-MOST_DRAWS = 10_000
-
-
-class CatalogueRangeError(ValueError):
-    """The catalogue has no cluster that a redshift bin could be filled with."""
-
-
-@dataclass(frozen=True)
-class SourceClusters:
-    """The real clusters whose masses and redshifts the simulated ones follow."""
-
-    redshift: np.ndarray
-    msz_1e14_msun: np.ndarray
-
-
-@dataclass(frozen=True)
-class ComptonSamples:
-    """What each map of a store is: the labels, and the seed that its cluster is drawn from."""
-
-    partition: np.ndarray
-    """Index into `PARTITIONS`, int8."""
-    cluster: np.ndarray
-    """Number of the cluster, the same at every scale; int32."""
-    projection: np.ndarray
-    """Number of the line of sight, int8."""
-    baryon_model: np.ndarray
-    """Index into the names of `baryon_models`, int8."""
-    bin: np.ndarray
-    """Index into the names of `bins`, int8."""
-    redshift: np.ndarray
-    m500c_msun: np.ndarray
-    seeds: list[tuple[int, ...]]
-    """Of the cluster: maps of one cluster, and its twins of other baryon models, share it."""
-
-    def __len__(self) -> int:
-        return len(self.seeds)
-
-
-def list_samples(
-    seed: int,
-    bins: Mapping[str, Sequence[float]],
-    compton: Compton,
-    baryon_models: Sequence[str],
-    source: SourceClusters,
-) -> ComptonSamples:
-    """Lists every map of the Compton line with mass and redshift drawn.
-
-    The order is partition, bin, cluster (of the other baryon models: model by model),
-    projection. A cluster is seeded by (seed, stream, partition, bin, number), so it is the same
-    whatever else is simulated beside it. Those of the other baryon models are the test clusters
-    again with another gas, as one region that several codes have simulated.
-
-    Args:
-        seed: of the pipeline.
-        bins: redshift bins, lo < z <= hi, by name.
-        compton: how many clusters.
-        baryon_models: names of all models.
-        source: a catalogue, in any order.
-
-    Raises:
-        CatalogueRangeError: the catalogue has no cluster for one of the bins.
-    """
-    main = list(baryon_models).index(compton.baryon_model)
-    others = [model for model in range(len(baryon_models)) if model != main]
-    share, rest = divmod(compton.development_clusters, len(bins))
-    rows: list[tuple[int, int, int, int, int]] = []
-    drawn: list[tuple[float, float]] = []
-    seeds: list[tuple[int, ...]] = []
-    for partition, name in enumerate(PARTITIONS):
-        for index, (bin_name, edges) in enumerate(bins.items()):
-            draw = _MassRedshift(bin_name, edges, compton, source)
-            count, projections, models = {
-                "development": (share + (index < rest), compton.development_projections, [main]),
-                "test": (compton.test_clusters, 1, [main]),
-                "other_model": (compton.other_model_clusters, 1, others),
-            }[name]
-            drawn_as = PARTITIONS.index("test") if name == "other_model" else partition
-            for model in models:
-                for number in range(count):
-                    identity = (seed, CLUSTER_STREAM, drawn_as, index, number)
-                    redshift_and_mass = draw(np.random.default_rng((*identity, 0)))
-                    cluster = cluster_number(partition, index, model, number)
-                    for projection in range(projections):
-                        rows.append((partition, cluster, projection, model, index))
-                        drawn.append(redshift_and_mass)
-                        seeds.append(identity)
-    labels, values = np.array(rows), np.array(drawn)
-    return ComptonSamples(
-        partition=labels[:, 0].astype(np.int8),
-        cluster=labels[:, 1].astype(np.int32),
-        projection=labels[:, 2].astype(np.int8),
-        baryon_model=labels[:, 3].astype(np.int8),
-        bin=labels[:, 4].astype(np.int8),
-        redshift=values[:, 0],
-        m500c_msun=values[:, 1],
-        seeds=seeds,
-    )
-
-
-def cluster_number(partition: int, bin_index: int, model: int, number: int) -> int:
-    """A number that no other cluster has, at any scale: partition, bin, model, number in digits."""
-    return ((partition * 10 + bin_index) * 10 + model) * 1_000_000 + number
-
-
-class _MassRedshift:
-    """Draws masses and redshifts of a bin's clusters, near those of real ones."""
-
-    def __init__(
-        self, name: str, edges: Sequence[float], compton: Compton, source: SourceClusters
-    ) -> None:
-        inside = (source.redshift > edges[0]) & (source.redshift <= edges[1])
-        self._redshift = source.redshift[inside]
-        self._m500c_1e14 = source.msz_1e14_msun[inside] / compton.psz2_mass_factor
-        self._compton = compton
-        self._cut_1e14 = compton.mass_cuts_1e14[name]
-        # no nearer than the nearest real one: at redshift 0 a cluster fills the sky
-        self._range = max(edges[0], float(source.redshift.min(initial=np.inf))), edges[1]
-        self._name = name
-
-    def __call__(self, rng: np.random.Generator) -> tuple[float, float]:
-        """Redshift and M500c in Msun."""
-        low, high = self._range
-        for _ in range(MOST_DRAWS if len(self._redshift) else 0):
-            row = rng.integers(len(self._redshift))
-            dex, shift = rng.standard_normal(2)
-            mass = self._m500c_1e14[row] * 10.0 ** (self._compton.mass_jitter_dex * dex)
-            redshift = self._redshift[row] + self._compton.redshift_jitter * shift
-            if mass >= self._cut_1e14 and low < redshift <= high:
-                return float(redshift), float(mass * MASS_UNIT_MSUN)
-        raise CatalogueRangeError(
-            f"bins.{self._name}: {len(self._redshift)} clusters of the catalogue lie in it, and "
-            f"none near them in {low:g} < z <= {high:g} is of {self._cut_1e14:g}e14 Msun or more "
-            "(compton.mass_cuts_1e14)"
-        )
 
 
 def clean_spec(maps: int, grid: PixelGrid, baryon_models: Sequence[str]) -> StoreSpec:
