@@ -1,0 +1,273 @@
+"""The figures of de Andres et al. 2022 (dA22) that show how well masses are recovered.
+
+With `figures` and `compton_map_figures` an owner of matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from szmass.evaluation.compton_metrics import (
+    LEVELS,
+    coverage,
+    equal_count_groups,
+    log10_ratio,
+    passing_counts,
+    relative_error,
+    within_cut,
+)
+
+COLOURS = ("tab:purple", "tab:blue", "tab:green", "tab:orange")
+"""Of the redshift bins, from near to far; more bins go round."""
+FIGURE1_GROUPS = 19
+"""As many mass bins as the paper's 18 266 test maps fill with 962 each."""
+FIGURE1_POINTS = 200
+FIGURE1_LIMIT = 0.6
+COVERAGE_GROUPS = 10
+RANK_BINS = 20
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Estimates of the test clusters of one redshift bin beside the truth."""
+
+    label: str
+    """Such as `0 < z <= 0.1`."""
+    estimate_msun: np.ndarray
+    truth_msun: np.ndarray
+    ranks: np.ndarray
+    """Posterior probability of a mass below the true one, `(n,)`."""
+
+    @property
+    def error(self) -> np.ndarray:
+        """The relative error b (dA22 Eq. 1), `(n,)`."""
+        return relative_error(self.estimate_msun, self.truth_msun)
+
+
+def together(bins: Sequence[Judged], label: str) -> Judged:
+    """The clusters of all bins."""
+    names = ("estimate_msun", "truth_msun", "ranks")
+    return Judged(label, *(np.concatenate([getattr(one, n) for one in bins]) for n in names))
+
+
+def relative_errors(panels: Mapping[str, Sequence[Judged]], *, rng: np.random.Generator) -> Figure:
+    """Figure 1: b against estimated mass, a panel a data set.
+
+    Squares and the band are the median and the 16th-84th percentiles of bins of equal number;
+    points are `FIGURE1_POINTS` random maps of each redshift bin.
+    """
+    figure, axes = _panels(len(panels), sharex=True)
+    for panel, (title, bins) in zip(axes, panels.items(), strict=True):
+        for colour, one in _coloured(bins):
+            shown = rng.permutation(len(one.error))[:FIGURE1_POINTS]
+            mass, error = one.estimate_msun[shown], one.error[shown]
+            panel.plot(mass, error, ".", ms=3, color=colour, alpha=0.6, label=one.label)
+        everything = together(bins, "")
+        middle, (low, median, high) = binned_percentiles(
+            everything.estimate_msun, everything.error, FIGURE1_GROUPS
+        )
+        panel.fill_between(middle, low, high, color="0.5", alpha=0.35, lw=0)
+        panel.plot(middle, median, "s-", color="k", ms=4, lw=1)
+        for level in (-0.2, 0.0, 0.2):
+            panel.axhline(level, color="tab:red", ls="--", lw=1)
+        panel.set(ylabel="(M_CNN - M_true) / M_CNN", xscale="log", title=title)
+        panel.set_ylim(-FIGURE1_LIMIT, FIGURE1_LIMIT)
+    axes[0].legend(fontsize=8, loc="lower right")
+    axes[-1].set_xlabel("M_CNN [Msun]")
+    return figure
+
+
+def binned_percentiles(
+    x: np.ndarray, values: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentiles 16, 50, 84 of `values` in groups of equal number of `x`.
+
+    Returns:
+        The median of `x` in each group, `(groups,)`, and the percentiles, `(3, groups)`.
+    """
+    members = [rows for rows in equal_count_groups(x, groups) if len(rows)]
+    middle = np.array([np.median(x[rows]) for rows in members])
+    return middle, np.array([np.percentile(values[rows], [16, 50, 84]) for rows in members]).T
+
+
+def error_densities(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
+    """Supp. Fig. 6: densities of b by redshift bin; all masses above, M > 5e14 Msun below."""
+    figure, grid = plt.subplots(
+        2, len(data_sets), figsize=(5 * len(data_sets), 7), layout="constrained", squeeze=False
+    )
+    edges = np.linspace(-1.0, 0.8, 46)
+    for column, (title, bins) in zip(grid.T, data_sets.items(), strict=True):
+        for axes, suffix, masses in zip(
+            column, ("", "_above_5e14"), ("all masses", "M_CNN > 5e14 Msun"), strict=True
+        ):
+            everything = together(bins, "all redshifts")
+            for colour, one in [("0.6", everything), *_coloured(bins)]:
+                errors = one.error[within_cut(one.estimate_msun, suffix)]
+                kind = "stepfilled" if one is everything else "step"
+                _density(axes, errors, edges, histtype=kind, color=colour, label=one.label)
+            axes.axvline(0, color="0.3", lw=1, ls=":")
+            axes.set(xlabel="(M_CNN - M_true) / M_CNN", ylabel="density")
+            axes.set_title(f"{title}, {masses}", fontsize=10)
+    grid[0, 0].legend(fontsize=8)
+    return figure
+
+
+def residuals(
+    data_sets: Mapping[str, Judged], moments: Mapping[str, Mapping[str, float]]
+) -> Figure:
+    """Supp. Fig. 8: densities of log10(M_CNN / M_true) with their four moments.
+
+    Args:
+        data_sets: by label, the test clusters of all bins.
+        moments: by label, `bias_dex`, `scatter_dex`, `skewness` and `kurtosis`.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.8), layout="constrained")
+    edges = np.linspace(-0.4, 0.4, 65)
+    for colour, (label, one) in zip(COLOURS, data_sets.items(), strict=False):
+        numbers = moments[label]
+        shown = (
+            f"{label}\nmean {numbers['bias_dex']:+.4f}, std {numbers['scatter_dex']:.4f}, "
+            f"skewness {numbers['skewness']:+.2f}, kurtosis {numbers['kurtosis']:.2f}"
+        )
+        values = log10_ratio(one.estimate_msun, one.truth_msun)
+        _density(axes, values, edges, histtype="step", color=colour, label=shown)
+    axes.set(xlabel="log10(M_CNN / M_true)", ylabel="density")
+    axes.set_title("Residuals, 4 redshift intervals (a Gaussian has skewness 0, kurtosis 3)")
+    axes.set_ylim(0, 1.5 * axes.get_ylim()[1])
+    axes.legend(fontsize=7, loc="upper left")
+    return figure
+
+
+def members_passing(
+    data_sets: Mapping[str, Mapping[str, Sequence[float]]], threshold: float
+) -> Figure:
+    """Supp. Fig. 4: how many networks have |mean b| below a threshold in every mass bin.
+
+    Args:
+        data_sets: by data set and redshift bin, each network's largest |mean b| over the mass
+            bins, on its validation clusters.
+        threshold: that a selected network passes.
+    """
+    figure, axes = _panels(len(data_sets), sharex=True)
+    thresholds = np.linspace(0.0, 0.3, 301)
+    for panel, (title, bins) in zip(axes, data_sets.items(), strict=True):
+        for i, (label, worst) in enumerate(bins.items()):
+            counts = passing_counts(worst, thresholds)
+            colour = COLOURS[i % len(COLOURS)]
+            panel.step(thresholds, counts, color=colour, where="post", label=label)
+        panel.axvline(threshold, color="0.4", ls="--", lw=1)
+        members = max(map(len, bins.values()), default=0)
+        panel.set(ylabel=f"networks passing, of {members}", title=title, ylim=(0, None))
+    axes[0].legend(fontsize=8)
+    axes[-1].set_xlabel("threshold of |mean b| in every mass bin, validation clusters")
+    return figure
+
+
+def joint_density(
+    log10_estimate: np.ndarray,
+    log10_truth: np.ndarray,
+    densities: Mapping[str, np.ndarray],
+) -> Figure:
+    """Supp. Fig. 7: the kernel density of estimated and true mass, a panel a redshift bin.
+
+    Args:
+        log10_estimate: axis, `(n,)`, of log10 M / Msun.
+        log10_truth: axis, `(m,)`.
+        densities: by bin, `(m, n)`.
+    """
+    count = len(densities)
+    figure, grid = plt.subplots(
+        1, count, figsize=(3.4 * count, 3.6), layout="constrained", squeeze=False, sharey=True
+    )
+    for axes, (label, density) in zip(grid[0], densities.items(), strict=True):
+        levels = density.max() * np.linspace(0.02, 1.0, 12)
+        axes.contourf(log10_estimate, log10_truth, density, levels, cmap="viridis")
+        axes.plot(log10_truth, log10_truth, color="0.5", lw=1, ls="--")
+        axes.set(xlabel="log10 M_CNN / Msun", title=label)
+        axes.set(xlim=log10_truth[[0, -1]], ylim=log10_truth[[0, -1]])
+    grid[0, 0].set_ylabel("log10 M_true / Msun")
+    return figure
+
+
+def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
+    """Measured minus promised coverage, by redshift bin, and of 68 % intervals by mass.
+
+    Error bars are binomial.
+    """
+    figure, grid = plt.subplots(
+        len(data_sets), 2, figsize=(10, 3.6 * len(data_sets)), layout="constrained", squeeze=False
+    )
+    for (left, right), (title, bins) in zip(grid, data_sets.items(), strict=True):
+        for i, (colour, one) in enumerate(_coloured(bins)):
+            excess = [100 * coverage(one.ranks, level) - level for level in LEVELS]
+            error = [_binomial_error(level / 100, len(one.ranks)) for level in LEVELS]
+            shifted = np.array(LEVELS) + 0.8 * (i - (len(bins) - 1) / 2)
+            left.errorbar(
+                shifted, excess, error, fmt="o", ms=4, color=colour, capsize=2, label=one.label
+            )
+        left.axhline(0, color="0.6", lw=1)
+        left.set(xlabel="promised [%]", ylabel="measured - promised [%]", title=title)
+        everything = together(bins, "")
+        groups = equal_count_groups(everything.estimate_msun, COVERAGE_GROUPS)
+        groups = [rows for rows in groups if len(rows)]
+        masses = [np.median(everything.estimate_msun[rows]) for rows in groups]
+        measured = [100 * coverage(everything.ranks[rows], 68) for rows in groups]
+        error = [_binomial_error(0.68, len(rows)) for rows in groups]
+        right.errorbar(masses, measured, error, fmt="s", ms=4, color="k", capsize=2)
+        right.axhline(68, color="0.6", lw=1)
+        right.set(xscale="log", xlabel="estimated mass [Msun]", title=title)
+        right.set_ylabel("within the 68 % interval [%]")
+    grid[0, 0].legend(fontsize=8)
+    return figure
+
+
+def rank_histograms(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
+    """Histograms of the posterior probability below the true mass; flat where calibrated."""
+    figure, axes = _panels(len(data_sets), sharex=True)
+    edges = np.linspace(0.0, 1.0, RANK_BINS + 1)
+    for panel, (title, bins) in zip(axes, data_sets.items(), strict=True):
+        for colour, one in _coloured(bins):
+            _density(panel, one.ranks, edges, histtype="step", color=colour, label=one.label)
+        share, maps = 1.0 / RANK_BINS, min(len(one.ranks) for one in bins)
+        error = 2.0 * np.sqrt(share * (1.0 - share) / maps) / share
+        panel.axhspan(1.0 - error, 1.0 + error, color="0.85", label="95 % of a bin, if flat")
+        panel.set(ylabel="density", title=title, ylim=(0, None))
+    axes[0].legend(fontsize=8, loc="lower right")
+    axes[-1].set_xlabel("posterior probability of a mass below the true one")
+    return figure
+
+
+def _panels(count: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
+    """Panels one above the other."""
+    figure, grid = plt.subplots(
+        count,
+        1,
+        figsize=(7, 3.4 * count),
+        layout="constrained",
+        squeeze=False,
+        sharex=sharex,
+    )
+    return figure, list(grid[:, 0])
+
+
+def _coloured(bins: Sequence[Judged]) -> list[tuple[str, Judged]]:
+    """The redshift bins with their colours."""
+    return [(COLOURS[i % len(COLOURS)], one) for i, one in enumerate(bins)]
+
+
+def _density(axes: Axes, values: np.ndarray, edges: np.ndarray, **style: str) -> None:
+    """A histogram of unit area; values outside the edges count in the outermost bins."""
+    if len(values):
+        clipped = np.clip(values, edges[0], edges[-1])
+        axes.hist(clipped, edges.tolist(), density=True, alpha=0.9, **style)  # type: ignore[arg-type]
+
+
+def _binomial_error(share: float, count: int) -> float:
+    """Standard error of a share of `count` independent clusters, in per cent."""
+    return 100.0 * float(np.sqrt(share * (1.0 - share) / max(count, 1)))

@@ -1,0 +1,260 @@
+"""Bias, scatter and coverage of masses from y-maps, as de Andres et al. 2022 define them (dA22).
+
+The relative error is b = (M_est - M_true) / M_est (Eq. 1), with the estimate below the line, so a
+network that is unbiased in log10 M shows a mean of b of about -(sigma ln 10)^2 / 2, sigma in dex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import kurtosis, skew
+
+from szmass.evaluation.metrics import bootstrap_error, half_width
+from szmass.units import MASS_UNIT_MSUN
+
+SELECTED, ENSEMBLE = "selected", "ensemble"
+PREDICTORS = (SELECTED, ENSEMBLE)
+DATA_SETS = ("clean", "planck")
+ALL_BINS = "all"
+LEVELS = (50, 68, 90, 95)
+"""Per cent of the intervals whose coverage is measured."""
+CUTS: Mapping[str, tuple[float, float]] = {
+    "": (0.0, np.inf),
+    "_above_5e14": (5.0 * MASS_UNIT_MSUN, np.inf),
+    "_below_3e14": (0.0, 3.0 * MASS_UNIT_MSUN),
+}
+"""Ranges of estimated mass, low < M <= high, of Supp. Table 2, by suffix of the metrics' names."""
+FEWEST_MAPS = 10
+"""Percentiles of fewer maps mean nothing: such a cut is left out."""
+
+PAPER_BINS: Mapping[tuple[float, float], str] = {
+    (0.0, 0.1): "z1",
+    (0.1, 0.2): "z2",
+    (0.2, 0.4): "z3",
+    (0.4, 1.0): "z4",
+    (0.0, 1.0): ALL_BINS,
+}
+"""The redshift ranges of Supp. Table 2; for any other the paper has no number."""
+
+PAPER_RELERR: Mapping[tuple[str, str, str], tuple[float, float, float, float]] = {
+    ("clean", "z1", ""): (-0.03, 0.10, 0.13, 0.002),
+    ("clean", "z2", ""): (-0.01, 0.10, 0.13, 0.002),
+    ("clean", "z3", ""): (-0.01, 0.07, 0.08, 0.001),
+    ("clean", "z4", ""): (-0.03, 0.06, 0.07, 0.001),
+    ("clean", "all", ""): (-0.02, 0.09, 0.10, 0.001),
+    ("clean", "z1", "_above_5e14"): (-0.02, 0.09, 0.10, 0.002),
+    ("clean", "z2", "_above_5e14"): (-0.02, 0.11, 0.14, 0.002),
+    ("clean", "z3", "_above_5e14"): (-0.01, 0.08, 0.07, 0.001),
+    ("clean", "z4", "_above_5e14"): (-0.03, 0.07, 0.07, 0.002),
+    ("clean", "all", "_above_5e14"): (-0.02, 0.09, 0.09, 0.001),
+    ("clean", "z1", "_below_3e14"): (-0.03, 0.10, 0.15, 0.003),
+    ("planck", "z1", ""): (-0.05, 0.15, 0.20, 0.003),
+    ("planck", "z2", ""): (0.01, 0.13, 0.17, 0.002),
+    ("planck", "z3", ""): (-0.04, 0.13, 0.15, 0.002),
+    ("planck", "z4", ""): (-0.03, 0.11, 0.16, 0.002),
+    ("planck", "all", ""): (-0.03, 0.14, 0.17, 0.002),
+    ("planck", "z1", "_above_5e14"): (-0.04, 0.12, 0.14, 0.003),
+    ("planck", "z2", "_above_5e14"): (-0.01, 0.14, 0.16, 0.002),
+    ("planck", "z3", "_above_5e14"): (-0.04, 0.13, 0.15, 0.002),
+    ("planck", "z4", "_above_5e14"): (-0.03, 0.12, 0.16, 0.003),
+    ("planck", "all", "_above_5e14"): (-0.03, 0.14, 0.15, 0.002),
+    ("planck", "z1", "_below_3e14"): (-0.05, 0.16, 0.24, 0.005),
+}
+"""dA22, Supp. Table 2: median of b, its distances to the 84th and 16th percentile, and sigma /
+sqrt(N maps), by data set, redshift bin and cut in mass. For the paper's selected networks."""
+
+PAPER_MOMENTS: Mapping[tuple[str, str], Mapping[str, float]] = {
+    ("clean", "all"): {"scatter_dex": 0.05},
+    ("planck", "all"): {
+        "bias_dex": -0.0014,
+        "scatter_dex": 0.0710,
+        "skewness": 0.3978,
+        "kurtosis": 7.2888,
+    },
+}
+"""dA22, Supp. Table 1 (4 intervals) and Supp. D: moments of log10(M_CNN / M_true)."""
+
+PAPER_RELATION_SCATTER = 0.07
+"""dA22, Supp. D: scatter of b by the Y-M relation at known R500 is at most this."""
+PAPER_PASSING_SHARE = 0.40
+"""dA22, Supp. C: over 40 of 100 networks have |mean b| < 0.05 in every mass bin."""
+
+
+def relative_error(estimate_msun: np.ndarray, truth_msun: np.ndarray) -> np.ndarray:
+    """The relative error b = (M_est - M_true) / M_est (dA22 Eq. 1)."""
+    return 1.0 - truth_msun / estimate_msun
+
+
+def log10_ratio(estimate_msun: np.ndarray, truth_msun: np.ndarray) -> np.ndarray:
+    """log10(M_est / M_true) (dA22 Eq. S.8)."""
+    return np.log10(estimate_msun / truth_msun)
+
+
+def within_cut(estimate_msun: np.ndarray, suffix: str) -> np.ndarray:
+    """Which maps have an estimated mass within one of `CUTS`, `(n,)` bool."""
+    low, high = CUTS[suffix]
+    return (estimate_msun > low) & (estimate_msun <= high)
+
+
+def equal_count_groups(values: np.ndarray, groups: int) -> list[np.ndarray]:
+    """Indices of `values` in ascending order, cut into groups of (nearly) equal number."""
+    return np.array_split(np.argsort(values, kind="stable"), groups)
+
+
+def cluster_bootstrap_error(
+    values: np.ndarray, cluster: np.ndarray, *, draws: int, rng: np.random.Generator
+) -> float:
+    """Standard deviation of the median over samples of clusters drawn with replacement.
+
+    The lines of sight of a cluster share its scatter and stay together: with 27 of them, the
+    paper's sigma / sqrt(N maps) is too small by up to sqrt(27).
+
+    Args:
+        values: one a map, `(n,)`.
+        cluster: the cluster of each map, `(n,)`.
+        draws: of the bootstrap.
+        rng: of the bootstrap.
+    """
+    ordered = values[np.argsort(cluster, kind="stable")]
+    _, counts = np.unique(cluster, return_counts=True)
+    starts = np.cumsum(counts) - counts
+
+    def median(picked: np.ndarray) -> float:
+        lengths = counts[picked]
+        shift = np.repeat(starts[picked] - (np.cumsum(lengths) - lengths), lengths)
+        return float(np.median(ordered[shift + np.arange(lengths.sum())]))
+
+    return bootstrap_error(median, np.arange(len(counts)), draws=draws, rng=rng)
+
+
+def relerr_metrics(
+    estimate_msun: np.ndarray,
+    truth_msun: np.ndarray,
+    cluster: np.ndarray,
+    *,
+    name: str,
+    draws: int,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Statistics of b and of log10(M_est / M_true), by cut in estimated mass.
+
+    Skewness and kurtosis are of the latter and are 0 and 3 for a Gaussian (Supp. Table 1).
+
+    Args:
+        estimate_msun: `(n,)`.
+        truth_msun: `(n,)`.
+        cluster: which cluster each map shows, `(n,)`.
+        name: of the predictor, the end of the metrics' names.
+        draws: of the bootstrap over clusters.
+        rng: of the bootstrap.
+    """
+    metrics: dict[str, float] = {}
+    for suffix in CUTS:
+        here = within_cut(estimate_msun, suffix)
+        if here.sum() < FEWEST_MAPS:
+            continue
+        error = relative_error(estimate_msun[here], truth_msun[here])
+        ratio = log10_ratio(estimate_msun[here], truth_msun[here])
+        low, middle, high = np.percentile(error, [16, 50, 84])
+        statistics = {
+            "maps": len(error),
+            "relerr_median": middle,
+            "relerr_p16": low,
+            "relerr_p84": high,
+            "relerr_half_width": half_width(error),
+            "relerr_mean": np.mean(error),
+            "relerr_stderr": np.std(error) / np.sqrt(len(error)),
+            "relerr_stderr_bootstrap": cluster_bootstrap_error(
+                error, cluster[here], draws=draws, rng=rng
+            ),
+            "bias_dex": np.mean(ratio),
+            "scatter_dex": np.std(ratio),
+        }
+        if np.std(ratio) > 1e-9:  # of the same ratio throughout only rounding is left
+            statistics |= {"skewness": skew(ratio), "kurtosis": kurtosis(ratio, fisher=False)}
+        metrics |= {f"{key}_{name}{suffix}": float(value) for key, value in statistics.items()}
+    return metrics
+
+
+def coverage(ranks: np.ndarray, level: int) -> float:
+    """Share of true masses inside the central interval of `level` per cent.
+
+    Args:
+        ranks: the posterior probability of a mass below the true one, one a map, `(n,)`.
+        level: per cent.
+    """
+    return float(np.mean(np.abs(ranks - 0.5) <= level / 200.0))
+
+
+def coverage_metrics(
+    ranks: np.ndarray, estimate_msun: np.ndarray, *, name: str
+) -> dict[str, float]:
+    """Coverage of posteriors at `LEVELS`, by cut in estimated mass.
+
+    The cut is in the estimate, which the data give: only given the data does a posterior promise
+    its coverage; at fixed true mass it does not.
+
+    Args:
+        ranks: the posterior probability of a mass below the true one, `(n,)`.
+        estimate_msun: `(n,)`.
+        name: of the predictor, the end of the metrics' names.
+    """
+    return {
+        f"coverage_{level}_{name}{suffix}": coverage(ranks[here], level)
+        for suffix in CUTS
+        if (here := within_cut(estimate_msun, suffix)).sum() >= FEWEST_MAPS
+        for level in LEVELS
+    }
+
+
+def passing_counts(worst_bias: Sequence[float], thresholds: np.ndarray) -> np.ndarray:
+    """How many networks have |mean b| below each threshold in all their mass bins (Supp. Fig. 4).
+
+    Args:
+        worst_bias: the largest |mean b| over the mass bins, one a network.
+        thresholds: `(k,)`.
+    """
+    return (np.asarray(worst_bias)[:, None] < thresholds).sum(axis=0)
+
+
+def paper_metrics(data_set: str, redshifts: tuple[float, float]) -> dict[str, float]:
+    """What dA22 states of a data set and a redshift range, for the paper's selected networks.
+
+    Args:
+        data_set: one of `DATA_SETS`.
+        redshifts: the range's edges.
+
+    Returns:
+        Numbers by the name of their counterpart among our metrics; empty where there are none.
+    """
+    if redshifts not in PAPER_BINS:
+        return {}
+    name = PAPER_BINS[redshifts]
+    stated = {"relerr_half_width_relation": PAPER_RELATION_SCATTER}
+    if data_set == "planck" and name != ALL_BINS:
+        stated["members_passing_share"] = PAPER_PASSING_SHARE
+    moments = PAPER_MOMENTS.get((data_set, name), {})
+    stated |= {f"{key}_{SELECTED}": value for key, value in moments.items()}
+    for suffix in CUTS:
+        if (data_set, name, suffix) in PAPER_RELERR:
+            middle, up, down, error = PAPER_RELERR[data_set, name, suffix]
+            numbers = {
+                "median": middle,
+                "p16": middle - down,
+                "p84": middle + up,
+                "half_width": (up + down) / 2.0,
+                "stderr": error,
+            }
+            stated |= {f"relerr_{key}_{SELECTED}{suffix}": v for key, v in numbers.items()}
+    return {key: round(value, 6) for key, value in stated.items()}
+
+
+def beside_paper(
+    metrics: Mapping[str, float], data_set: str, redshifts: tuple[float, float]
+) -> dict[str, float]:
+    """Sorted metrics, each with the paper's number as `paper_...` where it states one."""
+    stated = paper_metrics(data_set, redshifts)
+    shown = {f"paper_{key}": value for key, value in stated.items() if key in metrics}
+    return dict(sorted({**metrics, **shown}.items()))
