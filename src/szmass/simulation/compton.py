@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from scipy.fft import fftfreq, irfft2, rfftfreq
 
+from szmass.simulation.compton_clusters import ComptonSamples
+from szmass.simulation.compton_samples import ORIGINALS_GRID
+from szmass.simulation.store import write_rows
 from szmass.sky.grid import PixelGrid, gaussian_beam
-from szmass.sky.projection import Ellipsoids, transformed_y
+from szmass.sky.mock_clusters import MockClusters, with_mean_y
+from szmass.sky.projection import (
+    Ellipsoids,
+    disc_integral,
+    projected_y,
+    random_rotation,
+    transformed_y,
+)
 from szmass.sky.radial_tables import RadialTables
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
 
@@ -76,3 +88,70 @@ def _frame(grid: PixelGrid, beam_fwhm_arcmin: float, pixels: int) -> _Frame:
     beam = gaussian_beam(magnitude[row, column] / ARCMIN_RAD - 0.5, beam_fwhm_arcmin)
     to_corner = np.exp(1j * grid.axis_arcmin[0] * (k_x + k_y))
     return _Frame(pixels, oversampling, (row, column), k_x, k_y, beam * to_corner / spacing**2)
+
+
+@dataclass(frozen=True)
+class ClusterSimulator:
+    """Makes the clusters of a list of samples anew from their seeds."""
+
+    model: MockClusters
+    cool_core_means: tuple[float, ...]
+    """Of each baryon model."""
+    grid: PixelGrid
+    beam_fwhm_arcmin: float
+
+    def on_the_sky(self, samples: ComptonSamples) -> Iterator[Ellipsoids]:
+        """Each map's cluster on its line of sight: lengths in arcmin, y dimensionless."""
+        tables = self.model.tables()
+        made: tuple[int, ...] = ()
+        for row, seed in enumerate(samples.seeds.tolist()):
+            theta500, model = float(samples.theta500_arcmin[row]), int(samples.baryon_model[row])
+            if made != (*seed, model):
+                made = (*seed, model)
+                rng = np.random.default_rng((*seed, 1))
+                cluster = self.model.draw(rng, self.cool_core_means[model])
+                y_cyl = float(samples.mean_y_arcmin2[row]) / theta500**2
+                cluster = with_mean_y(tables, cluster, y_cyl)
+            rng = np.random.default_rng((*seed, 2, int(samples.projection[row])))
+            turned = cluster.rotated(random_rotation(rng))
+            # an integral along a line would lengthen as all lengths do
+            yield turned.scaled(length=theta500, amplitude=1.0 / theta500)
+
+    def beamed(self, samples: ComptonSamples) -> tuple[np.ndarray, np.ndarray]:
+        """Images `(n, pixels, pixels)` float32 after the beam, and Y within theta500, arcmin^2."""
+        tables = self.model.tables()
+        image = BeamedImages(tables, self.grid, self.beam_fwhm_arcmin)
+        maps = np.empty((len(samples), self.grid.pixels, self.grid.pixels), dtype=np.float32)
+        y500 = np.empty(len(samples))
+        for row, cluster in enumerate(self.on_the_sky(samples)):
+            maps[row] = image(cluster)
+            y500[row] = disc_integral(tables, cluster, float(samples.theta500_arcmin[row]))
+        return maps, y500
+
+    def original(self, samples: ComptonSamples) -> tuple[np.ndarray, np.ndarray]:
+        """The same of a single map without a beam, at the pixel centres of `ORIGINALS_GRID`."""
+        (cluster,) = self.on_the_sky(samples)
+        x, y = np.meshgrid(ORIGINALS_GRID.axis_arcmin, ORIGINALS_GRID.axis_arcmin)
+        tables = self.model.tables()
+        y500 = disc_integral(tables, cluster, float(samples.theta500_arcmin[0]))
+        return projected_y(tables, cluster, x, y)[None].astype(np.float32), np.array([y500])
+
+
+def simulate_shard(
+    part: tuple[slice, ComptonSamples], *, path: Path, simulator: ClusterSimulator
+) -> np.ndarray:
+    """Simulates and writes the maps of one shard; returns their Y within theta500 in arcmin^2."""
+    rows, samples = part
+    compton_y, y500_cyl_arcmin2 = simulator.beamed(samples)
+    write_rows(path, rows, {"compton_y": compton_y})
+    return y500_cyl_arcmin2
+
+
+def simulate_original(
+    part: tuple[slice, ComptonSamples], *, path: Path, simulator: ClusterSimulator
+) -> np.ndarray:
+    """As `simulate_shard`, of a map at full resolution."""
+    rows, samples = part
+    compton_y, y500_cyl_arcmin2 = simulator.original(samples)
+    write_rows(path, rows, {"compton_y": compton_y})
+    return y500_cyl_arcmin2

@@ -169,6 +169,12 @@ def cluster_number(partition: int, bin_index: int, model: int, number: int) -> i
     return kind * CLUSTERS_OF_A_KIND + number
 
 
+def first_tests(samples: ComptonSamples, count: int) -> ComptonSamples:
+    """The maps of the first test clusters of each bin."""
+    test = samples.partition == PARTITIONS.index("test")
+    return samples.at(test & (samples.cluster % CLUSTERS_OF_A_KIND < count))
+
+
 class _Draw:
     """Draws clusters of a bin with masses and redshifts near those of real ones."""
 

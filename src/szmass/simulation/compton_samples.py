@@ -13,6 +13,7 @@ from szmass.sky.grid import PixelGrid
 CLEAN_TITLE = "simulated Compton-y cutouts of clusters"
 PLANCK_TITLE = "simulated Compton-y cutouts of clusters with Planck's noise"
 ORIGINALS_TITLE = "simulated Compton-y maps of clusters at full resolution"
+NOISE_TITLE = "cutouts of Planck's noise at positions of clusters"
 PARTITIONS = ("development", "test", "other_model")
 SHARD_ROWS = 512
 ORIGINALS_GRID = PixelGrid(1920, 5.0 / 60.0)
@@ -66,11 +67,31 @@ def planck_spec(maps: int, grid: PixelGrid, baryon_models: Sequence[str]) -> Sto
     return StoreSpec(PLANCK_TITLE, arrays, clean.sizes, clean.shard_rows)
 
 
-def originals_spec(maps: int, baryon_models: Sequence[str]) -> StoreSpec:
+def originals_spec(maps: int, grid: PixelGrid, baryon_models: Sequence[str]) -> StoreSpec:
     """The contract of `data/compton/originals.zarr`: as the clean maps, without the beam."""
-    clean = clean_spec(maps, ORIGINALS_GRID, baryon_models)
+    clean = clean_spec(maps, grid, baryon_models)
     image = ArraySpec(("map", "y", "x"), "float32", "1", "Compton y, no beam")
     return StoreSpec(ORIGINALS_TITLE, {**clean.arrays, "compton_y": image}, clean.sizes, 1)
+
+
+def noise_spec(cutouts: int, grid: PixelGrid) -> StoreSpec:
+    """The contract of `data/compton/noise.zarr`; its partitions share no realisation."""
+    image, of_cutout = ("position", "y", "x"), ("position",)
+    return StoreSpec(
+        title=NOISE_TITLE,
+        sizes={"position": cutouts, "y": grid.pixels, "x": grid.pixels},
+        shard_rows=SHARD_ROWS,
+        arrays={
+            "noise_y": ArraySpec(image, "float32", "1", "noise of Planck's y-map"),
+            "realisation": ArraySpec(of_cutout, "int8", "1", "number of the noise sky"),
+            "partition": ArraySpec(
+                of_cutout, "int8", "1", "maps that the noise is for", flags(PARTITIONS)
+            ),
+            "glon_deg": ArraySpec(of_cutout, "float64", "degrees", "galactic longitude"),
+            "glat_deg": ArraySpec(of_cutout, "float64", "degrees", "galactic latitude"),
+            "catalogue_row": ArraySpec(of_cutout, "int32", "1", "row of the PSZ2 catalogue"),
+        },
+    )
 
 
 def flags(names: Sequence[str]) -> dict[str, object]:
@@ -86,6 +107,11 @@ def open_clean_store(path: Path) -> MapStore:
 def open_planck_store(path: Path) -> MapStore:
     """Opens the maps with Planck's noise for reading; see `MapStore` for what it refuses."""
     return MapStore(path, PLANCK_TITLE)
+
+
+def open_noise_store(path: Path) -> MapStore:
+    """Opens the noise cutouts for reading; see `MapStore` for what it refuses."""
+    return MapStore(path, NOISE_TITLE)
 
 
 def open_originals_store(path: Path) -> MapStore:

@@ -77,7 +77,8 @@ def projected_y(
         ellipsoids.position, inverse, depth, ellipsoids.amplitude, strict=True
     ):
         m = _elliptical_radius(matrix, x - position[0], y - position[1])
-        total += factor * tables.projected(m[None], amplitude[None])[0]
+        inside = m < tables.truncation
+        total[inside] += factor * tables.projected(m[inside][None], amplitude[None])[0]
     return total
 
 
