@@ -46,6 +46,7 @@ def leaves(section: dict, prefix: str = "") -> list[str]:
 
 
 SETTINGS = leaves(YAML(typ="safe").load(ROOT / "params.yaml"))
+FREE = ("paths.", "bins.", "compton.mass_cuts_1e14.")  # names that the user chooses
 
 
 def test_the_committed_settings_are_typed(params):
@@ -55,7 +56,7 @@ def test_the_committed_settings_are_typed(params):
     assert all(isinstance(path, Path) for path in params.paths.values())
 
 
-@pytest.mark.parametrize("key", [key for key in SETTINGS if not key.startswith("paths.")])
+@pytest.mark.parametrize("key", [key for key in SETTINGS if not key.startswith(FREE)])
 def test_every_setting_is_needed(edited, key):
     assert f"{key}: missing" in refusal(edited(key, ...))
 
@@ -64,6 +65,11 @@ def test_every_setting_is_needed(edited, key):
 def test_no_setting_takes_a_value_of_another_kind(edited, key):
     assert f"{key} = {{'a': 1}}: expected" in refusal(edited(key, {"a": 1}))
     assert f"{key} = None: expected" in refusal(edited(key, None))
+
+
+@pytest.mark.parametrize("key", ["bins.z2", "compton.mass_cuts_1e14.z2"])
+def test_each_bin_has_its_mass_cut_and_each_mass_cut_its_bin(edited, key):
+    assert "compton.mass_cuts_1e14 = " in refusal(edited(key, ...))
 
 
 @pytest.mark.parametrize(
