@@ -39,7 +39,12 @@ OWNERS = {
     "healpy": ("szmass.sky.healpix",),
     "jax": ("szmass.learning",),
     "keras": ("szmass.learning",),
-    "matplotlib": ("szmass.evaluation.figures",),
+    "matplotlib": (
+        "szmass.evaluation.figures",
+        "szmass.evaluation.compton_figures",
+        "szmass.evaluation.compton_map_figures",
+        "szmass.evaluation.hydro_figures",
+    ),
     "mlflow": ("szmass.tracking", "szmass.served_mresunet"),
     "tensorflow": ("szmass.learning",),
     "zarr": ("szmass.simulation.store",),

@@ -1,0 +1,99 @@
+"""Judges the mResUNet on clusters of another kind than those that it was trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from szmass.evaluation import figures
+from szmass.evaluation.hydro_figures import hydro_masses
+from szmass.evaluation.hydro_metrics import hydro_metrics as judge
+from szmass.evaluation.hydro_metrics import with_paper
+from szmass.inference.exact import ExactEstimators
+from szmass.inference.mass_factor import (
+    arnaud_m200c_msun,
+    fitted_relation,
+    relation_y500_arcmin2,
+)
+from szmass.learning.arrays import MassPrior
+from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
+from szmass.reporting import Run
+from szmass.simulation.hydro_samples import open_hydro_store
+from szmass.simulation.microwave import MicrowaveSky
+from szmass.simulation.spectra_file import read_spectra
+from szmass.simulation.store import MapStore
+from szmass.sky.cosmology import Cosmology
+from szmass.units import MASS_UNIT_MSUN
+
+BOUND = "bound_train"
+
+
+def evaluate_hydro(
+    seed: int,
+    microwave: Microwave,
+    microwave_sets: MicrowaveSets,
+    mresunet: Mresunet,
+    evaluation: Evaluation,
+    *,
+    spectra_table: Path,
+    hydro_store: Path,
+    mresunet_model: Path,
+    hydro_metrics: Path,
+    hydro_figures: Path,
+    run: Run,
+) -> None:
+    """Writes the metrics of the network and of the exact posterior, and the paper's Figure 6."""
+    run.continue_training_run(mresunet_model / WEIGHTS_FILE)
+    store = open_hydro_store(hydro_store)
+    maps_uk = store.read("temperature_uk")
+    truth_msun, factor, metrics = mass_factors(store, microwave)
+    low, high = (mass * MASS_UNIT_MSUN for mass in evaluation.mass_axis_1e14)
+    exact = ExactEstimators(
+        MicrowaveSky(microwave, read_spectra(spectra_table)),
+        axis_msun=np.geomspace(low, high, evaluation.mass_axis_nodes),
+        priors={BOUND: MassPrior.of_training(mresunet, microwave_sets)},
+        eigenvalue_cut=microwave.eigenvalue_cut,
+    )
+    estimates = {
+        "": MresunetEstimator.load(mresunet_model)(maps_uk)[0],
+        f"{BOUND}_": exact(maps_uk)[BOUND],
+    }
+    by_cluster = {name: masses.reshape(len(factor), -1) for name, masses in estimates.items()}
+    for prefix, masses in by_cluster.items():
+        rng = np.random.default_rng(seed)
+        draws = evaluation.bootstrap_draws
+        judged = judge(masses, truth_msun, factor, draws=draws, rng=rng)
+        metrics |= {f"{prefix}{name}": value for name, value in judged.items()}
+    metrics = with_paper(metrics)
+    hydro_metrics.parent.mkdir(parents=True, exist_ok=True)
+    hydro_metrics.write_text(json.dumps(metrics, indent=1) + "\n")
+    for name, value in metrics.items():
+        run.metric(f"hydro.{name}", value)
+    for prefix, title in (("", "mResUNet"), (f"{BOUND}_", "exact posterior")):
+        figure = hydro_masses(by_cluster[prefix], truth_msun, factor, f"{title}, Magneticum-like")
+        path = hydro_figures / f"figure6_{prefix or 'mresunet_'}masses.png"
+        figures.save(figure, path)
+        run.figure(path)
+
+
+def mass_factors(
+    store: MapStore, microwave: Microwave
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """True M200c and r of each cluster, `(clusters,)`, and the mean relation they follow from."""
+    first = np.flatnonzero(store.read("realisation") == 0)
+    m200c_msun, m500c_msun, redshift, y500_arcmin2 = (
+        store.read(name, first)
+        for name in ("m200c_msun", "m500c_msun", "redshift", "y500_light_cone_arcmin2")
+    )
+    cosmology = Cosmology(microwave.cosmology, microwave.concentration_model)
+    relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
+    mean_arcmin2 = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
+    metrics = {
+        "relation_alpha": relation.alpha,
+        "relation_log10_b": relation.log10_b,
+        "scatter_ln_y500_light_cone": float(np.std(np.log(y500_arcmin2 / mean_arcmin2))),
+    }
+    return m200c_msun, m200c_msun / arnaud_m200c_msun(mean_arcmin2, microwave), metrics
