@@ -1,0 +1,136 @@
+"""Cutouts of the PSZ2 clusters from a y-map, and which of them are the golden sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from szmass.simulation.planck_files import POINT_SOURCE_MASK, read_map, read_mask
+from szmass.simulation.psz2_catalogue import Psz2Catalogue
+from szmass.simulation.store import ArraySpec, MapStore, StoreSpec
+from szmass.sky.grid import PixelGrid
+from szmass.sky.healpix import gnomonic_pixels
+
+PSZ2_TITLE = "Compton-y cutouts of the PSZ2 clusters"
+GALACTIC_MASK = "M1"  # the strictest, and the same in all releases
+SHARD_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """Cutouts of clusters, `(n, pixels, pixels)`, with what the masks hide of them."""
+
+    compton_y: np.ndarray
+    """As the map has it; noise where the map has no data."""
+    refilled_y: np.ndarray
+    """The same with noise in place of point sources beyond the radius that the golden sample has
+    free."""
+    golden: np.ndarray
+    """Whether no pixel within that radius is hidden, bool."""
+    masked_fraction: np.ndarray
+    """Share of the pixels that either mask hides or that have no data."""
+
+
+def cut_clusters(
+    ymap: Path,
+    masks: Path,
+    catalogue: Psz2Catalogue,
+    noise_y: np.ndarray,
+    *,
+    nside: int,
+    grid: PixelGrid,
+    mask_radius_arcmin: float,
+) -> Cutouts:
+    """Cuts clusters out of a y-map as de Andres et al. 2022 (arXiv 2209.10333, Methods) do.
+
+    The golden sample has no pixel within `mask_radius_arcmin` of the centre hidden by the
+    galactic mask M1 or the point-source mask M5, or without data. Pixels farther out that M5 hides
+    are refilled with noise of that place.
+
+    Args:
+        ymap: file of the y-map, whose column FULL is taken.
+        masks: file of its masks.
+        catalogue: the clusters.
+        noise_y: a noise cutout at each of them, `(n, pixels, pixels)`.
+        nside: of map and masks.
+        grid: of a cutout.
+        mask_radius_arcmin: that the golden sample has free.
+
+    Raises:
+        PlanckFilesError: a file cannot be read or is not what it should be.
+    """
+    pixels = gnomonic_pixels(nside, catalogue.glon_deg, catalogue.glat_deg, grid)
+    observed_y = read_map(ymap, "FULL", nside)[pixels]
+    no_data = np.isnan(observed_y)
+    compton_y = np.where(no_data, noise_y, observed_y)
+    contaminated = ~read_mask(masks, POINT_SOURCE_MASK, nside)[pixels]
+    hidden = no_data | contaminated | ~read_mask(masks, GALACTIC_MASK, nside)[pixels]
+    near = grid.radius_arcmin <= mask_radius_arcmin
+    return Cutouts(
+        compton_y=compton_y,
+        refilled_y=np.where(contaminated & ~near, noise_y, compton_y),
+        golden=~(hidden & near).any(axis=(1, 2)),
+        masked_fraction=hidden.mean(axis=(1, 2)),
+    )
+
+
+def noise_at(store: MapStore, catalogue: Psz2Catalogue) -> np.ndarray:
+    """The noise cutouts of the store's last realisation at each cluster, `(n, pixels, pixels)`."""
+    last = np.flatnonzero(store.read("realisation") == store.read("realisation").max())
+    place = {row: index for index, row in zip(last, store.read("catalogue_row", last), strict=True)}
+    return store.read("noise_y", np.array([place[row] for row in catalogue.row]))
+
+
+def psz2_spec(clusters: int, grid: PixelGrid) -> StoreSpec:
+    """The contract of `data/compton/psz2.zarr`."""
+    image, of_cluster = ("cluster", "y", "x"), ("cluster",)
+    mass = "1e14 Msun"
+    return StoreSpec(
+        title=PSZ2_TITLE,
+        sizes={"cluster": clusters, "y": grid.pixels, "x": grid.pixels},
+        shard_rows=SHARD_ROWS,
+        arrays={
+            "compton_y": ArraySpec(image, "float32", "1", "Compton y of the map"),
+            "compton_y_refilled": ArraySpec(
+                image, "float32", "1", "Compton y, noise in place of point sources off the centre"
+            ),
+            "redshift": ArraySpec(of_cluster, "float64", "1", "redshift"),
+            "msz_1e14_msun": ArraySpec(of_cluster, "float64", mass, "Planck's mass M500"),
+            "msz_err_up_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its upper error"),
+            "msz_err_low_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its lower error"),
+            "m500c_true_msun": ArraySpec(
+                of_cluster, "float64", "Msun", "true mass in a stand-in sky, else NaN"
+            ),
+            "glon_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic longitude"),
+            "glat_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic latitude"),
+            "golden": ArraySpec(of_cluster, "int8", "1", "1 in the golden sample"),
+            "masked_fraction": ArraySpec(of_cluster, "float64", "1", "share of masked pixels"),
+            "catalogue_row": ArraySpec(of_cluster, "int32", "1", "row of the PSZ2 catalogue"),
+            "x": ArraySpec(("x",), "float64", "arcmin", "pixel centre from the cluster, to west"),
+            "y": ArraySpec(("y",), "float64", "arcmin", "pixel centre from the cluster, to north"),
+        },
+    )
+
+
+def labels(catalogue: Psz2Catalogue, cutouts: Cutouts, grid: PixelGrid) -> dict[str, np.ndarray]:
+    """All arrays of the store but the images and the true masses."""
+    return {
+        "redshift": catalogue.redshift,
+        "msz_1e14_msun": catalogue.msz_1e14_msun,
+        "msz_err_up_1e14_msun": catalogue.msz_err_up_1e14_msun,
+        "msz_err_low_1e14_msun": catalogue.msz_err_low_1e14_msun,
+        "glon_deg": catalogue.glon_deg,
+        "glat_deg": catalogue.glat_deg,
+        "golden": cutouts.golden.astype(np.int8),
+        "masked_fraction": cutouts.masked_fraction,
+        "catalogue_row": catalogue.row,
+        "x": grid.axis_arcmin,
+        "y": grid.axis_arcmin,
+    }
+
+
+def open_psz2_store(path: Path) -> MapStore:
+    """Opens the cutouts for reading; see `MapStore` for what it refuses."""
+    return MapStore(path, PSZ2_TITLE)

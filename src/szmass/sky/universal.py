@@ -1,0 +1,62 @@
+"""Spherical clusters of the universal pressure profile, as a Gaussian beam shows them."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.special import j0
+
+from szmass.sky.grid import gaussian_beam
+from szmass.sky.pressure import GnfwPressure, radial_nodes
+from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
+
+UNIVERSAL_PRESSURE = GnfwPressure(
+    p0=8.403,
+    c500=1.177,
+    gamma=0.3081,
+    alpha=1.0510,
+    beta=5.4905,
+    alpha_p=0.12,
+    alpha_p_of_radius=True,
+    truncation_r500=5.0,
+)
+"""Arnaud et al. 2010 (arXiv 0910.1234), Eq. 12."""
+BEAM_SIGMAS = 7.0  # to which multipole, in widths of the beam's transfer function
+HANKEL_NODES = 1500
+TABLE_STEP = 0.02
+
+
+def beamed_profiles(
+    theta500_arcmin: np.ndarray,
+    radius_arcmin: np.ndarray,
+    *,
+    beam_fwhm_arcmin: float,
+    pressure: GnfwPressure = UNIVERSAL_PRESSURE,
+) -> np.ndarray:
+    """Profiles of y after the beam, each of 1 arcmin^2 within theta500 before it.
+
+    y(theta) = int l dl / (2 pi) J0(l theta) B_l F(l theta500), where
+    F(k) = int 3 x^2 p(x) sin(k x) / (k x) dx / J(1) is the transform of the projected sphere and
+    J(1) its share within the cylinder of R500 (Arnaud et al. 2010, Eq. 20).
+
+    Args:
+        theta500_arcmin: angles of R500, shape `(n,)`.
+        radius_arcmin: angles from the centre, shape `(k,)`, at most some 20 theta500 of the
+            largest.
+        beam_fwhm_arcmin: of the Gaussian beam.
+        pressure: profile of all of them; only its shape counts.
+
+    Returns:
+        Dimensionless y for an integrated one of 1 arcmin^2, shape `(n, k)`.
+    """
+    sigma_rad = beam_fwhm_arcmin * ARCMIN_RAD / FWHM_PER_SIGMA
+    ell, weight = radial_nodes(BEAM_SIGMAS / sigma_rad, nodes=HANKEL_NODES)
+    theta500_rad = theta500_arcmin * ARCMIN_RAD
+    x, x_weight = radial_nodes(pressure.truncation_r500)
+    shell = 3.0 * x**2 * pressure.shape(x) * x_weight / pressure.cylinder_integral(1.0)
+    k = np.arange(0.0, ell[-1] * theta500_rad.max() + 3 * TABLE_STEP, TABLE_STEP)
+    # np.sinc(t) = sin(pi t) / (pi t)
+    transform = CubicSpline(k, np.sinc(k[:, None] * x / np.pi) @ shell)
+    kernel = ell * weight * gaussian_beam(ell, beam_fwhm_arcmin) / (2.0 * np.pi)
+    to_angle = kernel[:, None] * j0(ell[:, None] * radius_arcmin * ARCMIN_RAD)
+    return transform(theta500_rad[:, None] * ell) @ to_angle * ARCMIN_RAD**2
