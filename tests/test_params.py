@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from ruamel.yaml import YAML
 from szmass.params import ParamsError, load
 
 ROOT = Path(__file__).parents[1]
+COMMITTED = YAML(typ="safe").load(ROOT / "params.yaml")
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def edited(tmp_path) -> Callable[[str, object], Path]:
     """Writes params.yaml with one key changed, or removed where the value is `...`."""
 
     def write(key: str, value: object) -> Path:
-        content = YAML().load(ROOT / "params.yaml")
+        content = deepcopy(COMMITTED)
         *parents, name = key.split(".")
         section = content
         for parent in parents:
@@ -24,7 +26,7 @@ def edited(tmp_path) -> Callable[[str, object], Path]:
         else:
             section[name] = value
         path = tmp_path / "params.yaml"
-        YAML().dump(content, path)
+        YAML(typ="safe").dump(content, path)
         return path
 
     return write
@@ -45,7 +47,7 @@ def leaves(section: dict, prefix: str = "") -> list[str]:
     return keys
 
 
-SETTINGS = leaves(YAML(typ="safe").load(ROOT / "params.yaml"))
+SETTINGS = leaves(COMMITTED)
 FREE = ("paths.", "bins.", "compton.mass_cuts_1e14.")  # names that the user chooses
 
 

@@ -19,7 +19,7 @@ def smoke(params):
 
 @pytest.fixture(scope="module")
 def paper(params):
-    return replace(params.microwave_sets, train_maps=400, spare_maps=600)
+    return replace(params.microwave_sets, train_maps=400, validation_maps=200, spare_maps=600)
 
 
 @pytest.fixture(scope="module")
