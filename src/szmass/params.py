@@ -250,8 +250,8 @@ class Compton:
 
     def __post_init__(self) -> None:
         names = ("pixel_arcmin", "beam_fwhm_arcmin", "development_clusters", "test_clusters")
-        require_positive("compton", self, *names, "psz2_mass_factor")
-        names = ("other_model_clusters", "originals", "mass_jitter_dex", "redshift_jitter")
+        require_positive("compton", self, *names, "originals", "psz2_mass_factor")
+        names = ("other_model_clusters", "mass_jitter_dex", "redshift_jitter")
         require_not_negative("compton", self, *names)
         require(
             self.pixels % 2 == 0 and 32 <= self.pixels <= 512,

@@ -16,8 +16,8 @@ from szmass.sky.pressure import radial_nodes
 from szmass.sky.radial_tables import RadialTables
 
 BOUNDARY_NODES = 128
-RADIAL_NODES = 24
-DIRECTION_RINGS = 8
+RADIAL_NODES = 32
+DIRECTIONS = 192
 
 
 @dataclass(frozen=True)
@@ -129,18 +129,17 @@ def mean_disc_integral(tables: RadialTables, ellipsoids: Ellipsoids, radius: flo
     a component at the origin the integral is that of a sphere; that of the others is a
     quadrature over their shells.
     """
-    direction, weight = _directions()
-    ray = direction @ np.linalg.cholesky(ellipsoids.shape).swapaxes(1, 2)
+    ray = _directions() @ np.linalg.cholesky(ellipsoids.shape).swapaxes(1, 2)
     centred = ~ellipsoids.position.any(axis=1)
     inside = np.empty(len(ray))
     crossing = radius / np.linalg.norm(ray[centred], axis=2)
     amplitude = ellipsoids.amplitude
     spheres = 2.0 * np.pi * crossing**2 * tables.enclosed(crossing, amplitude[centred])
-    inside[centred] = spheres @ weight
+    inside[centred] = spheres.mean(axis=1)
     m, thickness = radial_nodes(tables.truncation, nodes=RADIAL_NODES)
     shells = amplitude[~centred] @ (tables.pressure(m) * 4.0 * np.pi * m**2 * thickness)
     share = _share_of_directions(ellipsoids.position[~centred], ray[~centred], m, radius)
-    inside[~centred] = np.sum(shells * (share @ weight), axis=1)
+    inside[~centred] = np.sum(shells * share.mean(axis=2), axis=1)
     return float(ellipsoids.volume_factor() @ inside)
 
 
@@ -173,13 +172,10 @@ def _elliptical_radius(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.n
     return np.asarray(np.sqrt(square))
 
 
-def _directions() -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors `(n, 3)` and weights that average over all directions."""
-    cosine, weight = np.polynomial.legendre.leggauss(DIRECTION_RINGS)
-    around = 2 * DIRECTION_RINGS
-    phi = (np.arange(around) + 0.5) * (2.0 * np.pi / around)
+def _directions() -> np.ndarray:
+    """Unit vectors that are evenly spread, `(n, 3)`: a Fibonacci lattice on the sphere."""
+    number = np.arange(DIRECTIONS) + 0.5
+    cosine = 1.0 - 2.0 * number / DIRECTIONS
+    phi = number * (np.pi * (np.sqrt(5.0) - 1.0))
     sine = np.sqrt(1.0 - cosine**2)
-    vectors = np.stack(
-        [np.outer(sine, np.cos(phi)), np.outer(sine, np.sin(phi)), np.outer(cosine, phi**0)], -1
-    )
-    return vectors.reshape(-1, 3), np.repeat(weight / (2.0 * around), around)
+    return np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)

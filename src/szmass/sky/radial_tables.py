@@ -39,6 +39,7 @@ class RadialTables:
         self._step = self.truncation**0.25 / (TABLE_NODES - 1)
         radius = (np.arange(TABLE_NODES) * self._step) ** 4
         self._projected = np.array([_project(profile, radius) for profile in profiles])
+        self._projected[:, -1] = 0.0
         self._enclosed = np.array([_mean_inside(row, radius) for row in self._projected]) / 2.0
         self._transform = _transform(profiles, self.truncation)
 
@@ -65,7 +66,7 @@ class RadialTables:
     def transform(self, wavenumber: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
         """sum_s A_s f_s(k), f(k) = int 4 pi m^2 p(m) sin(k m) / (k m) dm.
 
-        Beyond a wavenumber of 200, where f is below 1e-5 of f(0), its value there is given.
+        Beyond a wavenumber of 200, where f is below 1e-4 of f(0), its value there is given.
         """
         inside = np.minimum(wavenumber, WAVENUMBER_END - WAVENUMBER_STEP)
         return _look_up(self._transform, inside / WAVENUMBER_STEP, amplitude)
