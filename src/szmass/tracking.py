@@ -51,6 +51,7 @@ from szmass.reporting import Run
 SETUP_TIMEOUT_S = 120
 BATCH = 100  # of parameters, MLflow's limit
 METRIC_BATCH = 1000  # the same of metrics
+EXPERIMENTS = {"cnn": "cnn-ensemble"}  # named otherwise than their stages
 PARENT = "mlflow.parentRunId"
 DVC = "dvc"  # a kind of dataset source, beside MLflow's own
 TRAINED, JUDGED = "model.sha256", "evaluated_model.sha256"
@@ -86,8 +87,8 @@ def open_run(
 ) -> Iterator[Run]:
     """Opens the MLflow run of a stage; ends it as finished, failed or killed.
 
-    The experiment is the line of work: the stage's name after its verb. The server is that of
-    MLFLOW_TRACKING_URI, else the database mlflow.db at the root of the DVC repository.
+    The server is that of MLFLOW_TRACKING_URI, else the database mlflow.db at the root of the DVC
+    repository.
 
     Args:
         stage: its name.
@@ -102,7 +103,7 @@ def open_run(
     uri = tracking_uri(root)
     shown = _without_password(uri)
     try:
-        client, experiment = _connect(root, uri, experiment_name=stage.partition("_")[2])
+        client, experiment = _connect(root, uri, experiment_name=experiment_of(stage))
     except Timeout as error:
         raise TrackingError(
             f"{error.lock_file}: held by another process for {SETUP_TIMEOUT_S} s"
@@ -126,6 +127,12 @@ def open_run(
         if lost := delivery.close():
             names = ", ".join(dict.fromkeys(lost))
             logger.warning("MLflow at %s has no record of: %s", shown, names)
+
+
+def experiment_of(stage: str) -> str:
+    """The experiment of a stage's runs is the line of work: what follows the verb in its name."""
+    line_of_work = stage.partition("_")[2]
+    return EXPERIMENTS.get(line_of_work, line_of_work)
 
 
 def repository_root() -> Path:

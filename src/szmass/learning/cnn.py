@@ -1,4 +1,4 @@
-"""The CNN of de Andres et al. 2022 (arXiv 2204.10751, Supplement C), a small VGG."""
+"""The CNN of de Andres et al. 2022 (arXiv 2209.10333, Supplement C), a small VGG."""
 
 from __future__ import annotations
 

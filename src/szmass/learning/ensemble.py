@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from szmass.learning.backend import predict
+from szmass.learning.compton_arrays import MapScale
 
 ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "member_{member:03d}.weights.h5"
@@ -19,33 +20,6 @@ OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 class EnsembleError(ValueError):
     """An ensemble's folder cannot be read, or a map does not fit its networks."""
-
-
-@dataclass(frozen=True)
-class MapScale:
-    """The constants between physical units and those of one network.
-
-    Maps are normalised by one mean and one standard deviation over all pixels of all training
-    maps (de Andres et al. 2022, Eq. S.7); the network's output is log10(M / Msun) less its mean.
-    """
-
-    mean_y: float
-    std_y: float
-    mean_log10_m: float
-
-    def inputs(self, compton_y: np.ndarray) -> np.ndarray:
-        """Network inputs `(n, pixels, pixels, 1)` float32."""
-        shifted = np.asarray(compton_y, np.float32) - np.float32(self.mean_y)
-        shifted /= np.float32(self.std_y)
-        return shifted[..., None]
-
-    def labels(self, log10_m: np.ndarray) -> np.ndarray:
-        """Network outputs `(n, 1)` float32 that stand for these masses."""
-        return np.asarray(log10_m - self.mean_log10_m, np.float32)[:, None]
-
-    def log10_m(self, outputs: np.ndarray) -> np.ndarray:
-        """log10(M / Msun) `(n,)` float64 that network outputs `(n, 1)` stand for."""
-        return outputs[:, 0].astype(np.float64) + self.mean_log10_m
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""Trains the CNN ensembles of a redshift bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.learning.ensemble_files import UnfinishedOutput
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensemble
+from szmass.learning.identity import training_identity
+from szmass.learning.members import CnnTrainer, plan_members
+from szmass.params import Cnn, require
+from szmass.reporting import Run
+from szmass.simulation.compton_samples import open_clean_store, open_planck_store
+from szmass.simulation.verdict import require_passed
+
+
+def train_cnn(
+    seed: int,
+    bins: Mapping[str, list[float]],
+    cnn: Cnn,
+    *,
+    clean_store: Path,
+    planck_store: Path,
+    compton_verdict: Path,
+    cnn_models: Path,
+    item: str,
+    run: Run,
+) -> None:
+    """Writes the ensembles of the bin `item`; members that a killed training finished are kept."""
+    require(item in bins, "bins", item, f"one of {', '.join(bins)}")
+    require_passed(compton_verdict)
+    prepare_backend(seed=seed, threads=cnn.threads)
+    run.tags({"bin": item, **hardware()})
+    identity = training_identity([seed, item, bins[item], cnn], [clean_store, planck_store])
+    unfinished = UnfinishedOutput(cnn_models / item, identity)
+    data_sets = {
+        "clean": DevelopmentMaps(open_clean_store(clean_store), bins[item]),
+        "planck": DevelopmentMaps(open_planck_store(planck_store), bins[item]),
+    }
+    plans = [
+        EnsemblePlan(
+            data_set,
+            target,
+            maps,
+            plan_members(
+                (seed, list(bins).index(item), data_set_index, target_index),
+                maps.cluster,
+                count=count,
+                fraction=cnn.validation_fraction,
+            ),
+        )
+        for data_set_index, (data_set, maps) in enumerate(data_sets.items())
+        for target_index, (target, count) in enumerate(
+            {"m500c": cnn.members, "m200c": cnn.m200_members}.items()
+        )
+        if count
+    ]
+    trainer = CnnTrainer(data_sets["clean"].pixels, cnn)
+    total = cnn.epochs * sum(plan.maps_an_epoch for plan in plans)
+    with tqdm(total=total, desc=f"train_cnn {item}", unit="map", disable=None) as bar:
+        for plan in plans:
+            files = unfinished.ensemble(plan.data_set, plan.target, trainer.network)
+            train_ensemble(plan, trainer, files, run=run, progress=bar.update)
+    unfinished.finish()
