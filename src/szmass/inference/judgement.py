@@ -1,0 +1,225 @@
+"""Every estimate of the masses of the test clusters: networks, posteriors and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from szmass.inference.posterior import (
+    EnsembleCalibration,
+    PaperKde,
+    mass_axis,
+    read_out_of_fold,
+)
+from szmass.inference.scaling_relation import MatchedFilter, prior_msun, relation_msun
+from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
+from szmass.params import BaryonModel, Compton, Posterior
+from szmass.simulation.compton_samples import PARTITIONS, partition_rows
+from szmass.simulation.store import MapStore
+from szmass.sky.cosmology import Cosmology
+from szmass.sky.grid import PixelGrid
+from szmass.sky.scaling import ScalingRelation
+from szmass.sky.universal import UNIVERSAL_PRESSURE
+
+SELECTED, ENSEMBLE = "selected", "ensemble"
+LABELS = ("cluster", "projection", "redshift", "m500c_msun", "m200c_msun", "y500_cyl_arcmin2")
+BLOCK_ROWS = 1024
+NOISE_MAPS = 64
+
+
+class PartitionError(ValueError):
+    """A map that is to be judged is no test map, or a network has seen its cluster."""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Estimators without a network, on the same maps."""
+
+    matched_filter: MatchedFilter
+    relation: ScalingRelation
+    cosmology: Cosmology
+
+    @classmethod
+    def of_stores(
+        cls, compton: Compton, model: BaryonModel, *, clean: MapStore, planck: MapStore
+    ) -> Baselines:
+        """Baselines that know the relation of a gas model, and the noise of development maps.
+
+        Args:
+            compton: pixels, beam and cosmology of the maps.
+            model: of the gas in the simulated clusters.
+            clean: maps without noise.
+            planck: the same maps with noise.
+        """
+        relation = ScalingRelation(model.alpha, model.log10_b)
+        cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+        matched_filter = MatchedFilter(
+            _noise_cutouts(clean, planck),
+            grid=PixelGrid(compton.pixels, compton.pixel_arcmin),
+            beam_fwhm_arcmin=compton.beam_fwhm_arcmin,
+            pressure=UNIVERSAL_PRESSURE,
+            relation=relation,
+            cosmology=cosmology,
+        )
+        return cls(matched_filter, relation, cosmology)
+
+
+@dataclass(frozen=True)
+class JudgedClusters:
+    """The test clusters of a redshift bin and data set: the truth, and all estimates of it."""
+
+    labels: Mapping[str, np.ndarray]
+    """`LABELS`, one a map."""
+    m500c_msun: Mapping[str, np.ndarray]
+    """By estimator: `selected`, `ensemble`, `relation`, `matched_filter`, `prior`."""
+    m200c_msun: Mapping[str, np.ndarray]
+    """By predictor; empty where no network is trained for M200c."""
+    ranks: Mapping[str, np.ndarray]
+    """Posterior probability of a mass below the true one: by the paper's kernel density for
+    `selected`, by the calibrated posterior for `ensemble`."""
+    joint_density: np.ndarray
+    """That kernel density, `(predictions, true masses)`, on the posterior's axis."""
+    ensemble: Ensemble
+    """For M500c."""
+
+    @property
+    def table(self) -> dict[str, np.ndarray]:
+        """One column a label and an estimate, masses in Msun."""
+        columns = dict(self.labels)
+        columns |= {f"{key}_msun": values for key, values in self.m500c_msun.items()}
+        columns |= {f"m200_{key}_msun": values for key, values in self.m200c_msun.items()}
+        return columns | {f"rank_{key}": values for key, values in self.ranks.items()}
+
+
+def judge_clusters(
+    store: MapStore,
+    edges: Sequence[float],
+    ensembles: Path,
+    *,
+    posterior: Posterior,
+    baselines: Baselines,
+    with_m200: bool,
+) -> JudgedClusters:
+    """Applies every estimator to the test maps of one redshift bin.
+
+    Args:
+        store: of clean maps or of maps with noise.
+        edges: of the bin, lo < z <= hi.
+        ensembles: folder of the bin's and data set's ensembles, with `m500c` and `m200c` in it.
+        posterior: settings.
+        baselines: estimators without a network.
+        with_m200: whether there is an ensemble for M200c.
+
+    Raises:
+        PartitionError: a map is not of the test partition, or a network has seen its cluster.
+    """
+    rows = partition_rows(store, "test", edges)
+    require_test(store, rows)
+    labels = {name: store.read(name, rows) for name in LABELS}
+    sample = read_out_of_fold(ensembles / "m500c" / OUT_OF_FOLD_FILE)
+    require_unseen(labels["cluster"], sample.cluster, f"{store.path}, {ensembles}")
+    ensemble = Ensemble.load(ensembles / "m500c")
+    estimators: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        "m500c": lambda maps, _: ensemble(maps),
+        "matched_filter": baselines.matched_filter,
+    }
+    if with_m200:
+        m200_ensemble = Ensemble.load(ensembles / "m200c")
+        estimators["m200c"] = lambda maps, _: m200_ensemble(maps)
+    outputs = _by_blocks(store, rows, labels["redshift"], estimators)
+
+    training = _training_masses(store, edges)
+    axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
+    kde = PaperKde(sample, posterior.kde_bandwidth, axis)
+    calibration = EnsembleCalibration.fit(sample, np.log10(training), axis)
+    log10_true = np.log10(labels["m500c_msun"])
+    selected = outputs["m500c"][ensemble.selected]
+    return JudgedClusters(
+        labels=labels,
+        m500c_msun={
+            **predictors_msun(outputs["m500c"], ensemble.selected),
+            "relation": relation_msun(
+                labels["y500_cyl_arcmin2"],
+                labels["redshift"],
+                baselines.relation,
+                baselines.cosmology,
+            ),
+            "matched_filter": outputs["matched_filter"],
+            "prior": prior_msun(training, len(rows)),
+        },
+        m200c_msun=predictors_msun(outputs["m200c"], m200_ensemble.selected) if with_m200 else {},
+        ranks={
+            SELECTED: kde(selected).ranks(log10_true),
+            ENSEMBLE: calibration(outputs["m500c"]).ranks(log10_true),
+        },
+        joint_density=kde.joint,
+        ensemble=ensemble,
+    )
+
+
+def require_test(store: MapStore, rows: np.ndarray) -> None:
+    """Requires that rows are of the test partition.
+
+    Raises:
+        PartitionError: there is none, or one of them is not.
+    """
+    partition = store.read("partition", rows)
+    wrong = np.flatnonzero(partition != PARTITIONS.index("test"))
+    if len(rows) == 0 or len(wrong):
+        found = PARTITIONS[partition[wrong[0]]] if len(wrong) else "nothing"
+        where = f"row {rows[wrong[0]]}" if len(wrong) else "rows"
+        raise PartitionError(f"{store.path}: {where}: {found}: expected test maps")
+
+
+def require_unseen(test_cluster: np.ndarray, seen_cluster: np.ndarray, where: str) -> None:
+    """Requires that no network has seen a test cluster.
+
+    Raises:
+        PartitionError: one has.
+    """
+    seen = np.intersect1d(test_cluster, seen_cluster)
+    if len(seen):
+        raise PartitionError(f"{where}: cluster {seen[0]}: of the test set, but trained on")
+
+
+def predictors_msun(log10_m: np.ndarray, selected: int) -> dict[str, np.ndarray]:
+    """Masses by the selected member, and by the mean over members in log10 M; `(n,)` each.
+
+    Args:
+        log10_m: by each member, `(members, n)`.
+        selected: number of the selected member.
+    """
+    return {SELECTED: 10.0 ** log10_m[selected], ENSEMBLE: 10.0 ** log10_m.mean(axis=0)}
+
+
+def _noise_cutouts(clean: MapStore, planck: MapStore) -> np.ndarray:
+    """Noise alone at some development maps: the same maps with it less those without."""
+    rows = partition_rows(planck, "development")
+    rows = rows[np.linspace(0, len(rows) - 1, min(NOISE_MAPS, len(rows))).astype(int)]
+    return planck.read("compton_y", rows) - clean.read("compton_y", rows)
+
+
+def _by_blocks(
+    store: MapStore,
+    rows: np.ndarray,
+    redshift: np.ndarray,
+    estimators: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Applies estimators of (maps, redshifts) to blocks of maps; each `(..., n)`."""
+    blocks: dict[str, list[np.ndarray]] = {name: [] for name in estimators}
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        maps = store.read("compton_y", rows[block])
+        for name, estimate in estimators.items():
+            blocks[name].append(estimate(maps, redshift[block]))
+    return {name: np.concatenate(parts, axis=-1) for name, parts in blocks.items()}
+
+
+def _training_masses(store: MapStore, edges: Sequence[float]) -> np.ndarray:
+    """M500c of the bin's development clusters, one a cluster."""
+    rows = partition_rows(store, "development", edges)
+    _, first = np.unique(store.read("cluster", rows), return_index=True)
+    return store.read("m500c_msun", rows)[first]
