@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from szmass.evaluation.compton_metrics import (
+    BASELINES,
     CUTS,
     LEVELS,
     PAPER_BINS,
     PAPER_RELERR,
+    PREDICTORS,
     beside_paper,
     cluster_bootstrap_error,
     coverage,
     coverage_metrics,
     equal_count_groups,
+    judge,
     log10_ratio,
     paper_metrics,
     passing_counts,
@@ -169,3 +172,20 @@ def test_the_cuts_have_no_gap_in_between(rng: np.random.Generator) -> None:
     assert within_cut(masses, "").all()
     assert not (within_cut(masses, "_above_5e14") & within_cut(masses, "_below_3e14")).any()
     assert set(CUTS) == {"", "_above_5e14", "_below_3e14"}
+
+
+def test_all_estimates_of_a_table_are_judged_each_against_its_own_truth(
+    rng: np.random.Generator,
+) -> None:
+    truth = rng.uniform(2e14, 1e15, 100)
+    table = {"cluster": np.arange(100), "m500c_msun": truth, "m200c_msun": 1.5 * truth}
+    table |= {f"{name}_msun": truth for name in (*PREDICTORS, *BASELINES)}
+    table |= {f"rank_{name}": rng.random(100) for name in PREDICTORS}
+    table["m200_selected_msun"] = 3.0 * truth
+    metrics = judge(table, draws=5, rng=rng)
+    medians = {key: value for key, value in metrics.items() if "relerr_median" in key}
+    wanted = {f"relerr_median_{name}": 0.0 for name in (*PREDICTORS, *BASELINES)}
+    wanted["m200_relerr_median_selected"] = 0.5
+    whole = {key: value for key, value in medians.items() if not key.endswith("e14")}
+    assert whole == pytest.approx(wanted)
+    assert {"coverage_95_selected", "coverage_50_ensemble"} <= set(metrics)

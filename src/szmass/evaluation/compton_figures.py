@@ -138,7 +138,7 @@ def residuals(
         values = log10_ratio(one.estimate_msun, one.truth_msun)
         _density(axes, values, edges, histtype="step", color=colour, label=shown)
     axes.set(xlabel="log10(M_CNN / M_true)", ylabel="density")
-    axes.set_title("Residuals, 4 redshift intervals (a Gaussian has skewness 0, kurtosis 3)")
+    axes.set_title("Residuals, all redshifts (a Gaussian has skewness 0, kurtosis 3)")
     axes.set_ylim(0, 1.5 * axes.get_ylim()[1])
     axes.legend(fontsize=7, loc="upper left")
     return figure

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from szmass.evaluation.figures import SIGNAL_COLOURS
+from szmass.units import MASS_UNIT_MSUN
 
 MOCK_COLOUR, PSZ2_COLOUR = "tab:blue", "tab:red"
 LAYER_COLOURS = {"Conv2D": "tab:green", "MaxPooling2D": "tab:blue", "Dense": "tab:red"}
@@ -26,6 +27,16 @@ class MassRedshift:
     label: str
     m500c_msun: np.ndarray
     redshift: np.ndarray
+
+    def nearest(self, m500c_msun: float, redshift: float) -> int:
+        """The cluster nearest to a mass and a redshift; ten times the mass is as far as dz = 1."""
+        dex = np.log10(self.m500c_msun / m500c_msun)
+        return int(np.hypot(dex, self.redshift - redshift).argmin())
+
+    def title(self, row: int) -> str:
+        """The mass and the redshift of a cluster, in words."""
+        mass_1e14 = self.m500c_msun[row] / MASS_UNIT_MSUN
+        return f"{mass_1e14:.1f}e14 Msun, z = {self.redshift[row]:.3f}"
 
 
 def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:

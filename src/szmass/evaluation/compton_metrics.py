@@ -16,6 +16,7 @@ from szmass.units import MASS_UNIT_MSUN
 
 SELECTED, ENSEMBLE = "selected", "ensemble"
 PREDICTORS = (SELECTED, ENSEMBLE)
+BASELINES = ("relation", "matched_filter", "prior")
 DATA_SETS = ("clean", "planck")
 ALL_BINS = "all"
 LEVELS = (50, 68, 90, 95)
@@ -207,6 +208,34 @@ def coverage_metrics(
         if (here := within_cut(estimate_msun, suffix)).sum() >= FEWEST_MAPS
         for level in LEVELS
     }
+
+
+def judge(
+    table: Mapping[str, np.ndarray], *, draws: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """All metrics of the estimates of some test maps.
+
+    Args:
+        table: one entry a map in each column: `cluster`; the true masses `m500c_msun` and
+            `m200c_msun`; the mass by each of `PREDICTORS` and `BASELINES`, `<name>_msun`; by
+            networks that were trained for M200c, `m200_<name>_msun`, where there are any; and
+            `rank_<predictor>`, the posterior probability of a mass below the true one.
+        draws: of the bootstrap over clusters.
+        rng: of the bootstrap.
+    """
+    metrics: dict[str, float] = {}
+    for target, prefix in (("m500c_msun", ""), ("m200c_msun", "m200_")):
+        for name in (*PREDICTORS, *BASELINES):
+            estimate = table.get(f"{prefix}{name}_msun")
+            if estimate is None:
+                continue
+            judged = relerr_metrics(
+                estimate, table[target], table["cluster"], name=name, draws=draws, rng=rng
+            )
+            metrics |= {f"{prefix}{key}": value for key, value in judged.items()}
+    for name in PREDICTORS:
+        metrics |= coverage_metrics(table[f"rank_{name}"], table[f"{name}_msun"], name=name)
+    return metrics
 
 
 def passing_counts(worst_bias: Sequence[float], thresholds: np.ndarray) -> np.ndarray:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from szmass.evaluation.compton_metrics import CUTS, ENSEMBLE, LEVELS, PREDICTORS, SELECTED
 from szmass.evaluation.report import Metrics, markdown_table
 
-BASELINES: Mapping[str, str] = {
+BASELINE_TITLES: Mapping[str, str] = {
     "relation": "Y-M relation, R500 known",
     "matched_filter": "matched filter, R500 unknown",
     "prior": "prior alone",
 }
-"""Titles of the baselines, by the end of their metrics' names."""
+"""Titles of `BASELINES`."""
 MASSES: Mapping[str, str] = {
     "": "all masses",
     "_above_5e14": "M_CNN > 5e14 Msun",
@@ -111,7 +111,7 @@ def moments_table(data_sets: Mapping[str, Metrics]) -> str:
 
 def baselines_table(data_sets: Mapping[str, ByBin], labels: Mapping[str, str]) -> str:
     """Half of the 16-84 % range of b, and dex scatter, by every estimator on the same maps."""
-    names = {ENSEMBLE: "CNN ensemble", SELECTED: "selected CNN", **BASELINES}
+    names = {ENSEMBLE: "CNN ensemble", SELECTED: "selected CNN", **BASELINE_TITLES}
     rows = []
     for data_set, by_bin in data_sets.items():
         for name, title in names.items():
@@ -186,7 +186,8 @@ def tables(
             "-(sigma ln 10)^2 / 2 with sigma in dex, " + _expected_means(together) + ".",
             "",
             bias_table(data_sets, labels),
-            "Moments of log10(M_CNN / M_true), 4 redshift intervals (Supp. Table 1).",
+            "Moments of log10(M_CNN / M_true) with a network for each redshift interval, of which",
+            f"there are {len(labels) - 1} (Supp. Table 1).",
             "",
             moments_table(together),
             "Half of the 16-84 % range of b, and the standard deviation of log10(M_est / M_true),",

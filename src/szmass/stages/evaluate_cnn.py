@@ -18,10 +18,9 @@ from szmass.evaluation.compton_metrics import (
     PREDICTORS,
     SELECTED,
     beside_paper,
-    coverage_metrics,
-    relerr_metrics,
+    judge,
 )
-from szmass.evaluation.compton_report import BASELINES, MOMENTS, StoreRow, tables
+from szmass.evaluation.compton_report import MOMENTS, StoreRow, tables
 from szmass.evaluation.figures import save
 from szmass.inference.judgement import Baselines, JudgedClusters, judge_clusters
 from szmass.inference.posterior import mass_axis
@@ -141,31 +140,12 @@ def measure(
         for name in (*bins, ALL_BINS):
             rows = here if name == ALL_BINS else here[here["bin"] == name]
             rng = np.random.default_rng(seed)
-            measured = measure_table({key: rows[key].to_numpy() for key in rows}, draws, rng)
+            measured = judge({key: rows[key].to_numpy() for key in rows}, draws=draws, rng=rng)
             if name in by_bin:
                 facts = by_bin[name].ensemble.facts
                 measured["members_passing"] = facts["members_passing"]
                 measured["members_passing_share"] = facts["members_passing"] / len(facts["members"])
             metrics[data_set][name] = beside_paper(measured, data_set, redshift_range(bins, name))
-    return metrics
-
-
-def measure_table(
-    table: Mapping[str, np.ndarray], draws: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """Metrics of the estimates in rows of `tabulate`."""
-    metrics: dict[str, float] = {}
-    for target, prefix in (("m500c_msun", ""), ("m200c_msun", "m200_")):
-        for name in (*PREDICTORS, *BASELINES):
-            estimate = table.get(f"{prefix}{name}_msun")
-            if estimate is None:
-                continue
-            judged = relerr_metrics(
-                estimate, table[target], table["cluster"], name=name, draws=draws, rng=rng
-            )
-            metrics |= {f"{prefix}{key}": value for key, value in judged.items()}
-    for name in PREDICTORS:
-        metrics |= coverage_metrics(table[f"rank_{name}"], table[f"{name}_msun"], name=name)
     return metrics
 
 
@@ -299,11 +279,11 @@ def draw_maps(
 
     examples = []
     for wanted in EXAMPLES:
-        mock, real = rows[nearest(mocks, wanted)], nearest(observed, wanted)
-        sources = (*((store, mock) for store in stores.values()), (psz2, real))
+        mock, real = mocks.nearest(*wanted), observed.nearest(*wanted)
+        sources = (*((store, rows[mock]) for store in stores.values()), (psz2, real))
         maps = tuple(store.read("compton_y", np.array([row]))[0] for store, row in sources)
-        mock_title = _title(mocks, nearest(mocks, wanted))
-        examples.append(ExampleRow((mock_title, mock_title, _title(observed, real)), maps))
+        titles = mocks.title(mock), mocks.title(mock), observed.title(real)
+        examples.append(ExampleRow(titles, maps))
     columns = (*(f"{name} mocks" for name in stores), f"PSZ2, {psz2.attributes['sky']}")
     save(compton_map_figures.example_maps(columns, examples), folder / "supp2_maps.png")
 
@@ -313,17 +293,6 @@ def draw_maps(
         for layer in network.layers
     ]
     save(compton_map_figures.architecture(layers), folder / "supp3_network.png")
-
-
-def nearest(sample: MassRedshift, wanted: tuple[float, float]) -> int:
-    """The cluster nearest to a mass and a redshift, a factor of ten in mass counting as dz = 1."""
-    dex = np.log10(sample.m500c_msun / wanted[0])
-    return int(np.hypot(dex, sample.redshift - wanted[1]).argmin())
-
-
-def _title(sample: MassRedshift, row: int) -> str:
-    mass = sample.m500c_msun[row] / MASS_UNIT_MSUN
-    return f"{mass:.1f}e14 Msun, z = {sample.redshift[row]:.3f}"
 
 
 def draw_relation(path: Path, originals: MapStore, baselines: Baselines) -> None:
