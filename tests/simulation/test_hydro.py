@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -188,8 +189,8 @@ def test_another_kind_of_store_is_refused(tmp_path):
         open_hydro_store(tmp_path / "microwave.zarr")
 
 
-def test_a_store_that_lacks_a_shard_is_refused(simulate_tiny, tmp_path):
-    store = simulate_tiny(tmp_path / "hydro.zarr", 1)
+def test_a_store_that_lacks_a_shard_is_refused(tiny_hydro, tmp_path):
+    store = shutil.copytree(tiny_hydro, tmp_path / "hydro.zarr")
     (store / "temperature_uk" / "c" / "1" / "0" / "0").unlink()
     with pytest.raises(StoreError, match="array 'temperature_uk' has 1 of its 2 files"):
         open_hydro_store(store)

@@ -48,7 +48,7 @@ def hydro_masses(
         _binned(upper, truth_1e14, masses_1e14, label=label, colour=colour)
     upper.set(xlabel="true M200c [1e14 Msun]", ylabel="estimated M200c [1e14 Msun]", title=title)
     upper.legend(fontsize=8)
-    _histogram(lower, ln_ratio(np.median(estimate_msun, axis=1) * factor, truth_msun))
+    _histogram(lower, ln_ratio(estimate_msun * factor[:, None], truth_msun[:, None]).ravel())
     return figure
 
 
@@ -70,12 +70,12 @@ def _binned(
 
 
 def _histogram(axes: Axes, ratio: np.ndarray) -> None:
-    """ln(M_est / M_true) of the clusters, the Gaussian fitted to it, and the paper's."""
-    edges = np.linspace(-1.0, 1.0, 31)
+    """ln(M_est / M_true) of all maps, the Gaussian fitted to it, and the paper's."""
+    edges = np.linspace(-1.0, 1.0, 51)
     fine = np.linspace(-1.0, 1.0, 400)
     axes.hist(ratio, edges.tolist(), density=True, histtype="step", color="tab:green")
     ours = float(np.mean(ratio)), gaussian_width(ratio)
-    paper = PAPER["mean_ln_ratio_clusters"], PAPER["scatter_ln_mass_gauss_clusters"]
+    paper = PAPER["mean_ln_ratio"], PAPER["scatter_ln_mass_gauss"]
     for name, (mean, width), colour in (("here", ours, "k"), ("paper", paper, "0.6")):
         if width > 0:
             height = 1.0 / (np.sqrt(2.0 * np.pi) * width)
@@ -86,5 +86,5 @@ def _histogram(axes: Axes, ratio: np.ndarray) -> None:
                 ls="--",
                 label=f"{name}: mean {mean:.3f}, sigma {width:.3f}",
             )
-    axes.set(xlabel="ln(r M_est / M_true), a value a cluster", ylabel="density")
+    axes.set(xlabel="ln(r M_est / M_true), all maps", ylabel="density")
     axes.legend(fontsize=8)

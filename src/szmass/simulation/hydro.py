@@ -27,9 +27,10 @@ from szmass.sky.projection import (
 )
 from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.units import ARCMIN_RAD, MASS_UNIT_MSUN, sz_temperature_uk
+from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA, MASS_UNIT_MSUN, sz_temperature_uk
 
 CLUSTER_STREAM, HALO_STREAM = 31, 32
+BEAM_REACH_SIGMA = 5.0
 FRAME_OVER_MAP = 4
 """Side of the square in which haloes are drawn and transformed, over the map's."""
 
@@ -179,6 +180,17 @@ class SzImages:
         """The image, `(pixels, pixels)`, of components in arcmin about the map's centre."""
         k_x, k_y, factor = self._modes
         pixels = FRAME_OVER_MAP * self.grid.pixels
-        modes = factor * transformed_y(self.tables, ellipsoids, k_x, k_y)
+        modes = factor * transformed_y(self.tables, self._in_sight(ellipsoids), k_x, k_y)
         image = irfft2(modes.reshape(pixels, -1), s=(pixels, pixels))
         return np.asarray(image[: self.grid.pixels, : self.grid.pixels])
+
+    def _in_sight(self, ellipsoids: Ellipsoids) -> Ellipsoids:
+        """The components whose light reaches the map."""
+        half_axes = np.sqrt(np.diagonal(ellipsoids.shape, axis1=1, axis2=2))
+        beam_arcmin = BEAM_REACH_SIGMA * self.microwave.beam_fwhm_arcmin / FWHM_PER_SIGMA
+        end_arcmin = self.grid.pixels * self.grid.pixel_arcmin / 2.0 + beam_arcmin
+        nearest = np.abs(ellipsoids.position) - self.tables.truncation * half_axes
+        near = (nearest[:, :2] < end_arcmin).all(axis=1)
+        return Ellipsoids(
+            ellipsoids.amplitude[near], ellipsoids.position[near], ellipsoids.shape[near]
+        )

@@ -50,6 +50,7 @@ def evaluate_hydro(
     store = open_hydro_store(hydro_store)
     maps_uk = store.read("temperature_uk")
     truth_msun, factor, metrics = mass_factors(store, microwave)
+    metrics["mass_factor_mean"] = float(factor.mean())
     low, high = (mass * MASS_UNIT_MSUN for mass in evaluation.mass_axis_1e14)
     exact = ExactEstimators(
         MicrowaveSky(microwave, read_spectra(spectra_table)),
@@ -82,18 +83,26 @@ def evaluate_hydro(
 def mass_factors(
     store: MapStore, microwave: Microwave
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """True M200c and r of each cluster, `(clusters,)`, and the mean relation they follow from."""
+    """True M200c and r of each cluster, `(clusters,)`, and the relations of its Y to mass.
+
+    G is the clusters' own: what unrelated haloes add on average is no part of a map's signal,
+    whose mean level the sky drowns.
+    """
     first = np.flatnonzero(store.read("realisation") == 0)
-    m200c_msun, m500c_msun, redshift, y500_arcmin2 = (
-        store.read(name, first)
-        for name in ("m200c_msun", "m500c_msun", "redshift", "y500_light_cone_arcmin2")
+    m200c_msun, m500c_msun, redshift = (
+        store.read(name, first) for name in ("m200c_msun", "m500c_msun", "redshift")
     )
     cosmology = Cosmology(microwave.cosmology, microwave.concentration_model)
-    relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
-    mean_arcmin2 = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
-    metrics = {
-        "relation_alpha": relation.alpha,
-        "relation_log10_b": relation.log10_b,
-        "scatter_ln_y500_light_cone": float(np.std(np.log(y500_arcmin2 / mean_arcmin2))),
-    }
-    return m200c_msun, m200c_msun / arnaud_m200c_msun(mean_arcmin2, microwave), metrics
+    metrics: dict[str, float] = {}
+    mean_arcmin2 = {}
+    for name in ("y500_cyl", "y500_light_cone"):
+        y500_arcmin2 = store.read(f"{name}_arcmin2", first)
+        relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
+        mean_arcmin2[name] = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
+        metrics |= {
+            f"alpha_{name}": relation.alpha,
+            f"log10_b_{name}": relation.log10_b,
+            f"scatter_ln_{name}": float(np.std(np.log(y500_arcmin2 / mean_arcmin2[name]))),
+        }
+    factor = m200c_msun / arnaud_m200c_msun(mean_arcmin2["y500_cyl"], microwave)
+    return m200c_msun, factor, metrics
