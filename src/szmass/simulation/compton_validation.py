@@ -1,0 +1,169 @@
+"""All that must hold of the Compton line's stores, as tables with expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
+from szmass.simulation.checks import CheckedTable
+from szmass.simulation.compton_checks import (
+    clusters_table,
+    groups_table,
+    maps_table,
+    measure_maps,
+)
+from szmass.simulation.compton_samples import (
+    clean_spec,
+    noise_spec,
+    open_clean_store,
+    open_noise_store,
+    open_planck_store,
+    planck_spec,
+)
+from szmass.simulation.compton_statistics import ClusterStatistics
+from szmass.simulation.ensemble_checks import relations_table, stacks_table
+from szmass.simulation.layout_checks import is_as_asked, layout_table
+from szmass.simulation.noise_checks import (
+    NoiseTheory,
+    measured_theory,
+    noise_tables,
+    stand_in_theory,
+)
+from szmass.simulation.noise_maps import unit_variance
+from szmass.simulation.planck_files import (
+    STAND_IN_NAME,
+    find_product,
+    read_map,
+    read_noise_spectrum,
+)
+from szmass.simulation.psz2 import open_psz2_store, psz2_spec
+from szmass.simulation.psz2_catalogue import Psz2Catalogue
+from szmass.simulation.psz2_checks import psz2_tables
+from szmass.simulation.store import MapStore
+from szmass.sky.grid import PixelGrid
+from szmass.sky.mock_clusters import MockClusters
+
+
+@dataclass(frozen=True)
+class ComptonStores:
+    """The stores of the Compton line, open for reading."""
+
+    clean: MapStore
+    planck: MapStore
+    noise: MapStore
+    psz2: MapStore
+
+    @classmethod
+    def open(cls, clean: Path, planck: Path, noise: Path, psz2: Path) -> ComptonStores:
+        """Opens all; see `MapStore` for what is refused."""
+        return cls(
+            open_clean_store(clean),
+            open_planck_store(planck),
+            open_noise_store(noise),
+            open_psz2_store(psz2),
+        )
+
+    def layout_tables(self, grid: PixelGrid, baryon_models: Sequence[str]) -> list[CheckedTable]:
+        """One table a store, of as many rows as it has."""
+        maps, noise, clusters = (
+            store.layout(name)[1][0]
+            for store, name in (
+                (self.clean, "cluster"),
+                (self.noise, "realisation"),
+                (self.psz2, "redshift"),
+            )
+        )
+        specs = {
+            "clean": clean_spec(maps, grid, baryon_models),
+            "planck": planck_spec(maps, grid, baryon_models),
+            "noise": noise_spec(noise, grid),
+            "psz2": psz2_spec(clusters, grid),
+        }
+        return [
+            layout_table(f"{name}_arrays", getattr(self, name), spec, grid)
+            for name, spec in specs.items()
+        ]
+
+
+def noise_theory(
+    planck_files: Path,
+    planck_noise_spectrum: Path,
+    planck_sky: PlanckSky,
+    catalogue: Psz2Catalogue,
+    grid: PixelGrid,
+) -> NoiseTheory:
+    """The noise that is expected: of Planck's own files where they are, else of the stand-in.
+
+    Args:
+        planck_files: folder in which a user places Planck's files.
+        planck_noise_spectrum: C_l that the stand-in follows.
+        planck_sky: the product, or the level of the stand-in.
+        catalogue: positions of the cutouts.
+        grid: their pixels.
+    """
+    product = find_product(planck_files, planck_sky.product)
+    if product is None:
+        cl = unit_variance(read_noise_spectrum(planck_noise_spectrum), planck_sky.lmax)
+        return stand_in_theory(cl, planck_sky, catalogue)
+    cl = read_noise_spectrum(product.spectrum)[: planck_sky.lmax + 1]
+    level = read_map(product.stddev, 0, planck_sky.nside)
+    return measured_theory(cl, level, catalogue, grid)
+
+
+def compton_tables(
+    stores: ComptonStores,
+    bins: Mapping[str, Sequence[float]],
+    compton: Compton,
+    morphology: Morphology,
+    baryon_models: Mapping[str, BaryonModel],
+    planck_sky: PlanckSky,
+    catalogue: Psz2Catalogue,
+    theory: NoiseTheory,
+) -> Iterator[CheckedTable]:
+    """The tables that the stores are judged by.
+
+    Args:
+        stores: all four.
+        bins: redshift bins by name.
+        compton: the experiment, and which maps there shall be.
+        morphology: the profiles of clusters.
+        baryon_models: the Y-M relations put in.
+        planck_sky: realisations of noise.
+        catalogue: all sources.
+        theory: of the noise.
+
+    Yields:
+        One table a store of its arrays; and, where these are as contracted, all others.
+    """
+    grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
+    layouts = stores.layout_tables(grid, list(baryon_models))
+    yield from layouts
+    if not all(map(is_as_asked, layouts)):
+        return
+    profiles = MockClusters(**asdict(morphology)).tables()
+    statistics = ClusterStatistics(grid, compton.beam_fwhm_arcmin, profiles)
+    maps, sums = measure_maps(
+        stores.clean,
+        stores.planck,
+        stores.noise,
+        bins=bins,
+        compton=compton,
+        baryon_models=baryon_models,
+        statistics=statistics,
+    )
+    yield groups_table(maps, bins, compton, list(baryon_models))
+    yield clusters_table(maps, compton)
+    yield maps_table(maps, baryon_models, statistics)
+    yield relations_table(maps, baryon_models)
+    yield stacks_table(maps, sums, grid)
+    yield from noise_tables(stores.noise, catalogue, planck_sky, theory, grid)
+    yield from psz2_tables(
+        stores.psz2,
+        catalogue.weighed(),
+        bins,
+        statistics,
+        mask_radius_arcmin=planck_sky.mask_radius_arcmin,
+        stand_in=stores.psz2.attributes.get("sky") == STAND_IN_NAME,
+    )
