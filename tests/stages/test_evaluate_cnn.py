@@ -105,7 +105,7 @@ def test_every_figure_and_the_table_are_there_and_reported(folder: Path, run: Li
     assert "| golden sample | stand-in sky |" in table
     assert "0.1 < z <= 0.2" in table
     assert set(run.children) == {
-        f"{data_set} {name}" for data_set in ("clean", "planck") for name in (*BINS, "all")
+        f"{data_set}_{name}" for data_set in ("clean", "planck") for name in (*BINS, "all")
     }
-    reported = {name: value for name, value, _ in run.children["planck z2"].metrics}
+    reported = {name: value for name, value, _ in run.children["planck_z2"].metrics}
     assert reported == read_metrics(folder, "planck_z2")

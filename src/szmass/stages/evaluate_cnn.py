@@ -156,7 +156,8 @@ def report_metrics(prefix: Path, metrics: Metrics, run: Run) -> None:
         for name, values in by_bin.items():
             path = prefix.with_name(f"{prefix.name}_{data_set}_{name}.json")
             path.write_text(json.dumps(values, indent=1) + "\n")
-            with run.child(f"{data_set} {name}") as child:
+            with run.child(f"{data_set}_{name}") as child:
+                child.tags({"data_set": data_set, "bin": name})
                 for key, value in values.items():
                     child.metric(key, value)
 
