@@ -45,8 +45,8 @@ class Psz2Catalogue:
     def __len__(self) -> int:
         return len(self.row)
 
-    def at(self, rows: np.ndarray) -> Psz2Catalogue:
-        """Some of the sources, by mask or by index."""
+    def at(self, rows: np.ndarray | slice) -> Psz2Catalogue:
+        """Some of the sources, by mask, index or range."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def weighed(self) -> Psz2Catalogue:

@@ -5,6 +5,9 @@ Gorski et al. 2005 (arXiv astro-ph/0409513). Longitudes and latitudes are galact
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from szmass.sky.grid import PixelGrid
@@ -73,9 +76,13 @@ def gnomonic_pixels(
     towards = 1.0 / np.sqrt(1.0 + x**2 + y**2)
     vectors = np.array([towards, -1 * towards * x, towards * y])
     pixels = np.empty((len(glon_deg), grid.pixels, grid.pixels), dtype=np.int32)
-    for i, centre in enumerate(zip(glon_deg, glat_deg, strict=True)):
-        inverse = Rotator(rot=centre, eulertype="ZYX").mat.T
+
+    def fill(i: int, glon: float, glat: float) -> None:
+        inverse = Rotator(rot=(glon, glat), eulertype="ZYX").mat.T
         pixels[i] = vec2pix(nside, *np.tensordot(inverse, vectors, axes=(1, 0)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(fill, range(len(pixels)), glon_deg, glat_deg))
     return pixels
 
 

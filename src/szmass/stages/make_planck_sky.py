@@ -15,6 +15,7 @@ from szmass.simulation.noise_maps import (
 )
 from szmass.simulation.planck_files import (
     find_product,
+    open_table,
     read_map,
     read_noise_spectrum,
     write_maps,
@@ -24,6 +25,15 @@ from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation
+
+YMAP_COMMENTS = {"FULL": "all of the survey", "FIRST": "its first half", "LAST": "its second half"}
+MASK_COMMENTS = {
+    "M1": "GALACTIC MASK 40%",
+    "M2": "GALACTIC MASK 50%",
+    "M3": "GALACTIC MASK 60%",
+    "M4": "GALACTIC MASK 70%",
+    "M5": "POINT SOURCE MASK",
+}
 
 
 def make_planck_sky(
@@ -39,40 +49,32 @@ def make_planck_sky(
     planck_masks: Path,
     noise_store: Path,
 ) -> None:
-    """Writes the noise store, and the y-map and masks: the user's own files where they are."""
+    """Writes the noise store, and y-map and masks: the user's own files where they are."""
     catalogue = read_psz2(psz2_catalogue)
     product = find_product(planck_files, planck_sky.product)
     if product:
         cl = read_noise_spectrum(product.spectrum)[: planck_sky.lmax + 1]
         level = read_map(product.stddev, 0, planck_sky.nside)
+        for source, target in ((product.ymap, planck_ymap), (product.masks, planck_masks)):
+            open_table(source)  # refuses a file that is no table, or cut short
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
     else:
         cl = unit_variance(read_noise_spectrum(planck_noise_spectrum), planck_sky.lmax)
         level = noise_level(seed, planck_sky)
+        model = baryon_models[compton.baryon_model]
+        cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+        weighed = catalogue.weighed()
+        clusters = true_clusters(weighed, ScalingRelation(model.alpha, model.log10_b), cosmology)
+        y, masks = stand_in_signal(seed, planck_sky, compton, weighed, clusters)
+        write_maps(planck_masks, "MASKS", masks, MASK_COMMENTS)
+        del masks
+        full, half_difference = stand_in_noise(seed, cl, level)
+        y += full
+        halves = {"FIRST": y + half_difference, "LAST": y - half_difference}
+        write_maps(planck_ymap, "Y-MAP", {"FULL": y, **halves}, YMAP_COMMENTS)
+        del y, full, half_difference, halves
     grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
     write_noise_store(
         noise_store, seed, planck_sky, grid=grid, catalogue=catalogue, cl=cl, level=level
     )
-    if product:
-        shutil.copyfile(product.ymap, planck_ymap)
-        shutil.copyfile(product.masks, planck_masks)
-        return
-    model = baryon_models[compton.baryon_model]
-    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
-    weighed = catalogue.weighed()
-    clusters = true_clusters(weighed, ScalingRelation(model.alpha, model.log10_b), cosmology)
-    signal, masks = stand_in_signal(seed, planck_sky, compton, weighed, clusters)
-    write_maps(planck_masks, "MASKS", masks, MASK_COMMENTS)
-    full, half_difference = stand_in_noise(seed, cl, level)
-    signal += full
-    ymaps = {"FULL": signal, "FIRST": signal + half_difference, "LAST": signal - half_difference}
-    write_maps(planck_ymap, "Y-MAP", ymaps, YMAP_COMMENTS)
-
-
-YMAP_COMMENTS = {"FULL": "all of the survey", "FIRST": "its first half", "LAST": "its second half"}
-MASK_COMMENTS = {
-    "M1": "GALACTIC MASK 40%",
-    "M2": "GALACTIC MASK 50%",
-    "M3": "GALACTIC MASK 60%",
-    "M4": "GALACTIC MASK 70%",
-    "M5": "POINT SOURCE MASK",
-}
