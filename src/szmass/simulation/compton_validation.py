@@ -12,8 +12,8 @@ from szmass.simulation.compton_checks import (
     clusters_table,
     groups_table,
     maps_table,
-    measure_maps,
 )
+from szmass.simulation.compton_measures import measure_maps
 from szmass.simulation.compton_samples import (
     clean_spec,
     noise_spec,
@@ -42,6 +42,7 @@ from szmass.simulation.psz2 import open_psz2_store, psz2_spec
 from szmass.simulation.psz2_catalogue import Psz2Catalogue
 from szmass.simulation.psz2_checks import psz2_tables
 from szmass.simulation.store import MapStore
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 
@@ -121,6 +122,7 @@ def compton_tables(
     planck_sky: PlanckSky,
     catalogue: Psz2Catalogue,
     theory: NoiseTheory,
+    cosmology: Cosmology,
 ) -> Iterator[CheckedTable]:
     """The tables that the stores are judged by.
 
@@ -133,6 +135,7 @@ def compton_tables(
         planck_sky: realisations of noise.
         catalogue: all sources.
         theory: of the noise.
+        cosmology: of the clusters.
 
     Yields:
         One table a store of its arrays; and, where these are as contracted, all others.
@@ -144,13 +147,15 @@ def compton_tables(
         return
     profiles = MockClusters(**asdict(morphology)).tables()
     statistics = ClusterStatistics(grid, compton.beam_fwhm_arcmin, profiles)
+    noise_y = stores.noise.read("noise_y")
     maps, sums = measure_maps(
         stores.clean,
         stores.planck,
-        stores.noise,
+        (noise_y, stores.noise.read("partition")),
         bins=bins,
-        compton=compton,
+        mass_cuts_1e14=compton.mass_cuts_1e14,
         baryon_models=baryon_models,
+        cosmology=cosmology,
         statistics=statistics,
     )
     yield groups_table(maps, bins, compton, list(baryon_models))
@@ -158,7 +163,7 @@ def compton_tables(
     yield maps_table(maps, baryon_models, statistics)
     yield relations_table(maps, baryon_models)
     yield stacks_table(maps, sums, grid)
-    yield from noise_tables(stores.noise, catalogue, planck_sky, theory, grid)
+    yield from noise_tables(stores.noise, noise_y, catalogue, planck_sky, theory, grid)
     yield from psz2_tables(
         stores.psz2,
         catalogue.weighed(),

@@ -13,7 +13,8 @@ from scipy.stats import norm
 
 from szmass.params import PlanckSky
 from szmass.simulation.checks import CheckedTable, equal, every, mean, unique
-from szmass.simulation.compton_checks import FALSE_ALARM, names_of
+from szmass.simulation.compton_checks import FALSE_ALARM
+from szmass.simulation.compton_measures import names_of
 from szmass.simulation.compton_samples import PARTITIONS
 from szmass.simulation.compton_statistics import MOST_LAG, lag_products, sampling_error
 from szmass.simulation.map_statistics import digests
@@ -127,6 +128,7 @@ def measured_theory(
 
 def noise_tables(
     noise: MapStore,
+    noise_y: np.ndarray,
     catalogue: Psz2Catalogue,
     planck_sky: PlanckSky,
     theory: NoiseTheory,
@@ -136,12 +138,13 @@ def noise_tables(
 
     Args:
         noise: the store of cutouts.
+        noise_y: its cutouts.
         catalogue: its positions in each realisation.
         planck_sky: how many realisations.
         theory: the noise that is expected.
         grid: the pixels of a cutout.
     """
-    cutouts = _measure_noise(noise)
+    cutouts = _measure_noise(noise, noise_y)
     expectations = [every("unusable_values", 0, 0, where=None), unique("digest")]
     return [
         CheckedTable("noise", cutouts, "position", expectations, NOISE_MEANINGS),
@@ -150,21 +153,19 @@ def noise_tables(
     ]
 
 
-def _measure_noise(noise: MapStore) -> pd.DataFrame:
+def _measure_noise(noise: MapStore, noise_y: np.ndarray) -> pd.DataFrame:
     """One row a cutout; the mean products of its pixels are columns 0 to MOST_LAG."""
     rows = pd.DataFrame(
         {name: noise.read(name) for name in ("realisation", "glon_deg", "glat_deg")}
     )
     rows.insert(0, "position", np.arange(len(rows)))
     rows["partition"] = names_of(PARTITIONS, noise.read("partition"))
-    pieces = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        images = noise.read("noise_y", slice(start, start + ROWS_AT_ONCE))
-        piece = pd.DataFrame(lag_products(images))
-        piece["unusable_values"] = np.count_nonzero(~np.isfinite(images), axis=(1, 2))
-        piece["digest"] = digests(images)
-        pieces.append(piece)
-    return rows.join(pd.concat(pieces, ignore_index=True))
+    rows["digest"] = digests(noise_y)
+    parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(rows), ROWS_AT_ONCE)]
+    products = np.concatenate([lag_products(noise_y[part]) for part in parts])
+    bad = [np.count_nonzero(~np.isfinite(noise_y[part]), axis=(1, 2)) for part in parts]
+    rows["unusable_values"] = np.concatenate(bad)
+    return rows.join(pd.DataFrame(products))
 
 
 def _realisation_tables(

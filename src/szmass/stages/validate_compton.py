@@ -9,6 +9,7 @@ from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
 from szmass.simulation.checks import check
 from szmass.simulation.compton_validation import ComptonStores, compton_tables, noise_theory
 from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 
 
@@ -40,7 +41,15 @@ def validate_compton(
     grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
     theory = noise_theory(planck_files, planck_noise_spectrum, planck_sky, catalogue, grid)
     tables = compton_tables(
-        stores, bins, compton, morphology, baryon_models, planck_sky, catalogue, theory
+        stores,
+        bins,
+        compton,
+        morphology,
+        baryon_models,
+        planck_sky,
+        catalogue,
+        theory,
+        Cosmology(compton.cosmology, compton.concentration_model),
     )
     verdict = check(list(tables), compton_docs)
     verdict.write(compton_verdict)

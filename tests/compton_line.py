@@ -17,12 +17,15 @@ from szmass.simulation.compton_samples import (
 from szmass.simulation.planck_noise import add_noise_to_shard, draw_noise
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.simulation.store import replacing, write_rows
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 from szmass.stages.cut_psz2 import cut_psz2
 from szmass.stages.make_planck_sky import make_planck_sky
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
+# its table of masses takes seconds to make
+COSMOLOGY = Cosmology("multidark-planck", "diemer15_orig")
 STORES = ("clean_store", "planck_store", "noise_store", "psz2_store")
 
 
@@ -42,7 +45,7 @@ def small(params: Params, seed: int = 5) -> Params:
             params.planck_sky,
             nside=256,
             lmax=767,
-            development_realisations=2,
+            development_realisations=1,
             test_realisations=1,
             point_sources=400,
         ),
@@ -94,7 +97,7 @@ def write_clusters(paths: dict[str, Path], params: Params) -> None:
     catalogue = read_psz2(paths["psz2_catalogue"]).weighed()
     source = SourceClusters(catalogue.redshift, catalogue.msz_1e14_msun)
     models = params.baryon_models
-    samples = list_samples(params.seed, params.bins, params.compton, models, source)
+    samples = list_samples(params.seed, params.bins, params.compton, models, source, COSMOLOGY)
     grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
     simulator = ClusterSimulator(
         MockClusters(**asdict(params.morphology)),
