@@ -43,17 +43,22 @@ def simulator(params, model):
 
 
 @pytest.fixture(scope="module")
-def samples(params):
+def cosmology(params):
+    return Cosmology(params.compton.cosmology, params.compton.concentration_model)
+
+
+@pytest.fixture(scope="module")
+def samples(params, cosmology):
     psz2 = read_psz2(ROOT / params.paths["psz2_catalogue"]).weighed()
     few = replace(
         params.compton,
-        development_clusters=800,
+        development_clusters=600,
         development_projections=1,
-        test_clusters=2,
-        other_model_clusters=100,
+        test_clusters=60,
+        other_model_clusters=60,
     )
     source = SourceClusters(psz2.redshift, psz2.msz_1e14_msun)
-    return list_samples(31, params.bins, few, params.baryon_models, source)
+    return list_samples(31, params.bins, few, params.baryon_models, source, cosmology)
 
 
 def cluster(model, theta500, seed=1):
@@ -111,8 +116,8 @@ def test_an_offset_has_the_right_sign(images):
 
 
 def test_y500_is_the_pixel_sum_of_the_original(simulator, samples):
-    for row in range(0, 8, 3):
-        one = first_tests(samples, 1).at(slice(row // 3, row // 3 + 1))
+    for row in range(3):
+        one = first_tests(samples, 1).at(slice(row, row + 1))
         image, y500 = simulator.original(one)
         inside = ORIGINALS_GRID.radius_arcmin < one.theta500_arcmin[0]
         pixel_sum = image[0][inside].sum(dtype=float) * ORIGINALS_GRID.pixel_arcmin**2
@@ -129,7 +134,7 @@ def test_the_original_and_the_image_hold_the_same_y(simulator, samples):
 
 
 def test_a_map_depends_on_its_own_identity_alone(simulator, samples):
-    chosen = samples.at(np.array([0, 1, 500, 801]))
+    chosen = samples.at(np.array([0, 1, 500, 601]))
     together, y500 = simulator.beamed(chosen)
     for row in range(4):
         alone, y_alone = simulator.beamed(chosen.at(slice(row, row + 1)))
@@ -148,9 +153,8 @@ def test_lines_of_sight_show_one_cluster_from_elsewhere(simulator, samples):
 
 
 @pytest.fixture(scope="module")
-def y500_mpc2(simulator, samples, params):
+def y500_mpc2(simulator, samples, cosmology):
     """Intrinsic Y of every sample within R500 on its line of sight."""
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
     tables = simulator.model.tables()
     y500 = [
         disc_integral(tables, parts, theta500)
@@ -161,8 +165,7 @@ def y500_mpc2(simulator, samples, params):
     return np.array(y500) * mpc2_per_arcmin2(samples.redshift, cosmology)
 
 
-def test_the_relation_that_was_put_in_comes_out(samples, params, y500_mpc2):
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
+def test_the_relation_that_was_put_in_comes_out(samples, params, cosmology, y500_mpc2):
     for number, gas in enumerate(params.baryon_models.values()):
         chosen = samples.baryon_model == number
         mass, redshift = samples.m500c_msun[chosen], samples.redshift[chosen]
@@ -181,9 +184,8 @@ def test_the_relation_that_was_put_in_comes_out(samples, params, y500_mpc2):
 
 @pytest.mark.parametrize(("mass_1e14", "bias"), [(3, 0.04), (6, 0.10), (10, 0.14)])
 def test_planck_would_give_these_clusters_the_published_bias(
-    samples, params, y500_mpc2, mass_1e14, bias
+    samples, cosmology, y500_mpc2, mass_1e14, bias
 ):
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
     chosen = samples.partition == PARTITIONS.index("development")
     mass, redshift = samples.m500c_msun[chosen], samples.redshift[chosen]
     planck = m500c_msun_from_y_cyl(y500_mpc2[chosen], redshift, PLANCK_RELATION, cosmology)

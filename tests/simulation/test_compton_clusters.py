@@ -27,6 +27,11 @@ SEED = 20_220_912
 
 
 @pytest.fixture(scope="module")
+def cosmology(params):
+    return Cosmology(params.compton.cosmology, params.compton.concentration_model)
+
+
+@pytest.fixture(scope="module")
 def psz2(params):
     return read_psz2(ROOT / params.paths["psz2_catalogue"]).weighed()
 
@@ -37,12 +42,17 @@ def source(psz2):
 
 
 @pytest.fixture(scope="module")
-def listed(params, source):
+def listed(params, source, cosmology):
     """Lists samples; keywords are settings of `compton`."""
 
     def run(seed=SEED, **compton):
         return list_samples(
-            seed, params.bins, replace(params.compton, **compton), params.baryon_models, source
+            seed,
+            params.bins,
+            replace(params.compton, **compton),
+            params.baryon_models,
+            source,
+            cosmology,
         )
 
     return run
@@ -138,8 +148,7 @@ def test_masses_follow_the_catalogue(samples, psz2, params):
         assert np.log10(drawn).std() > np.log10(real[real > cut]).std()
 
 
-def test_y_follows_the_relation_with_its_scatter(samples, params):
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
+def test_y_follows_the_relation_with_its_scatter(samples, params, cosmology):
     for number, gas in enumerate(params.baryon_models.values()):
         chosen = samples.at((samples.baryon_model == number) & (samples.projection == 0))
         relation = ScalingRelation(gas.alpha, gas.log10_b)
@@ -151,8 +160,7 @@ def test_y_follows_the_relation_with_its_scatter(samples, params):
         assert ln_scatter.std() == pytest.approx(gas.sigma_lny, rel=4 / np.sqrt(2 * count))
 
 
-def test_theta500_is_the_angle_of_r500(samples, params):
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
+def test_theta500_is_the_angle_of_r500(samples, cosmology):
     rho_c = (
         samples.m500c_msun[0]
         / (4 / 3 * np.pi * 500)
@@ -171,9 +179,8 @@ def test_theta500_is_the_angle_of_r500(samples, params):
 
 
 @pytest.mark.parametrize(("mass_1e14", "bias"), [(3, 0.04), (6, 0.10), (10, 0.14)])
-def test_the_relation_gives_the_published_bias_of_planck_masses(params, mass_1e14, bias):
+def test_the_relation_gives_the_published_bias_of_planck_masses(params, cosmology, mass_1e14, bias):
     # de Andres et al. 2022: 1 - M_Planck / M_true, with Planck's relation for Y_sph = Y_cyl / 1.2
-    cosmology = Cosmology(params.compton.cosmology, params.compton.concentration_model)
     gas = params.baryon_models["gadget_x"]
     mass, redshift = np.array([mass_1e14 * 1e14]), np.array([0.25])
     y = y_cyl_mpc2(mass, redshift, ScalingRelation(gas.alpha, gas.log10_b), cosmology)
@@ -188,7 +195,7 @@ def test_first_tests_are_those_of_each_bin(samples):
     assert set(chosen.cluster % 10) == {0, 1, 2}
 
 
-def test_a_bin_without_clusters_is_an_error_with_its_name(params, source):
+def test_a_bin_without_clusters_is_an_error_with_its_name(params, source, cosmology):
     with pytest.raises(CatalogueRangeError, match=r"bins.far: 0 clusters of the catalogue"):
         list_samples(
             SEED,
@@ -196,6 +203,7 @@ def test_a_bin_without_clusters_is_an_error_with_its_name(params, source):
             replace(params.compton, mass_cuts_1e14={"far": 1.0}),
             params.baryon_models,
             source,
+            cosmology,
         )
     with pytest.raises(
         CatalogueRangeError, match="none near them in 0.0110[0-9]* < z <= 0.1 is of 30e14"
@@ -206,6 +214,7 @@ def test_a_bin_without_clusters_is_an_error_with_its_name(params, source):
             replace(params.compton, mass_cuts_1e14={"z1": 30.0}),
             params.baryon_models,
             source,
+            cosmology,
         )
 
 

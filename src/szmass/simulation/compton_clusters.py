@@ -73,6 +73,7 @@ def list_samples(
     compton: Compton,
     baryon_models: Mapping[str, BaryonModel],
     source: SourceClusters,
+    cosmology: Cosmology,
 ) -> ComptonSamples:
     """Lists every map of the Compton line, with mass, redshift and Y drawn.
 
@@ -87,6 +88,7 @@ def list_samples(
         compton: how many clusters.
         baryon_models: all models by name.
         source: a catalogue, in any order.
+        cosmology: distances and mass definitions.
 
     Raises:
         CatalogueRangeError: the catalogue has no cluster for one of the bins.
@@ -114,13 +116,13 @@ def list_samples(
                         rows.append((partition, cluster, projection, model, *identity))
                         drawn.append(values)
     labels = np.array(rows, dtype=np.int64)
-    return _complete(labels, np.array(drawn), compton, list(baryon_models.values()))
+    return _complete(labels, np.array(drawn), cosmology, list(baryon_models.values()))
 
 
 def _complete(
     labels: np.ndarray,
     drawn: np.ndarray,
-    compton: Compton,
+    cosmology: Cosmology,
     models: Sequence[BaryonModel],
 ) -> ComptonSamples:
     """Adds what follows from mass and redshift.
@@ -128,10 +130,9 @@ def _complete(
     Args:
         labels: partition, cluster, projection, baryon model and seed, `(maps, 9)`.
         drawn: redshift, M500c in Msun, and scatter of ln Y in units of the model's, `(maps, 3)`.
-        compton: names the cosmology.
+        cosmology: distances and mass definitions.
         models: of the gas.
     """
-    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
     redshift, m500c_msun, scatter = drawn.T.copy()
     y_mpc2 = np.empty(len(labels))
     for number, model in enumerate(models):

@@ -15,6 +15,7 @@ from szmass.simulation.compton_clusters import SourceClusters, first_tests, list
 from szmass.simulation.compton_samples import ORIGINALS_GRID, clean_spec, originals_spec
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.simulation.store import replacing, write_rows
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 
@@ -34,7 +35,8 @@ def simulate_clusters(
     """Writes the store of clean maps with their labels, and some maps at full resolution."""
     catalogue = read_psz2(psz2_catalogue).weighed()
     source = SourceClusters(catalogue.redshift, catalogue.msz_1e14_msun)
-    samples = list_samples(seed, bins, compton, baryon_models, source)
+    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+    samples = list_samples(seed, bins, compton, baryon_models, source, cosmology)
     simulator = ClusterSimulator(
         MockClusters(**asdict(morphology)),
         tuple(model.cool_core_mean for model in baryon_models.values()),
