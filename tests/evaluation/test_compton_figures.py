@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 from szmass.evaluation import compton_figures, compton_map_figures
 from szmass.evaluation.compton_figures import Judged
 from szmass.evaluation.compton_map_figures import ExampleRow, Layer, MassRedshift, PowerLaw
-from szmass.evaluation.compton_metrics import beside_paper, coverage_metrics, relerr_metrics
+from szmass.evaluation.compton_metrics import (
+    CUTS,
+    beside_paper,
+    coverage_metrics,
+    relerr_metrics,
+)
 from szmass.evaluation.compton_report import StoreRow, tables
 from szmass.evaluation.figures import save
 
@@ -38,7 +43,7 @@ def metrics(data_set: str, name: str) -> dict[str, float]:
     values: dict[str, float] = {}
     for estimator in ("selected", "ensemble", "relation"):
         args = (one.estimate_msun, one.truth_msun, np.arange(COUNT))
-        values |= relerr_metrics(*args, name=estimator, draws=5, rng=rng)
+        values |= relerr_metrics(*args, name=estimator, cuts=CUTS, draws=5, rng=rng)
     m200 = {f"m200_{key}": value for key, value in values.items()}
     for estimator in ("selected", "ensemble"):
         values |= coverage_metrics(one.ranks, one.estimate_msun, name=estimator)

@@ -6,7 +6,7 @@ network that is unbiased in log10 M shows a mean of b of about -(sigma ln 10)^2 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import kurtosis, skew
@@ -136,6 +136,7 @@ def relerr_metrics(
     cluster: np.ndarray,
     *,
     name: str,
+    cuts: Iterable[str],
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, float]:
@@ -148,11 +149,12 @@ def relerr_metrics(
         truth_msun: `(n,)`.
         cluster: which cluster each map shows, `(n,)`.
         name: of the predictor, the end of the metrics' names.
+        cuts: those of `CUTS` that are wanted.
         draws: of the bootstrap over clusters.
         rng: of the bootstrap.
     """
     metrics: dict[str, float] = {}
-    for suffix in CUTS:
+    for suffix in cuts:
         here = within_cut(estimate_msun, suffix)
         if here.sum() < FEWEST_MAPS:
             continue
@@ -213,7 +215,7 @@ def coverage_metrics(
 def judge(
     table: Mapping[str, np.ndarray], *, draws: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """All metrics of the estimates of some test maps.
+    """All metrics of the estimates of some test maps; by cut in mass for the networks' M500c.
 
     Args:
         table: one entry a map in each column: `cluster`; the true masses `m500c_msun` and
@@ -230,7 +232,13 @@ def judge(
             if estimate is None:
                 continue
             judged = relerr_metrics(
-                estimate, table[target], table["cluster"], name=name, draws=draws, rng=rng
+                estimate,
+                table[target],
+                table["cluster"],
+                name=name,
+                cuts=CUTS if name in PREDICTORS and not prefix else ("",),
+                draws=draws,
+                rng=rng,
             )
             metrics |= {f"{prefix}{key}": value for key, value in judged.items()}
     for name in PREDICTORS:
