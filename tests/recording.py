@@ -36,8 +36,8 @@ class ListRun:
     def child(self, name: str) -> Iterator[ListRun]:
         yield self.children.setdefault(name, ListRun())
 
-    def model(self, folder: Path, name: str) -> None:
-        self.models.append((folder, name))
+    def model(self, folder: Path, name: str, *beside: Path) -> None:
+        self.models += [(path, name) for path in (folder, *beside)]
 
     def continue_training_run(self, weights: Path) -> None:
         self.judged.append(weights)

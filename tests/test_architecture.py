@@ -25,12 +25,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracking": {"reporting", "delivery", "provenance"},
     "delivery": set(),
     "provenance": set(),
+    "served_cnn": {"inference"},
     "served_mresunet": {"learning"},
-    "cli": LIBRARY | {"evaluation", "scales", "tracking"},
+    "predicting": LIBRARY,
+    "cli": LIBRARY | {"evaluation", "predicting", "scales", "tracking"},
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {
-    "astropy": ("szmass.simulation.planck_files",),
+    "astropy": (
+        "szmass.simulation.planck_files",
+        "szmass.simulation.imports",
+        "szmass.simulation.exports",
+    ),
     "camb": ("szmass.sky.spectra",),
     "colossus": ("szmass.sky.cosmology",),
     "dask": ("szmass.simulation.batch",),
@@ -44,8 +50,9 @@ OWNERS = {
         "szmass.evaluation.compton_figures",
         "szmass.evaluation.compton_map_figures",
         "szmass.evaluation.hydro_figures",
+        "szmass.evaluation.psz2_figures",
     ),
-    "mlflow": ("szmass.tracking", "szmass.served_mresunet"),
+    "mlflow": ("szmass.tracking", "szmass.served_cnn", "szmass.served_mresunet"),
     "tensorflow": ("szmass.learning",),
     "zarr": ("szmass.simulation.store",),
 }
@@ -54,6 +61,7 @@ MOST_SECONDS = 0.2
 # calls that a library asks for while a module of its owner is imported
 CALLS_ON_IMPORT = {
     "szmass.evaluation.figures": "mpl.use(",
+    "szmass.served_cnn": "set_model(",
     "szmass.served_mresunet": "set_model(",
     "szmass.tracking": "os.environ.setdefault('MLFLOW_|register_dataset_source(",
 }

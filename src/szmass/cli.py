@@ -6,17 +6,22 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import szmass
 from szmass.params import load
+from szmass.predicting import Wanted, predict
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
 
 PARAMS = Path("params.yaml")
 SCALES = Path("scales")
 README = Path("README.md")
-RESULTS = re.compile(r"(<!-- results -->\n).*(<!-- /results -->)", re.DOTALL)
+RESULTS = {  # a table's path: the stage that writes it
+    "microwave_table": "evaluate_mresunet",
+    "compton_table": "evaluate_cnn",
+    "psz2_table": "infer_psz2",
+}
 
 
 class UsageError(ValueError):
@@ -49,9 +54,30 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = commands.add_parser("summary", help="print the results, and what to type next")
     summary.add_argument(
-        "--readme", action="store_true", help="write the table into README.md instead"
+        "--readme", action="store_true", help="write the tables into README.md instead"
     )
     summary.set_defaults(command=_summary)
+
+    predict = commands.add_parser("predict", help="infer the masses of clusters in y-maps")
+    predict.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="maps: .npy, FITS image, .zarr, .h5"
+    )
+    predict.add_argument("--redshift", metavar="Z", help="of the clusters in FILE")
+    predict.add_argument(
+        "--pixel-arcmin", type=float, metavar="P", help="side of a pixel, where a file lacks it"
+    )
+    predict.add_argument(
+        "--table", type=Path, metavar="CSV", help="files to read: columns file, redshift[, name]"
+    )
+    predict.add_argument("--ymap", type=Path, metavar="FITS", help="full-sky y-map, with:")
+    predict.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
+    predict.add_argument(
+        "--prior",
+        default="training",
+        help="training (the default), flat in log10 M, or a CSV table log10_msun,density",
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON, for programs")
+    predict.set_defaults(command=_predict)
     return parser
 
 
@@ -84,28 +110,45 @@ def _scale(options: argparse.Namespace) -> None:
 
 def _summary(options: argparse.Namespace) -> None:
     paths = load(PARAMS).paths
-    try:
-        table = paths["microwave_table"].read_text().strip()
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{paths['microwave_table']}: not there yet; make it with: "
-            "dvc repro evaluate_mresunet (or make repro)"
-        ) from error
+    there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
+    missing = [f"{paths[key]}: dvc repro {RESULTS[key]}" for key in RESULTS if key not in there]
+    if not there or (options.readme and missing):
+        raise UsageError("\n".join(["not there yet; made by:", *missing]))
+    tables = {key: path.read_text().strip() for key, path in there.items()}
     if options.readme:
-        text, found = RESULTS.subn(rf"\g<1>\n{_escaped(table)}\n\n\g<2>", README.read_text())
-        if not found:
-            raise UsageError(f"{README}: expected the lines <!-- results --> and <!-- /results -->")
-        README.write_text(text)
+        README.write_text(_with_tables(README.read_text(), tables))
         return
     local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
     print(
-        f"{table}\n\n"
-        f"figures    {paths['microwave_figures']}/\n"
+        "\n\n".join(tables.values()) + "\n\n"
+        f"figures    {paths['microwave_figures'].parent}/\n"
+        f"masses     {paths['psz2_masses_csv']}\n"
         f"metrics    dvc metrics show\n"
         f"runs       {runs}\n"
         f"next       dvc exp run -S mresunet.learning_rate=5e-4"
     )
+    if missing:
+        print("missing    " + "\n           ".join(missing))
+
+
+def _with_tables(text: str, tables: Mapping[str, str]) -> str:
+    """A page with each table between the comments that bear its name."""
+    for name, table in tables.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+        text, found = place.subn(rf"\g<1>\n{_escaped(table)}\n\n\g<2>", text)
+        if not found:
+            raise UsageError(f"{README}: expected the lines <!-- {name} --> and <!-- /{name} -->")
+    return text
+
+
+def _predict(options: argparse.Namespace) -> None:
+    names = ("files", "redshift", "pixel_arcmin", "table", "ymap", "catalogue", "prior")
+    wanted = Wanted(**{name: getattr(options, name) for name in names})
+    answer = predict(wanted, load(PARAMS))
+    print(answer.as_json() if options.json else answer.as_text())
+    if answer.problems:
+        sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
 
 
 def _escaped(text: str) -> str:

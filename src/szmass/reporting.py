@@ -31,8 +31,8 @@ class Run(Protocol):
     def child(self, name: str) -> AbstractContextManager[Run]:
         """Opens a run within this one, such as a member of an ensemble."""
 
-    def model(self, folder: Path, name: str) -> None:
-        """Logs a trained model (the folder that its stage wrote) and registers it."""
+    def model(self, folder: Path, name: str, *beside: Path) -> None:
+        """Logs and registers a trained model: what its stage wrote, and what it needs beside."""
 
     def continue_training_run(self, weights: Path) -> None:
         """Sends what follows to the run that trained these weights, since it judges them."""

@@ -56,8 +56,19 @@ PARENT = "mlflow.parentRunId"
 DVC = "dvc"  # a kind of dataset source, beside MLflow's own
 TRAINED, JUDGED = "model.sha256", "evaluated_model.sha256"
 PACKAGE = Path(__file__).parent
-SERVED_MODEL = PACKAGE / "served_mresunet.py"
 ARCHITECTURE_FILE, WEIGHTS_FILE = "architecture.json", "model.weights.h5"
+KNOWLEDGE_FILE = "knowledge.json"  # of an ensemble for all redshifts
+SERVED_COLUMNS = (
+    "m500_msun",
+    "m500_msun_p2p5",
+    "m500_msun_p16",
+    "m500_msun_p84",
+    "m500_msun_p97p5",
+    "sigma_aleatoric_dex",
+    "sigma_epistemic_dex",
+    "systematic_dex",
+    "out_of_range",
+)
 SERVING_REQUIREMENTS = (
     "colossus",
     "keras",
@@ -317,10 +328,11 @@ class _MlflowRun:
         with child.ending():
             yield child
 
-    def model(self, folder: Path, name: str) -> None:
+    def model(self, folder: Path, name: str, *beside: Path) -> None:
         """See `Run`. The model loads without szmass installed, as `models:/<name>/latest`."""
-        self.tags({TRAINED: _sha256(folder / WEIGHTS_FILE)})
-        self._send(f"model {name}", lambda: _log_model(self.id, folder, name))
+        served = _served_ensemble(folder, *beside) if beside else _served_mresunet(folder)
+        self.tags({TRAINED: _sha256(served.identity)})
+        self._send(f"model {name}", lambda: _log_model(self.id, served, name))
 
     def continue_training_run(self, weights: Path) -> None:
         """See `Run`. This run then becomes a child of the training's, and keeps its own tags."""
@@ -396,28 +408,63 @@ def _dataset(path: Path, md5: str, *, context: str) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
 
 
-def _log_model(run_id: str, folder: Path, name: str) -> None:
-    """Logs a mResUNet with all the code it needs, and registers a new version of it."""
+@dataclass(frozen=True)
+class _Served:
+    """A model as MLflow is to keep it."""
+
+    identity: Path
+    """The file that is another one for any other model."""
+    code: str
+    """Our module that MLflow runs."""
+    artifacts: Mapping[str, Path]
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+
+def _served_mresunet(folder: Path) -> _Served:
     architecture = json.loads((folder / ARCHITECTURE_FILE).read_text(encoding="utf-8"))
     _, y, x, _ = architecture["config"]["layers"][0]["config"]["batch_shape"]
     image = (-1, y, x)
+    return _Served(
+        identity=folder / WEIGHTS_FILE,
+        code="served_mresunet.py",
+        artifacts={"model": folder},
+        inputs=[TensorSpec(np.dtype("float32"), image)],
+        outputs=[
+            TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
+            TensorSpec(np.dtype("float32"), image, "sz_uk"),
+        ],
+    )
+
+
+def _served_ensemble(knowledge: Path, models: Path) -> _Served:
+    pixels = json.loads((knowledge / KNOWLEDGE_FILE).read_text())["grid"]["pixels"]
+    number = partial(TensorSpec, np.dtype("float64"), (-1,))
+    return _Served(
+        identity=knowledge / KNOWLEDGE_FILE,
+        code="served_cnn.py",
+        artifacts={"models": models, "knowledge": knowledge},
+        inputs=[
+            TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
+            number("redshift"),
+        ],
+        outputs=[number(name) for name in SERVED_COLUMNS],
+    )
+
+
+def _log_model(run_id: str, served: _Served, name: str) -> None:
+    """Logs a model with all the code it needs, and registers a new version of it."""
     Model.log(
         artifact_path=None,
         name=name,
         flavor=mlflow.pyfunc,
         run_id=run_id,
         registered_model_name=name,
-        python_model=str(SERVED_MODEL),
+        python_model=str(PACKAGE / served.code),
         code_paths=[str(PACKAGE)],
-        artifacts={"model": str(folder)},
+        artifacts={key: str(path) for key, path in served.artifacts.items()},
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("float32"), image)]),
-            outputs=Schema(
-                [
-                    TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
-                    TensorSpec(np.dtype("float32"), image, "sz_uk"),
-                ]
-            ),
+            inputs=Schema(list(served.inputs)), outputs=Schema(list(served.outputs))
         ),
         pip_requirements=[f"{package}=={version(package)}" for package in SERVING_REQUIREMENTS],
     )

@@ -6,23 +6,23 @@ The relation between mass and Y is `szmass.sky.scaling`'s (de Andres et al. 2022
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import j0
 
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.grid import PixelGrid, gaussian_beam
-from szmass.sky.pressure import GnfwPressure, radial_nodes
+from szmass.sky.grid import PixelGrid
+from szmass.sky.pressure import GnfwPressure
 from szmass.sky.scaling import (
+    PIVOT_M500_MSUN,
     PLANCK_RELATION,
     ScalingRelation,
     m500c_msun_from_y_cyl,
     mpc2_per_arcmin2,
     y_cyl_mpc2,
 )
+from szmass.sky.universal import beamed_profiles
 from szmass.units import ARCMIN_RAD
 
 THETA500_ARCMIN = np.geomspace(0.5, 120.0, 150)
 MASS_AXIS_MSUN = np.geomspace(3e13, 5e15, 301)
-ELL_NODES, ELL_MAX = 900, 5000.0  # a beam of 10' leaves e^-19 of the amplitude there
 
 
 def relation_msun(
@@ -45,6 +45,21 @@ def planck_msz_msun(
 ) -> np.ndarray:
     """What Planck would weigh: alpha = 1.79 with Y / 1.2, the sphere's (dA22, Fig. 3)."""
     return relation_msun(y500_arcmin2, redshift, PLANCK_RELATION, cosmology)
+
+
+def aperture_y_arcmin2(
+    maps_y: np.ndarray, theta500_arcmin: np.ndarray, pixel_arcmin: float
+) -> np.ndarray:
+    """Sum of y over the pixels within R500 of a map's centre (dA22 Eq. 3), `(n,)` in arcmin^2.
+
+    Args:
+        maps_y: `(n, pixels, pixels)`.
+        theta500_arcmin: angles of R500, `(n,)`.
+        pixel_arcmin: side of a pixel.
+    """
+    radius = PixelGrid(maps_y.shape[-1], pixel_arcmin).radius_arcmin
+    inside = radius <= np.asarray(theta500_arcmin)[:, None, None]
+    return np.sum(maps_y, axis=(1, 2), where=inside, dtype=float) * pixel_arcmin**2
 
 
 def prior_msun(training_m500c_msun: np.ndarray, count: int) -> np.ndarray:
@@ -99,17 +114,18 @@ class MatchedFilter:
             redshift: `(n,)`.
         """
         overlap = np.array([self._rings.mean(y) for y in maps_y]) @ self._filters
-        mass, redshift = MASS_AXIS_MSUN, np.asarray(redshift, dtype=float)
-        likelihood = np.empty((len(overlap), len(mass)))
-        for row, z in enumerate(redshift):
-            at = np.full(len(mass), z)
-            y = y_cyl_mpc2(mass, at, self._relation, self._cosmology)
-            y = y / mpc2_per_arcmin2(at, self._cosmology)
-            theta = theta500_arcmin(mass, at, self._cosmology)
-            ln_theta = np.log(theta), np.log(THETA500_ARCMIN)
-            power = np.interp(*ln_theta, self._power)
-            likelihood[row] = y * np.interp(*ln_theta, overlap[row]) - y**2 * power / 2.0
-        return np.exp(_peak(np.log(mass), likelihood))
+        z = np.asarray(redshift, dtype=float)
+        one, share = np.full(len(z), PIVOT_M500_MSUN), MASS_AXIS_MSUN / PIVOT_M500_MSUN
+        pivot_y = y_cyl_mpc2(one, z, self._relation, self._cosmology)
+        pivot_y = pivot_y / mpc2_per_arcmin2(z, self._cosmology)
+        ln_pivot_theta = np.log(theta500_arcmin(one, z, self._cosmology))
+        nodes, likelihood = np.log(THETA500_ARCMIN), np.empty((len(z), len(share)))
+        for row in range(len(z)):
+            y = pivot_y[row] * share**self._relation.alpha
+            ln_theta = ln_pivot_theta[row] + np.log(share) / 3.0
+            power = np.interp(ln_theta, nodes, self._power)
+            likelihood[row] = y * np.interp(ln_theta, nodes, overlap[row]) - y**2 * power / 2.0
+        return np.exp(_peak(np.log(MASS_AXIS_MSUN), likelihood))
 
 
 def theta500_arcmin(
@@ -125,10 +141,6 @@ def unit_images(
 ) -> np.ndarray:
     """Images of spheres of Y = 1 arcmin^2 in the cylinder of R500, after the beam.
 
-    The transform of the projected sphere is that of the sphere:
-    y(theta) = int l dl / (2 pi) J0(l theta) B_l y_l with
-    y_l = int 3 x^2 p(x) sin(l theta500 x) / (l theta500 x) dx / `cylinder_integral(1)`.
-
     Args:
         theta500_arcmin: angles of R500, `(k,)`.
         grid: the pixels.
@@ -138,22 +150,10 @@ def unit_images(
     Returns:
         Per arcmin^2, `(k, pixels, pixels)`.
     """
-    ell, ell_weight = radial_nodes(ELL_MAX, nodes=ELL_NODES)
-    x, x_weight = radial_nodes(pressure.truncation_r500)
-    shell = 3.0 * x**2 * pressure.shape(x) * x_weight / pressure.cylinder_integral(1.0)
     radii_arcmin, index = grid.unique_radii
-    beam = gaussian_beam(ell, beam_fwhm_arcmin)
-    to_angle = (ell * ell_weight * beam / (2.0 * np.pi))[:, None] * j0(
-        ell[:, None] * radii_arcmin * ARCMIN_RAD
+    profiles = beamed_profiles(
+        theta500_arcmin, radii_arcmin, beam_fwhm_arcmin=beam_fwhm_arcmin, pressure=pressure
     )
-    # np.sinc(t) = sin(pi t) / (pi t)
-    y_ell = np.array(
-        [
-            np.sinc(ell[:, None] * x * (theta * ARCMIN_RAD / np.pi)) @ shell
-            for theta in theta500_arcmin
-        ]
-    )
-    profiles = y_ell @ to_angle * ARCMIN_RAD**2
     return profiles[:, index].reshape(-1, grid.pixels, grid.pixels)
 
 

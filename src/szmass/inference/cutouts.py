@@ -1,0 +1,113 @@
+"""What a map and a redshift must be like before a mass is inferred from them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from szmass.sky.grid import PixelGrid
+
+LARGEST_Y = 1e-2
+"""No cluster comes near: larger values are in uK, or in units of 1e-6."""
+COARSEST_ARCMIN = 2.5
+"""A quarter of the 10' beam: from coarser pixels a map cannot be resampled."""
+
+
+class CutoutError(ValueError):
+    """No mass can be inferred from a map, or not with its redshift."""
+
+
+def checked_redshift(value: object) -> float:
+    """A redshift as a number.
+
+    Args:
+        value: a number, or text that is one.
+
+    Raises:
+        CutoutError: it is missing, no number, or not above 0 and at most 1.
+    """
+    expected = "expected a number above 0 and at most 1"
+    if value is None or value == "":
+        raise CutoutError(f"redshift missing: {expected}")
+    if isinstance(value, bool) or not isinstance(value, int | float | str | np.number):
+        raise CutoutError(f"redshift = {value!r} is a {type(value).__name__}: {expected}")
+    try:
+        redshift = float(value)
+    except ValueError:
+        raise CutoutError(f"redshift = {value!r}: {expected}") from None
+    if not 0.0 < redshift <= 1.0:
+        raise CutoutError(f"redshift = {redshift:g}: {expected}")
+    return redshift
+
+
+def checked_cutout(image: np.ndarray, pixel_arcmin: float | None, grid: PixelGrid) -> np.ndarray:
+    """A map on the networks' grid, float32.
+
+    A map of another pixel size or extent is interpolated (cubic splines) where the networks'
+    pixels lie, about its own centre, provided that it covers them all and is sampled finely
+    enough for the beam; nothing is extrapolated.
+
+    Args:
+        image: Compton y with the cluster at its centre, `(rows, columns)`.
+        pixel_arcmin: side of a pixel; None where the file does not say, then `grid`'s is taken
+            for a map of `grid`'s size.
+        grid: of the networks.
+
+    Raises:
+        CutoutError: the map is no square image of numbers, has masked or NaN pixels or values
+            that cannot be y, or cannot be resampled.
+    """
+    wanted = f"{grid.pixels} x {grid.pixels} pixels of {grid.pixel_arcmin:g}'"
+    if image.ndim != 2 or image.shape[0] != image.shape[1]:
+        raise CutoutError(f"map of shape {image.shape}: expected {wanted}, or another square")
+    if not np.issubdtype(image.dtype, np.floating) and not np.issubdtype(image.dtype, np.integer):
+        raise CutoutError(f"map of type {image.dtype}: expected numbers")
+    bad = np.ma.getmaskarray(image) | ~np.isfinite(np.ma.getdata(image))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise CutoutError(
+            f"{bad.sum()} pixels are masked or not finite, the first at row {row}, column "
+            f"{column}: expected y in every pixel"
+        )
+    values = np.asarray(np.ma.getdata(image), dtype=float)
+    largest = np.abs(values).max()
+    if largest > LARGEST_Y:
+        raise CutoutError(
+            f"|y| up to {largest:.3g}: expected a dimensionless Compton y below {LARGEST_Y:g}; "
+            "is the map in uK, or in units of 1e-6?"
+        )
+    if np.ptp(values) == 0:
+        raise CutoutError(f"the map is {values[0, 0]:g} in every pixel: expected a cluster")
+    return _on_grid(values, pixel_arcmin, grid, wanted).astype(np.float32)
+
+
+def _on_grid(
+    values: np.ndarray, pixel_arcmin: float | None, grid: PixelGrid, wanted: str
+) -> np.ndarray:
+    size = len(values)
+    if pixel_arcmin is None:
+        if size != grid.pixels:
+            raise CutoutError(
+                f"map of {size} x {size} pixels whose size is not stated: expected {wanted}, or "
+                "the pixels' size beside it"
+            )
+        return values
+    if not (math.isfinite(pixel_arcmin) and 0.0 < pixel_arcmin <= COARSEST_ARCMIN):
+        raise CutoutError(
+            f"pixels of {pixel_arcmin:g}': expected {grid.pixel_arcmin:g}', or at most "
+            f"{COARSEST_ARCMIN:g}' to be resampled"
+        )
+    same = abs(pixel_arcmin / grid.pixel_arcmin - 1.0) < 1e-3
+    if same and size == grid.pixels:
+        return values
+    place = grid.axis_arcmin / pixel_arcmin + (size - 1) / 2.0
+    if place[0] < -0.5:
+        extent = size * pixel_arcmin
+        raise CutoutError(
+            f"map of {size} x {size} pixels of {pixel_arcmin:g}', {extent:.1f}' on a side: "
+            f"expected at least {grid.pixels * grid.pixel_arcmin:.1f}'"
+        )
+    rows, columns = np.meshgrid(place, place, indexing="ij")
+    return map_coordinates(values, [rows, columns], order=3, mode="nearest")
