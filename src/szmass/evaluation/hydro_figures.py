@@ -47,7 +47,7 @@ def hydro_masses(
     ):
         _binned(upper, truth_1e14, masses_1e14, label=label, colour=colour)
     upper.set(xlabel="true M200c [1e14 Msun]", ylabel="estimated M200c [1e14 Msun]", title=title)
-    upper.legend(fontsize=8)
+    upper.legend(fontsize=8, loc="lower right")
     _histogram(lower, ln_ratio(estimate_msun * factor[:, None], truth_msun[:, None]).ravel())
     return figure
 
@@ -55,12 +55,14 @@ def hydro_masses(
 def _binned(
     axes: Axes, truth_1e14: np.ndarray, masses_1e14: np.ndarray, *, label: str, colour: str
 ) -> None:
-    """Medians and half-widths over all maps in bins of true mass."""
+    """Medians and half-widths of M_est / M_true over all maps, at the median mass of a bin."""
     bins = mass_bins(truth_1e14)
+    middle = np.array([np.median(truth_1e14[rows]) for rows in bins])
+    ratios = [(masses_1e14[rows] / truth_1e14[rows, None]).ravel() for rows in bins]
     axes.errorbar(
-        [np.median(truth_1e14[rows]) for rows in bins],
-        [np.median(masses_1e14[rows]) for rows in bins],
-        [half_width(masses_1e14[rows]) for rows in bins],
+        middle,
+        middle * [np.median(ratio) for ratio in ratios],
+        middle * [half_width(ratio) for ratio in ratios],
         fmt="s-",
         ms=6,
         color=colour,

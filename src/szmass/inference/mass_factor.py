@@ -4,6 +4,10 @@ A network that was trained on clusters of Arnaud et al. 2010 gives a cluster the
 Arnaud cluster as bright. Where the mean Y at mass M is G(M, z) instead, its masses are multiplied
 by r = M / F_Ar(G(M, z)) (Gupta & Reichardt 2020, arXiv 2003.06135, Eqs. 2 and 3; as printed, Eq. 2
 is the inverse, below 1 for clusters fainter than Arnaud's, though their r is 1.287).
+
+Equal Y is not an equal image: a cluster of mass M is wider on the sky than its Arnaud twin of mass
+M / r, so less of its light stands out, and some bias is left, for a network as for the exact
+posterior.
 """
 
 from __future__ import annotations
