@@ -42,7 +42,8 @@ def settings(params: Params) -> Cnn:
 def trained(
     trainer: CnnTrainer, member: Member, maps: DevelopmentMaps
 ) -> tuple[TrainedMember, ListRun, int]:
-    run, seen = ListRun(), []
+    run = ListRun()
+    seen: list[int] = []
     result = trainer.train(member, maps, "m500c", run=run, progress=seen.append)
     return result, run, sum(seen)
 

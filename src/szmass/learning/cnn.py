@@ -31,6 +31,7 @@ def cnn(pixels: int, settings: Cnn) -> keras.Model:
         settings.
     """
     # === Functional Model ===
+    # seeds of dropouts are set by the training; given here, equal networks have equal files
     image = keras.Input((pixels, pixels, 1), name="compton_y")
     x = image
     for k in range(settings.convolutions):
@@ -38,10 +39,10 @@ def cnn(pixels: int, settings: Cnn) -> keras.Model:
         x = layers.MaxPooling2D(2, name=f"pool{k + 1}")(x)
         x = layers.ReLU(name=f"relu{k + 1}")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    x = layers.Dropout(settings.dropout, name="mean_dropout")(x)
+    x = layers.Dropout(settings.dropout, seed=0, name="mean_dropout")(x)
     for k in range(settings.dense_layers):
         x = layers.Dense(settings.neurons, activation="relu", name=f"dense{k + 1}")(x)
-        x = layers.Dropout(settings.dropout, name=f"dense{k + 1}_dropout")(x)
+        x = layers.Dropout(settings.dropout, seed=0, name=f"dense{k + 1}_dropout")(x)
     for neurons in LAST_NEURONS:
         x = layers.Dense(neurons, activation="relu", name=f"dense_{neurons}")(x)
     outputs = layers.Dense(1, dtype="float32", name="log10_mass")(x)

@@ -85,7 +85,7 @@ class Ensemble:
                 weights.append(network.get_weights())
             scales = [MapScale(**member["scale"]) for member in facts["members"]]
             selected = int(facts["selected"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise EnsembleError(f"{folder}: cannot be read as an ensemble: {error}") from error
         network.compile(jit_compile=False)
         return cls(network, weights, scales, selected, facts)

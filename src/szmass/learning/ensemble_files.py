@@ -70,10 +70,9 @@ class EnsembleFiles:
         self._output, self._facts = output, facts
         for folder in (output, facts):
             folder.mkdir(parents=True, exist_ok=True)
-        architecture = network.to_json()
-        (output / ARCHITECTURE_FILE).write_text(architecture)
-        # weights alone are written, without an optimiser's moments
-        self._bare = keras.models.model_from_json(architecture)
+        # what is written is the network alone, without an optimiser's rate and moments
+        self._bare = type(network).from_config(network.get_config())
+        (output / ARCHITECTURE_FILE).write_text(self._bare.to_json())
 
     def history(self, number: int) -> list[Epoch] | None:
         """The history of a member that is finished; None for others."""

@@ -1,0 +1,216 @@
+"""An ensemble on disk gives the masses that its members were scored on, killed or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from compton_maps import EDGES, write_stores
+from recording import ListRun
+
+from szmass.learning.cnn import cnn
+from szmass.learning.compton_arrays import DevelopmentMaps, MapScale
+from szmass.learning.ensemble import Ensemble, EnsembleError
+from szmass.learning.ensemble_files import EnsembleFiles, UnfinishedOutput
+from szmass.learning.members import Epoch, TrainedMember
+from szmass.learning.selection import score, select
+from szmass.params import Params, ParamsError
+from szmass.simulation.compton_samples import open_planck_store
+from szmass.simulation.verdict import VerdictError
+from szmass.stages.train_cnn import train_cnn
+
+MEMBERS, M200_MEMBERS = 2, 1
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a training while a member is trained."""
+
+
+class KillingRun(ListRun):
+    """Ends the training within the second member of the second data set."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[ListRun]:
+        with super().child(name) as child:
+            if name == "planck_m500c":
+                child.child = self._child_of_ensemble  # type: ignore[method-assign]
+            yield child
+
+    @contextmanager
+    def _child_of_ensemble(self, name: str) -> Iterator[ListRun]:
+        if name == "member_001":
+            raise KilledError
+        yield ListRun()
+
+
+def train(folder: Path, stores: dict[str, Path], params: Params, run: ListRun) -> Path:
+    verdict = folder / "verdict.json"
+    verdict.write_text('{"success": true}')
+    settings = dataclasses.replace(
+        params.cnn,
+        filters=4,
+        neurons=16,
+        batch=8,
+        epochs=2,
+        members=MEMBERS,
+        m200_members=M200_MEMBERS,
+        mass_bins=3,
+        bias_threshold=0.05,
+        validation_fraction=0.25,
+    )
+    train_cnn(
+        1,
+        {"z1": [0.0, 0.2], "z2": EDGES},
+        settings,
+        **stores,
+        compton_verdict=verdict,
+        cnn_models=folder / "cnn",
+        item="z2",
+        run=run,
+    )
+    return folder / "cnn" / "z2"
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_stores(tmp_path_factory.mktemp("stores"))
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path], params: Params
+) -> tuple[Path, ListRun]:
+    run = ListRun()
+    return train(tmp_path_factory.mktemp("whole"), stores, params, run), run
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_files_are_those_of_the_contract(whole: tuple[Path, ListRun]) -> None:
+    folder, _ = whole
+    wanted = set()
+    for data_set in ("clean", "planck"):
+        for target, count in (("m500c", MEMBERS), ("m200c", M200_MEMBERS)):
+            names = [f"member_{number:03d}.weights.h5" for number in range(count)]
+            names += ["architecture.json", "ensemble.json", "out_of_fold.csv"]
+            wanted |= {f"{data_set}/{target}/{name}" for name in names}
+    assert set(files(folder)) == wanted
+    assert [path.name for path in folder.parent.iterdir()] == ["z2"]
+
+
+def test_members_report_to_runs_of_their_own(whole: tuple[Path, ListRun]) -> None:
+    _, run = whole
+    assert run.facts["bin"] == "z2"
+    assert set(run.children) == {"clean_m500c", "clean_m200c", "planck_m500c", "planck_m200c"}
+    ensemble = run.children["planck_m500c"]
+    assert set(ensemble.children) == {"member_000", "member_001"}
+    names = [name for name, _, _ in ensemble.children["member_001"].metrics]
+    assert names.count("validation_loss") == 2
+    passing = {value for name, value, _ in run.metrics if name == "planck_m500c_members_passing"}
+    assert len(passing) == 1
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(
+    whole: tuple[Path, ListRun], tmp_path: Path, stores: dict[str, Path], params: Params
+) -> None:
+    with pytest.raises(KilledError):
+        train(tmp_path, stores, params, KillingRun())
+    unfinished = tmp_path / "cnn" / "z2.training"
+    assert not (tmp_path / "cnn" / "z2").exists()
+    finished = unfinished / "output" / "planck" / "m500c" / "member_000.weights.h5"
+    written = finished.stat().st_mtime_ns
+    run = ListRun()
+    folder = train(tmp_path, stores, params, run)
+    assert files(folder) == files(whole[0])
+    assert (folder / "planck" / "m500c" / finished.name).stat().st_mtime_ns == written
+    assert run.children["planck_m500c"].children == whole[1].children["planck_m500c"].children
+    assert not unfinished.exists()
+
+
+def test_members_of_another_training_are_not_taken_up(tmp_path: Path, params: Params) -> None:
+    trained = TrainedMember([], MapScale(0.0, 1.0, 14.5), 1, [Epoch(1, 0.5, 0.4, 1e-3)], np.ones(2))
+    network = cnn(24, dataclasses.replace(params.cnn, filters=1))
+    trained = dataclasses.replace(trained, weights=network.get_weights())
+
+    def files(identity: str) -> EnsembleFiles:
+        return UnfinishedOutput(tmp_path / "z1", identity).ensemble("clean", "m500c", network)
+
+    files("one").keep(0, trained)
+    assert files("one").history(0) == trained.history
+    assert files("one").history(1) is None
+    assert files("two").history(0) is None
+
+
+def test_an_ensemble_gives_the_masses_that_it_was_scored_on(
+    whole: tuple[Path, ListRun], stores: dict[str, Path]
+) -> None:
+    folder = whole[0] / "planck" / "m500c"
+    ensemble = Ensemble.load(folder)
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES)
+    estimates = ensemble(maps.compton_y(np.arange(len(maps))))
+    assert estimates.shape == (MEMBERS, len(maps))
+    table = pd.read_csv(folder / "out_of_fold.csv")
+    assert list(table) == ["member", "cluster", "projection", "log10_m_true", "log10_m_pred"]
+    scores = []
+    for number, rows in table.groupby("member"):
+        here = np.isin(maps.cluster, rows["cluster"].unique())
+        np.testing.assert_array_equal(rows["projection"], maps.projection[here])
+        np.testing.assert_allclose(rows["log10_m_true"], maps.log10_m["m500c"][here], atol=1e-6)
+        np.testing.assert_allclose(rows["log10_m_pred"], estimates[number, here], atol=2e-6)
+        pred, true = (rows[name].to_numpy() for name in ("log10_m_pred", "log10_m_true"))
+        scores.append(score(pred, true, mass_bins=3))
+        facts = ensemble.facts["members"][number]
+        assert facts["max_abs_bias"] == pytest.approx(scores[-1].max_abs_bias, abs=1e-5)
+        assert facts["validation_maps"] == len(rows)
+    chosen = select(scores, 0.05)
+    assert (ensemble.selected, ensemble.facts["members_passing"]) == chosen
+    low, high = ensemble.facts["seen"]["log10_m"]
+    assert (low, high) == (maps.log10_m["m500c"].min(), maps.log10_m["m500c"].max())
+
+
+def test_an_ensemble_of_no_maps(whole: tuple[Path, ListRun]) -> None:
+    ensemble = Ensemble.load(whole[0] / "clean" / "m200c")
+    assert ensemble(np.empty((0, 24, 24))).shape == (M200_MEMBERS, 0)
+
+
+def test_maps_that_do_not_fit_are_told(whole: tuple[Path, ListRun]) -> None:
+    ensemble = Ensemble.load(whole[0] / "clean" / "m500c")
+    with pytest.raises(EnsembleError, match=r"shape \(1, 12, 24\): expected \(n, 24, 24\)"):
+        ensemble(np.zeros((1, 12, 24)))
+    maps = np.zeros((3, 24, 24))
+    maps[1, 2, 3] = np.nan
+    with pytest.raises(EnsembleError, match="map 1: has pixels that are not finite"):
+        ensemble(maps)
+
+
+@pytest.mark.parametrize("name", ["member_001.weights.h5", "ensemble.json", "architecture.json"])
+def test_a_damaged_ensemble_is_told(whole: tuple[Path, ListRun], tmp_path: Path, name: str) -> None:
+    for path in (whole[0] / "clean" / "m500c").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(EnsembleError, match=f"{tmp_path}: cannot be read as an ensemble"):
+        Ensemble.load(tmp_path)
+
+
+def test_what_cannot_be_trained_is_told(
+    tmp_path: Path, stores: dict[str, Path], params: Params
+) -> None:
+    verdict = tmp_path / "verdict.json"
+    verdict.write_text(json.dumps({"success": False}))
+    arguments = {"cnn_models": tmp_path / "cnn", "compton_verdict": verdict, **stores}
+    with pytest.raises(VerdictError, match="failed their validation"):
+        train_cnn(1, {"z1": EDGES}, params.cnn, item="z1", run=ListRun(), **arguments)
+    with pytest.raises(ParamsError, match="bins = 'z5': expected one of z1"):
+        train_cnn(1, {"z1": EDGES}, params.cnn, item="z5", run=ListRun(), **arguments)
