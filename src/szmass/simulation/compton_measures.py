@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from szmass.params import BaryonModel
-from szmass.simulation.compton_clusters import cluster_number
+from szmass.simulation.compton_clusters import CLUSTERS_OF_A_KIND, MOST_PER_DIGIT
 from szmass.simulation.compton_samples import PARTITIONS, SHARD_ROWS
 from szmass.simulation.compton_statistics import (
     ClusterStatistics,
@@ -109,7 +109,7 @@ def _label_columns(
     safe_mass, safe_z = np.where(positive, mass, MASS_UNIT_MSUN), np.where(positive, redshift, 1.0)
     index = redshift_bin(redshift, bins)
     number = labels["cluster"].astype(np.int64)
-    asked = number // cluster_number(0, 0, 1, 0) // 10 % 10
+    asked = number // (CLUSTERS_OF_A_KIND * MOST_PER_DIGIT) % MOST_PER_DIGIT
     rows = pd.DataFrame(
         {
             "map": np.arange(len(mass)),
