@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import fftfreq, irfft2, rfftfreq
+from scipy.fft import irfft2
 
 from szmass.simulation.compton_clusters import ComptonSamples
 from szmass.simulation.compton_samples import ORIGINALS_GRID
@@ -51,10 +51,12 @@ class BeamedImages:
         frame = _frame(
             self.grid, self.beam_fwhm_arcmin, FRAME_STEP * int(np.ceil(pixels / FRAME_STEP - 1e-9))
         )
-        modes = np.zeros((frame.pixels, frame.pixels // 2 + 1), dtype=complex)
-        modes[frame.modes] = frame.transfer * transformed_y(
-            self.tables, ellipsoids, frame.k_x, frame.k_y
+        low, high = np.split(
+            frame.transfer * transformed_y(self.tables, ellipsoids, frame.k_x, frame.k_y), 2
         )
+        modes = np.zeros((frame.pixels, frame.pixels // 2 + 1), dtype=complex)
+        columns = frame.k_x.shape[1]
+        modes[: len(low), :columns], modes[-len(high) :, :columns] = low, high
         image = irfft2(modes, s=(frame.pixels, frame.pixels))
         kept = slice(0, frame.oversampling * self.grid.pixels, frame.oversampling)
         return image[kept, kept].astype(np.float32)
@@ -62,11 +64,10 @@ class BeamedImages:
 
 @dataclass(frozen=True)
 class _Frame:
-    """The modes of a periodic square that the beam passes."""
+    """The modes of a periodic square that the beam passes: as many rows of k_y < 0 as not."""
 
     pixels: int
     oversampling: int
-    modes: tuple[np.ndarray, np.ndarray]
     k_x: np.ndarray
     k_y: np.ndarray
     transfer: np.ndarray
@@ -74,20 +75,19 @@ class _Frame:
 
 @lru_cache(maxsize=32)
 def _frame(grid: PixelGrid, beam_fwhm_arcmin: float, pixels: int) -> _Frame:
-    """A frame of so many of the grid's pixels."""
+    """A frame of so many of the grid's pixels, an even number."""
     sigma_arcmin = beam_fwhm_arcmin / FWHM_PER_SIGMA
     end = np.sqrt(-2.0 * np.log(LEAST_BEAM)) / sigma_arcmin
     oversampling = int(np.ceil(end * grid.pixel_arcmin / np.pi))
     spacing, pixels = grid.pixel_arcmin / oversampling, pixels * oversampling
-    k_x = 2.0 * np.pi * rfftfreq(pixels, spacing)[None, :]
-    k_y = 2.0 * np.pi * fftfreq(pixels, spacing)[:, None]
-    magnitude = np.hypot(k_x, k_y)
-    row, column = np.nonzero(magnitude < end)
-    k_x, k_y = k_x[0, column], k_y[row, 0]
+    step = 2.0 * np.pi / (pixels * spacing)
+    passed = int(np.ceil(end / step))
+    k_x = step * np.arange(passed)[None, :]
+    k_y = step * np.concatenate([np.arange(passed), np.arange(-passed, 0)])[:, None]
     # B_l is taken at l + 1/2 = k, which makes it exp(-k^2 sigma^2 / 2)
-    beam = gaussian_beam(magnitude[row, column] / ARCMIN_RAD - 0.5, beam_fwhm_arcmin)
+    beam = gaussian_beam(np.hypot(k_x, k_y) / ARCMIN_RAD - 0.5, beam_fwhm_arcmin)
     to_corner = np.exp(1j * grid.axis_arcmin[0] * (k_x + k_y))
-    return _Frame(pixels, oversampling, (row, column), k_x, k_y, beam * to_corner / spacing**2)
+    return _Frame(pixels, oversampling, k_x, k_y, beam * to_corner / spacing**2)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def projected_y(
 def transformed_y(
     tables: RadialTables, ellipsoids: Ellipsoids, k_x: np.ndarray, k_y: np.ndarray
 ) -> np.ndarray:
-    """The two-dimensional Fourier transform of `projected_y` at wavenumbers, complex `(n,)`.
+    """The two-dimensional Fourier transform of `projected_y` at wave vectors, complex.
 
     sum_j sqrt(det S) f(sqrt(k^T S_2 k)) exp(-i k x_j): a transform of a projection is a section
     of the three-dimensional transform.
@@ -93,14 +93,17 @@ def transformed_y(
     Args:
         tables: of the shared profiles.
         ellipsoids: the components.
-        k_x: first components of the wave vectors, `(n,)`, in radians per unit of length.
+        k_x: first components of the wave vectors, in radians per unit of length; they are fast
+            to broadcast against the second ones, as `(1, n)` and `(m, 1)`.
         k_y: their second components.
     """
-    block = np.moveaxis(ellipsoids.shape, 0, -1)[..., None]
+    axes = (..., *[None] * max(k_x.ndim, k_y.ndim))
+    block = np.moveaxis(ellipsoids.shape, 0, -1)[axes]
     amplitude = ellipsoids.amplitude * ellipsoids.volume_factor()[:, None]
     magnitude = tables.transform(_elliptical_radius(block, k_x, k_y), amplitude)
-    x, y, _ = ellipsoids.position.T[..., None]
-    return np.asarray(np.sum(magnitude * np.exp(-1j * (k_x * x + k_y * y)), axis=0))
+    x, y, _ = ellipsoids.position.T[axes]
+    phase = np.exp(-1j * (k_x * x)) * np.exp(-1j * (k_y * y))
+    return np.asarray(np.sum(magnitude * phase, axis=0))
 
 
 def disc_integral(tables: RadialTables, ellipsoids: Ellipsoids, radius: float) -> float:
