@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from planck_release import BAD, write_release
 from szmass.simulation.compton_samples import noise_spec, open_noise_store
 from szmass.simulation.psz2 import cut_clusters, labels, noise_at, open_psz2_store, psz2_spec
 from szmass.simulation.psz2_catalogue import Psz2Catalogue, read_psz2
-from szmass.simulation.store import replacing, write_rows
+from szmass.simulation.store import StoreError, replacing, write_rows
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import disc, gnomonic_pixels, pixel_count, unit_vectors
 
@@ -103,6 +104,9 @@ def test_the_noise_at_a_cluster_is_of_its_position(tmp_path, catalogue):
         write_rows(path, slice(None), values)
     found = noise_at(open_noise_store(tmp_path / "noise.zarr"), catalogue)
     np.testing.assert_array_equal(found[:, 0, 0], 10_000 + catalogue.row)
+    other = replace(catalogue, row=catalogue.row + 1)
+    with pytest.raises(StoreError, match="no noise cutout for PSZ2 .*, row .* of the catalogue"):
+        noise_at(open_noise_store(tmp_path / "noise.zarr"), other)
 
 
 def test_the_store(tmp_path, catalogue, cutouts):

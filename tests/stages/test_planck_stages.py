@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from conftest import ROOT
 from planck_release import write_release, write_spectrum
 
@@ -15,6 +16,7 @@ from szmass.params import Params
 from szmass.simulation.compton_samples import open_noise_store
 from szmass.simulation.planck_files import PlanckFilesError, read_map, read_mask
 from szmass.simulation.psz2 import open_psz2_store
+from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.sky.healpix import pixel_count
 from szmass.stages.cut_psz2 import cut_psz2
 from szmass.stages.make_planck_sky import make_planck_sky
@@ -35,10 +37,12 @@ class Settings:
                 nside=NSIDE,
                 lmax=767,
                 development_realisations=1,
-                point_sources=2000,
+                point_sources=1000,
             ),
         }
-        self.catalogue = ROOT / params.paths["psz2_catalogue"]
+        self.catalogue = folder / "every_eighth.fits"
+        rows = fits.getdata(ROOT / params.paths["psz2_catalogue"])
+        fits.BinTableHDU(rows[np.arange(len(rows)) % 8 == 0]).writeto(self.catalogue)
         self.spectrum = ROOT / params.paths["planck_noise_spectrum"]
         self.public = folder / "planck"
         self.public.mkdir()
@@ -81,7 +85,7 @@ def test_the_stand_in_is_cut_with_its_truth(stand_in):
     store = open_psz2_store(stand_in.psz2_store)
     assert store.attributes["sky"] == "stand-in sky"
     compton_y = store.read("compton_y")
-    assert compton_y.shape == (1094, 32, 32)
+    assert compton_y.shape == (len(read_psz2(stand_in.catalogue).weighed()), 32, 32)
     assert np.isfinite(compton_y).all()
     bias = 1 - store.read("msz_1e14_msun") * 1e14 / store.read("m500c_true_msun")
     assert np.median(bias) == pytest.approx(0.08, abs=0.03)
@@ -102,7 +106,7 @@ def test_the_stand_ins_halves_have_noise_of_their_own(stand_in):
 def test_the_stand_ins_masks(stand_in):
     kept = [read_mask(stand_in.made["planck_masks"], f"M{i}", NSIDE).mean() for i in range(1, 6)]
     np.testing.assert_allclose(kept[:4], [0.4, 0.5, 0.6, 0.7], atol=0.005)
-    assert 0.98 < kept[4] < 1
+    assert 0.99 < kept[4] < 1
 
 
 def test_the_same_sky_again_is_the_same_bytes(stand_in, params, tmp_path):

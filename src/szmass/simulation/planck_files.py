@@ -143,7 +143,7 @@ def read_map(path: Path, name: str | int, nside: int) -> np.ndarray:
         raise PlanckFilesError(f"{path}: NSIDE = {found}: expected {nside} (planck_sky.nside)")
     if ordering not in {"RING", "NESTED"}:
         raise PlanckFilesError(f"{path}: ORDERING = {ordering!r}: expected RING or NESTED")
-    values = column(path, rows, name).ravel().astype(np.float32)
+    values = column(path, rows, name).astype(np.float32).ravel()
     if len(values) != pixel_count(nside):
         raise PlanckFilesError(
             f"{path}: column {name!r} has {len(values)} pixels: expected {pixel_count(nside)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from szmass.simulation.planck_files import POINT_SOURCE_MASK, read_map, read_mask
 from szmass.simulation.psz2_catalogue import Psz2Catalogue
-from szmass.simulation.store import ArraySpec, MapStore, StoreSpec
+from szmass.simulation.store import ArraySpec, MapStore, StoreError, StoreSpec
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
 
@@ -77,10 +77,20 @@ def cut_clusters(
 
 
 def noise_at(store: MapStore, catalogue: Psz2Catalogue) -> np.ndarray:
-    """The noise cutouts of the store's last realisation at each cluster, `(n, pixels, pixels)`."""
+    """The noise cutouts of the store's last realisation at each cluster, `(n, pixels, pixels)`.
+
+    Raises:
+        StoreError: the store has no cutout for one of the clusters.
+    """
     last = np.flatnonzero(store.read("realisation") == store.read("realisation").max())
-    place = {row: index for index, row in zip(last, store.read("catalogue_row", last), strict=True)}
-    return store.read("noise_y", np.array([place[row] for row in catalogue.row]))
+    place = dict(zip(store.read("catalogue_row", last).tolist(), last.tolist(), strict=True))
+    for row, name in zip(catalogue.row.tolist(), catalogue.name, strict=True):
+        if row not in place:
+            raise StoreError(
+                f"{store.path}: no noise cutout for {name}, row {row} of the catalogue; make the "
+                "store again with this catalogue (dvc repro)"
+            )
+    return store.read("noise_y", np.array([place[row] for row in catalogue.row.tolist()]))
 
 
 def psz2_spec(clusters: int, grid: PixelGrid) -> StoreSpec:
