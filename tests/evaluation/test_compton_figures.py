@@ -58,7 +58,7 @@ def closed() -> Iterator[None]:
 
 def test_figure_1_draws_200_points_of_each_bin_and_groups_of_equal_count(tmp_path: Path) -> None:
     for name in ("first.png", "second.png"):
-        figure = compton_figures.relative_errors(DATA_SETS, rng=np.random.default_rng(1))
+        figure = compton_figures.relative_errors(DATA_SETS, seed=1)
         points = [line for line in figure.axes[0].lines if line.get_marker() == "."]
         assert [len(line.get_xdata()) for line in points] == [200, 200]  # type: ignore[arg-type]
         squares = next(line for line in figure.axes[1].lines if line.get_marker() == "s")

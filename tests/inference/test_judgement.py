@@ -79,10 +79,11 @@ def test_blocks_of_maps_change_nothing(
 ) -> None:
     store = open_planck_store(folder / "planck_store.zarr")
     rows = np.flatnonzero(np.isin(store.read("cluster"), judged.labels["cluster"]))
-    whole = Ensemble.load(folder / "cnn" / "z2" / "planck" / "m500c")(store.read("compton_y", rows))
+    ensemble = Ensemble.load(folder / "cnn" / "z2" / "planck" / "m500c")
+    whole = ensemble(store.read("compton_y", rows))
     monkeypatch.setattr(judgement, "BLOCK_ROWS", 7)
     blocks = judgement._by_blocks(
-        store, rows, judged.labels["redshift"], {"m500c": lambda maps, _: judged.ensemble(maps)}
+        store, rows, judged.labels["redshift"], {"m500c": lambda maps, _: ensemble(maps)}
     )
     np.testing.assert_allclose(blocks["m500c"], whole, atol=1e-5)
     np.testing.assert_allclose(judged.m500c_msun["ensemble"], 10 ** whole.mean(axis=0), rtol=1e-4)
@@ -106,7 +107,8 @@ def test_baselines_see_the_scatter_that_was_put_in(judged: JudgedClusters) -> No
 
 
 def test_ranks_are_probabilities(judged: JudgedClusters) -> None:
-    assert len(judged.ensemble.weights) == MEMBERS
+    assert len(judged.facts["members"]) == MEMBERS
+    assert judged.layers[-1][:2] == ("Dense", (1,))
     for ranks in judged.ranks.values():
         assert ((ranks >= 0) & (ranks <= 1)).all()
     nodes = judged.joint_density.shape

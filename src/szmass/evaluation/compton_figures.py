@@ -56,13 +56,14 @@ def together(bins: Sequence[Judged], label: str) -> Judged:
     return Judged(label, *(np.concatenate([getattr(one, n) for one in bins]) for n in names))
 
 
-def relative_errors(panels: Mapping[str, Sequence[Judged]], *, rng: np.random.Generator) -> Figure:
+def relative_errors(panels: Mapping[str, Sequence[Judged]], *, seed: int) -> Figure:
     """Figure 1: b against estimated mass, a panel a data set.
 
     Squares and the band are the median and the 16th-84th percentiles of bins of equal number;
     points are `FIGURE1_POINTS` random maps of each redshift bin.
     """
-    figure, axes = _panels(len(panels), sharex=True)
+    rng = np.random.default_rng(seed)
+    figure, axes = _panels(len(panels))
     for panel, (title, bins) in zip(axes, panels.items(), strict=True):
         for colour, one in _coloured(bins):
             shown = rng.permutation(len(one.error))[:FIGURE1_POINTS]
@@ -154,7 +155,7 @@ def members_passing(
             bins, on its validation clusters.
         threshold: that a selected network passes.
     """
-    figure, axes = _panels(len(data_sets), sharex=True)
+    figure, axes = _panels(len(data_sets))
     thresholds = np.linspace(0.0, 0.3, 301)
     for panel, (title, bins) in zip(axes, data_sets.items(), strict=True):
         for i, (label, worst) in enumerate(bins.items()):
@@ -229,7 +230,7 @@ def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
 
 def rank_histograms(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
     """Histograms of the posterior probability below the true mass; flat where calibrated."""
-    figure, axes = _panels(len(data_sets), sharex=True)
+    figure, axes = _panels(len(data_sets))
     edges = np.linspace(0.0, 1.0, RANK_BINS + 1)
     for panel, (title, bins) in zip(axes, data_sets.items(), strict=True):
         for colour, one in _coloured(bins):
@@ -243,15 +244,15 @@ def rank_histograms(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
     return figure
 
 
-def _panels(count: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
-    """Panels one above the other."""
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """Panels one above the other, of the same x."""
     figure, grid = plt.subplots(
         count,
         1,
         figsize=(7, 3.4 * count),
         layout="constrained",
         squeeze=False,
-        sharex=sharex,
+        sharex=True,
     )
     return figure, list(grid[:, 0])
 

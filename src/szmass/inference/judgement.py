@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,8 +83,10 @@ class JudgedClusters:
     `selected`, by the calibrated posterior for `ensemble`."""
     joint_density: np.ndarray
     """That kernel density, `(predictions, true masses)`, on the posterior's axis."""
-    ensemble: Ensemble
-    """For M500c."""
+    facts: Mapping[str, Any]
+    """What the ensemble for M500c says of itself and its members."""
+    layers: list[tuple[str, tuple[int, ...], int]]
+    """Of its network: class, shape of the output without the batch, and parameters."""
 
     @property
     def table(self) -> dict[str, np.ndarray]:
@@ -120,7 +123,9 @@ def judge_clusters(
     require_test(store, rows)
     labels = {name: store.read(name, rows) for name in LABELS}
     sample = read_out_of_fold(ensembles / "m500c" / OUT_OF_FOLD_FILE)
-    require_unseen(labels["cluster"], sample.cluster, f"{store.path}, {ensembles}")
+    clusters, training = _training_masses(store, edges)
+    seen = np.union1d(clusters, sample.cluster)
+    require_unseen(labels["cluster"], seen, f"{store.path}, {ensembles}")
     ensemble = Ensemble.load(ensembles / "m500c")
     estimators: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         "m500c": lambda maps, _: ensemble(maps),
@@ -131,7 +136,6 @@ def judge_clusters(
         estimators["m200c"] = lambda maps, _: m200_ensemble(maps)
     outputs = _by_blocks(store, rows, labels["redshift"], estimators)
 
-    training = _training_masses(store, edges)
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     kde = PaperKde(sample, posterior.kde_bandwidth, axis)
     calibration = EnsembleCalibration.fit(sample, np.log10(training), axis)
@@ -156,7 +160,11 @@ def judge_clusters(
             ENSEMBLE: calibration(outputs["m500c"]).ranks(log10_true),
         },
         joint_density=kde.joint,
-        ensemble=ensemble,
+        facts=ensemble.facts,
+        layers=[
+            (type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
+            for layer in ensemble.network.layers
+        ],
     )
 
 
@@ -218,8 +226,8 @@ def _by_blocks(
     return {name: np.concatenate(parts, axis=-1) for name, parts in blocks.items()}
 
 
-def _training_masses(store: MapStore, edges: Sequence[float]) -> np.ndarray:
-    """M500c of the bin's development clusters, one a cluster."""
+def _training_masses(store: MapStore, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and M500c of the bin's development clusters, one a cluster."""
     rows = partition_rows(store, "development", edges)
-    _, first = np.unique(store.read("cluster", rows), return_index=True)
-    return store.read("m500c_msun", rows)[first]
+    cluster, first = np.unique(store.read("cluster", rows), return_index=True)
+    return cluster, store.read("m500c_msun", rows)[first]

@@ -142,7 +142,7 @@ def measure(
             rng = np.random.default_rng(seed)
             measured = judge({key: rows[key].to_numpy() for key in rows}, draws=draws, rng=rng)
             if name in by_bin:
-                facts = by_bin[name].ensemble.facts
+                facts = by_bin[name].facts
                 measured["members_passing"] = facts["members_passing"]
                 measured["members_passing_share"] = facts["members_passing"] / len(facts["members"])
             metrics[data_set][name] = beside_paper(measured, data_set, redshift_range(bins, name))
@@ -222,41 +222,41 @@ def draw_masses(
         }
         for predictor in PREDICTORS
     }
-    for predictor, name in ((SELECTED, "figure1"), (ENSEMBLE, "figure1_ensemble")):
-        rng = np.random.default_rng(seed)
-        save(compton_figures.relative_errors(shown[predictor], rng=rng), folder / f"{name}.png")
-    save(compton_figures.error_densities(shown[SELECTED]), folder / "supp6_densities.png")
     worst = {
         data_set: {
-            labels[name]: [member["max_abs_bias"] for member in clusters.ensemble.facts["members"]]
+            labels[name]: [member["max_abs_bias"] for member in clusters.facts["members"]]
             for name, clusters in by_bin.items()
         }
         for data_set, by_bin in judged.items()
     }
-    figure = compton_figures.members_passing(worst, cnn.bias_threshold)
-    save(figure, folder / "supp4_members_passing.png")
-    axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     densities = {
         labels[name]: clusters.joint_density.T for name, clusters in judged["planck"].items()
     }
-    save(compton_figures.joint_density(axis, axis, densities), folder / "supp7_kernel_density.png")
-    figure = compton_figures.residuals(
-        {
-            title: compton_figures.together(bins, "")
-            for one in shown.values()
-            for title, bins in one.items()
-        },
-        {
-            f"{data_set} mocks, {predictor}": {
-                key: by_bin[ALL_BINS][f"{key}_{predictor}"] for key in MOMENTS
-            }
-            for predictor in PREDICTORS
-            for data_set, by_bin in metrics.items()
-        },
-    )
-    save(figure, folder / "supp8_residuals.png")
-    save(compton_figures.coverages(shown[ENSEMBLE]), folder / "coverage.png")
-    save(compton_figures.rank_histograms(shown[ENSEMBLE]), folder / "ranks.png")
+    everything = {
+        title: compton_figures.together(bins, "")
+        for one in shown.values()
+        for title, bins in one.items()
+    }
+    moments = {
+        f"{data_set} mocks, {predictor}": {
+            key: by_bin[ALL_BINS][f"{key}_{predictor}"] for key in MOMENTS
+        }
+        for predictor in PREDICTORS
+        for data_set, by_bin in metrics.items()
+    }
+    axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
+    figures = {
+        "figure1": compton_figures.relative_errors(shown[SELECTED], seed=seed),
+        "figure1_ensemble": compton_figures.relative_errors(shown[ENSEMBLE], seed=seed),
+        "supp4_members_passing": compton_figures.members_passing(worst, cnn.bias_threshold),
+        "supp6_densities": compton_figures.error_densities(shown[SELECTED]),
+        "supp7_kernel_density": compton_figures.joint_density(axis, axis, densities),
+        "supp8_residuals": compton_figures.residuals(everything, moments),
+        "coverage": compton_figures.coverages(shown[ENSEMBLE]),
+        "ranks": compton_figures.rank_histograms(shown[ENSEMBLE]),
+    }
+    for name, figure in figures.items():
+        save(figure, folder / f"{name}.png")
 
 
 def draw_maps(
@@ -288,11 +288,7 @@ def draw_maps(
     columns = (*(f"{name} mocks" for name in stores), f"PSZ2, {psz2.attributes['sky']}")
     save(compton_map_figures.example_maps(columns, examples), folder / "supp2_maps.png")
 
-    network = next(iter(judged["planck"].values())).ensemble.network
-    layers = [
-        Layer(type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
-        for layer in network.layers
-    ]
+    layers = [Layer(*layer) for layer in next(iter(judged["planck"].values())).layers]
     save(compton_map_figures.architecture(layers), folder / "supp3_network.png")
 
 
