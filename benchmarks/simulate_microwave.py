@@ -43,11 +43,11 @@ def peak_memory_gib(process: psutil.Process) -> float:
     return 0.0
 
 
-def run_stage(folder: Path) -> tuple[float, float, list[float]]:
-    """Seconds, and the peak memory of the parent and of each worker."""
+def run_stage(folder: Path, name: str) -> tuple[float, float, list[float]]:
+    """Seconds of a stage, and the peak memory of the parent and of each worker."""
     started = perf_counter()
     stage = subprocess.Popen(
-        [sys.executable, "-m", "szmass", "simulate_microwave"],
+        [sys.executable, "-m", "szmass", name],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": "src"},
     )
@@ -104,7 +104,7 @@ def main() -> None:
         shutil.copy(ROOT / table, folder / table)
         runs = []
         for _ in range(ROUNDS):
-            seconds, parent_gib, workers_gib = run_stage(folder)
+            seconds, parent_gib, workers_gib = run_stage(folder, "simulate_microwave")
             size = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
             runs.append({
                 "stage_seconds": seconds,
