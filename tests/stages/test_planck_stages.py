@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from conftest import ROOT
-from planck_release import write_release, write_spectrum
+from planck_release import BAD, write_release, write_spectrum
 
 from szmass.params import Params
 from szmass.simulation.compton_samples import open_noise_store
@@ -125,6 +125,7 @@ def released(params, tmp_path) -> Settings:
     maps = {name: np.full(SIZE, 3e-6, dtype=np.float32) for name in ("FULL", "FIRST", "LAST")}
     masks = {f"M{i}": np.ones(SIZE, dtype=np.uint8) for i in range(1, 6)}
     level = {"STDDEV": np.full(SIZE, 2e-6, dtype=np.float32)}
+    maps["FULL"][::50], level["STDDEV"][::50] = BAD, BAD
     folder = settings.public
     write_release(folder / "milca_ymaps.fits", maps, ordering="NESTED", extension="Y-MAP")
     write_release(folder / "milca_stddev.fits", level, ordering="RING", extension="STDDEV")
@@ -138,9 +139,11 @@ def test_real_files_take_the_stand_ins_place(released):
     released.cut()
     store = open_psz2_store(released.psz2_store)
     assert store.attributes["sky"] == "Planck MILCA"
-    np.testing.assert_array_equal(store.read("compton_y"), np.float32(3e-6))
+    compton_y = store.read("compton_y")
+    assert np.isfinite(compton_y).all()
+    assert (compton_y == np.float32(3e-6)).mean() == pytest.approx(0.98, abs=0.005)
     assert np.isnan(store.read("m500c_true_msun")).all()
-    assert store.read("golden").all()
+    assert 0.5 < store.read("golden").mean() < 1  # the rest has a pixel without data
     # n = sigma g, unscaled: the spectrum up to lmax = 767 has variance 1
     noise_y = open_noise_store(released.made["noise_store"]).read("noise_y")
     assert noise_y.std() == pytest.approx(2e-6, rel=0.02)

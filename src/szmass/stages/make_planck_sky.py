@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from szmass.params import BaryonModel, Compton, PlanckSky
 from szmass.simulation.noise_maps import (
     noise_level,
@@ -55,6 +57,7 @@ def make_planck_sky(
     if product:
         cl = read_noise_spectrum(product.spectrum)[: planck_sky.lmax + 1]
         level = read_map(product.stddev, 0, planck_sky.nside)
+        level[np.isnan(level)] = np.nanmedian(level)  # noise fills in where there is no data
         for source, target in ((product.ymap, planck_ymap), (product.masks, planck_masks)):
             open_table(source)  # refuses a file that is no table, or cut short
             target.parent.mkdir(parents=True, exist_ok=True)
