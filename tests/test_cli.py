@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from szmass.cli import main
+from szmass.cli import RESULTS, main
 from szmass.params import Params, load
 from szmass.scales import estimate_cost, read_scale, scale_names
 
@@ -172,38 +172,52 @@ def test_cost_grows_with_the_scale(project: Path) -> None:
     assert all(a < b < c for a, b, c in zip(smoke, laptop, paper, strict=True))
 
 
-def test_summary_prints_the_table_and_what_to_type_next(
+def write_tables(project: Path, *names: str) -> None:
+    for name in names:
+        table = load(project / "params.yaml").paths[name]
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text(f"| {name} |\n|---|\n| \\1 |\n")
+
+
+def test_summary_prints_the_tables_and_what_to_type_next(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(SystemExit, match="microwave_table.md: not there yet.*dvc repro evaluate"):
+    with pytest.raises(SystemExit, match="microwave_table.md: dvc repro evaluate_mresunet"):
         main(["summary"])
-    table = load(project / "params.yaml").paths["microwave_table"]
-    table.parent.mkdir(parents=True)
-    table.write_text("| a | b |\n|---|---|\n| 1 | \\1 |\n")
+    write_tables(project, "microwave_table")
     main(["summary"])
     printed = capsys.readouterr().out
-    assert printed.startswith(table.read_text())
+    assert printed.startswith("| microwave_table |\n|---|\n| \\1 |\n")
     assert f"mlflow ui --backend-store-uri sqlite:///{project}/mlflow.db" in printed
-    assert "metrics/figures/microwave/" in printed
+    assert "metrics/figures/\n" in printed
+    assert "missing    metrics/compton_table.md: dvc repro evaluate_cnn\n" in printed
+    write_tables(project, *RESULTS)
+    main(["summary"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in RESULTS)
+    assert "missing" not in printed
 
 
-def test_summary_writes_the_table_into_the_readme(project: Path) -> None:
-    table = load(project / "params.yaml").paths["microwave_table"]
-    table.parent.mkdir(parents=True)
-    table.write_text("| 1 | \\1 |\n")
-    (project / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+def test_summary_writes_the_tables_into_the_readme(project: Path) -> None:
+    with pytest.raises(SystemExit, match="compton_table.md: dvc repro evaluate_cnn"):
+        main(["summary", "--readme"])
+    write_tables(project, *RESULTS)
+    places = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\nbetween\n" for name in RESULTS)
+    (project / "README.md").write_text(f"before\n{places}")
     for _ in range(2):
         main(["summary", "--readme"])
-        assert (project / "README.md").read_text() == (
-            "before\n<!-- results -->\n\n| 1 | \\1 |\n\n<!-- /results -->\nafter\n"
+        assert (project / "README.md").read_text() == "before\n" + "".join(
+            f"<!-- {name} -->\n\n| {name} |\n|---|\n| \\1 |\n\n<!-- /{name} -->\nbetween\n"
+            for name in RESULTS
         )
     (project / "README.md").write_text("no place for it\n")
-    with pytest.raises(SystemExit, match="README.md: expected the lines <!-- results -->"):
+    with pytest.raises(SystemExit, match="README.md: expected the lines <!-- microwave_table -->"):
         main(["summary", "--readme"])
 
 
-def test_the_readme_has_the_committed_table() -> None:
+@pytest.mark.parametrize("name", RESULTS)
+def test_the_readme_has_the_committed_tables(name: str) -> None:
     """Made equal by `szmass summary --readme`."""
-    table = in_git("metrics/microwave_table.md").strip()
-    assert f"<!-- results -->\n\n{table}\n\n<!-- /results -->" in in_git("README.md")
+    table = in_git(f"metrics/{name}.md").strip()
+    assert f"<!-- {name} -->\n\n{table}\n\n<!-- /{name} -->" in in_git("README.md")

@@ -5,6 +5,11 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
     tabulate_spectra -> spectra -> simulate_microwave -> maps -> validate_microwave -> verdict
     maps + verdict -> train_mresunet -> network -> evaluate_mresunet -> metrics, figures, table
 
+    make_planck_sky -> y-map, noise ; simulate_clusters -> clean maps ; add_planck_noise -> noisy
+    y-map -> cut_psz2 -> cutouts ; all maps -> validate_compton -> verdict
+    maps + verdict -> train_cnn (a bin) -> ensembles -> evaluate_cnn -> metrics, figures, table
+    cutouts + ensembles -> infer_psz2 -> masses of PSZ2 ; simulate_hydro -> evaluate_hydro
+
 `units` <- `sky` (physics, numpy alone) <- `simulation` (samples at scale, on disk) <- `learning`
 (networks) <- `inference` (masses from maps), and `evaluation` (judgement) beside them. A stage in
 `stages` reads, calls these and writes; `__main__` runs it, `cli` is what a person types.
