@@ -23,7 +23,7 @@ class ServedCnn(PythonModel):
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002  # MLflow's signature
-        model_input: dict[str, np.ndarray],
+        model_input: Any,  # a dictionary of arrays; MLflow warns of its type
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
         """Masses of `compton_y` (n, y, x) at `redshift` (n,), each map checked.
