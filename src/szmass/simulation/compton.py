@@ -11,8 +11,8 @@ import numpy as np
 from scipy.fft import irfft2
 
 from szmass.simulation.compton_clusters import ComptonSamples
-from szmass.simulation.compton_samples import ORIGINALS_GRID
-from szmass.simulation.store import write_rows
+from szmass.simulation.compton_samples import ORIGINALS_GRID, ORIGINALS_TITLE
+from szmass.simulation.store import StoreSpec, write_rows
 from szmass.sky.grid import PixelGrid, gaussian_beam
 from szmass.sky.mock_clusters import MockClusters, with_mean_y
 from szmass.sky.projection import (
@@ -137,21 +137,35 @@ class ClusterSimulator:
         return projected_y(tables, cluster, x, y)[None].astype(np.float32), np.array([y500])
 
 
-def simulate_shard(
-    part: tuple[slice, ComptonSamples], *, path: Path, simulator: ClusterSimulator
-) -> np.ndarray:
-    """Simulates and writes the maps of one shard; returns their Y within theta500 in arcmin^2."""
-    rows, samples = part
-    compton_y, y500_cyl_arcmin2 = simulator.beamed(samples)
-    write_rows(path, rows, {"compton_y": compton_y})
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a store, to be simulated in one task."""
+
+    path: Path
+    rows: slice
+    samples: ComptonSamples
+    """Of these rows."""
+    original: bool
+    """Whether it is a single map at full resolution."""
+
+
+def parts_of(path: Path, spec: StoreSpec, samples: ComptonSamples) -> list[Part]:
+    """The tasks that fill a store, one a shard."""
+    original = spec.title == ORIGINALS_TITLE
+    return [Part(path, rows, samples.at(rows), original) for rows in spec.shards()]
+
+
+def simulate_part(part: Part, *, simulator: ClusterSimulator) -> np.ndarray:
+    """Simulates and writes the maps of a part; returns their Y within theta500 in arcmin^2."""
+    simulate = simulator.original if part.original else simulator.beamed
+    compton_y, y500_cyl_arcmin2 = simulate(part.samples)
+    write_rows(part.path, part.rows, {"compton_y": compton_y})
     return y500_cyl_arcmin2
 
 
-def simulate_original(
-    part: tuple[slice, ComptonSamples], *, path: Path, simulator: ClusterSimulator
-) -> np.ndarray:
-    """As `simulate_shard`, of a map at full resolution."""
-    rows, samples = part
-    compton_y, y500_cyl_arcmin2 = simulator.original(samples)
-    write_rows(path, rows, {"compton_y": compton_y})
-    return y500_cyl_arcmin2
+def write_labels(
+    path: Path, samples: ComptonSamples, y500_cyl_arcmin2: np.ndarray, grid: PixelGrid
+) -> None:
+    """Writes all that a store holds besides its maps."""
+    labels = samples.labels() | {"y500_cyl_arcmin2": y500_cyl_arcmin2}
+    write_rows(path, slice(None), labels | {"x": grid.axis_arcmin, "y": grid.axis_arcmin})

@@ -10,11 +10,11 @@ import numpy as np
 
 from szmass.params import BaryonModel, Compton, Morphology, Resources
 from szmass.simulation.batch import run_tasks
-from szmass.simulation.compton import ClusterSimulator, simulate_original, simulate_shard
+from szmass.simulation.compton import ClusterSimulator, parts_of, simulate_part, write_labels
 from szmass.simulation.compton_clusters import SourceClusters, first_tests, list_samples
 from szmass.simulation.compton_samples import ORIGINALS_GRID, clean_spec, originals_spec
 from szmass.simulation.psz2_catalogue import read_psz2
-from szmass.simulation.store import replacing, write_rows
+from szmass.simulation.store import replacing
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
@@ -43,25 +43,23 @@ def simulate_clusters(
         PixelGrid(compton.pixels, compton.pixel_arcmin),
         compton.beam_fwhm_arcmin,
     )
-    for path, chosen, grid, task, spec_of in (
-        (clean_store, samples, simulator.grid, simulate_shard, clean_spec),
-        (originals_store, first_tests(samples, compton.originals), ORIGINALS_GRID,
-         simulate_original, originals_spec),
-    ):  # fmt: skip
-        spec = spec_of(len(chosen), grid, list(baryon_models))
-        with replacing(path, spec, provenance={"seed": seed}) as unfinished:
-            y500_cyl_arcmin2 = run_tasks(
-                task,
-                [(rows, chosen.at(rows)) for rows in spec.shards()],
+    chosen, names = first_tests(samples, compton.originals), list(baryon_models)
+    spec = clean_spec(len(samples), simulator.grid, names)
+    original_spec = originals_spec(len(chosen), ORIGINALS_GRID, names)
+    with (
+        replacing(clean_store, spec, provenance={"seed": seed}) as clean,
+        replacing(originals_store, original_spec, provenance={"seed": seed}) as originals,
+    ):
+        parts = parts_of(originals.absolute(), original_spec, chosen)
+        parts += parts_of(clean.absolute(), spec, samples)
+        y500_cyl_arcmin2 = np.concatenate(
+            run_tasks(
+                simulate_part,
+                parts,
                 resources=resources,
-                label=path.stem,
-                path=unfinished.absolute(),
+                label="simulate_clusters",
                 simulator=simulator,
             )
-            axis = grid.axis_arcmin
-            write_rows(
-                unfinished,
-                slice(None),
-                chosen.labels()
-                | {"y500_cyl_arcmin2": np.concatenate(y500_cyl_arcmin2), "x": axis, "y": axis},
-            )
+        )
+        write_labels(originals, chosen, y500_cyl_arcmin2[: len(chosen)], ORIGINALS_GRID)
+        write_labels(clean, samples, y500_cyl_arcmin2[len(chosen) :], simulator.grid)
