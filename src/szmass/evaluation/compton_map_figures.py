@@ -61,8 +61,17 @@ def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
     masses = np.concatenate([mocks.m500c_msun, observed.m500c_msun])
     mass_edges = np.geomspace(masses.min(), masses.max(), 31).tolist()
     redshift_edges = np.linspace(0.0, max(1.0, mocks.redshift.max()), 31).tolist()
-    for one, colour in ((mocks, MOCK_COLOUR), (observed, PSZ2_COLOUR)):
-        main.plot(one.redshift, one.m500c_msun, ".", ms=2, color=colour, alpha=0.5, label=one.label)
+    for one, colour, size in ((mocks, MOCK_COLOUR, 2), (observed, PSZ2_COLOUR, 4)):
+        main.plot(
+            one.redshift,
+            one.m500c_msun,
+            ".",
+            ms=size,
+            color=colour,
+            alpha=0.6,
+            mew=0,
+            label=one.label,
+        )
         style = {"density": True, "histtype": "step", "color": colour}
         top.hist(one.redshift, redshift_edges, **style)
         right.hist(one.m500c_msun, mass_edges, orientation="horizontal", **style)

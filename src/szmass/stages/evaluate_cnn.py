@@ -268,6 +268,8 @@ def draw_maps(
 ) -> None:
     """Draws Supp. Figs. 1, 2 and 3."""
     rows = np.concatenate([partition_rows(stores["planck"], p) for p in ("development", "test")])
+    _, first = np.unique(stores["planck"].read("cluster", rows), return_index=True)
+    rows = rows[first]  # a line of sight of each cluster
     mass, redshift = (stores["planck"].read(key, rows) for key in ("m500c_msun", "redshift"))
     observed = MassRedshift(
         f"PSZ2, MSZ / {compton.psz2_mass_factor:g}",
