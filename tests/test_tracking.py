@@ -219,6 +219,25 @@ def test_a_child_is_a_run_within_the_run():
         assert runs[name].info.status == "FINISHED"
 
 
+def test_members_of_an_ensemble_are_runs_within_the_ensemble_within_the_bin():
+    with tracking.open_run("train_cnn", sections={}, paths={}, items=["z1"]) as run:
+        started = monotonic()
+        with run.child("planck_m500c") as ensemble:
+            for number in range(5):
+                with ensemble.child(f"member_{number:03d}") as member:
+                    for epoch in range(1, 201):
+                        member.metric("loss", 1.0 / epoch, epoch)
+        assert monotonic() - started < 1.0
+
+    runs = {run.info.run_name: run for run in runs_of("cnn-ensemble")}
+    (bin_name,) = [name for name in runs if name.startswith("train_cnn z1")]
+    ensemble_run, member_run = runs["planck_m500c"], runs["member_004"]
+    assert ensemble_run.data.tags[tracking.PARENT] == runs[bin_name].info.run_id
+    assert member_run.data.tags[tracking.PARENT] == ensemble_run.info.run_id
+    history = mlflow.MlflowClient().get_metric_history(member_run.info.run_id, "loss")
+    assert len(history) == 200
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
