@@ -48,8 +48,8 @@ def test_the_logged_ensembles_predict_without_szmass(
     settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
     measure_knowledge(store, models, small.bins, **settings).write(tmp_path / "cnn_posterior")
     rows = partition_rows(store, "test")[::20]
-    given = {"compton_y": store.read("compton_y", rows), "redshift": store.read("redshift", rows)}
-    np.savez(tmp_path / "maps.npz", **given)
+    maps, redshift = store.read("compton_y", rows), store.read("redshift", rows)
+    np.savez(tmp_path / "maps.npz", compton_y=maps, redshift=redshift)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -65,7 +65,7 @@ def test_the_logged_ensembles_predict_without_szmass(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    wanted = Predictor.load(models)(given["compton_y"], given["redshift"])
+    wanted = Predictor.load(models)(maps, redshift)
     with np.load(tmp_path / "out.npz") as out:
         assert set(tracking.SERVED_COLUMNS) <= set(out)
         np.testing.assert_allclose(out["m500_msun_p16"], wanted["m500_msun_p16"], rtol=1e-4)

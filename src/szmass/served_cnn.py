@@ -23,10 +23,10 @@ class ServedCnn(PythonModel):
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002  # MLflow's signature
-        model_input: Any,  # a dictionary of arrays; MLflow warns of its type
+        model_input: dict[str, np.ndarray],
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
-        """Masses of `compton_y` (n, y, x) at `redshift` (n,), each map checked.
+        """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name; all are checked.
 
         Raises:
             CutoutError: a map or a redshift cannot be used; the message names it.

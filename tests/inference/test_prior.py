@@ -16,7 +16,9 @@ def test_the_named_priors(tmp_path: Path) -> None:
     assert named_prior("training", AXIS) is None
     np.testing.assert_array_equal(named_prior("flat", AXIS), np.ones(5))
     (tmp_path / "p.csv").write_text("log10_msun,density\n14.0,2\n15.0,0\n")
-    np.testing.assert_allclose(named_prior(str(tmp_path / "p.csv"), AXIS), [0, 2, 1, 0, 0])
+    density = named_prior(str(tmp_path / "p.csv"), AXIS)
+    assert density is not None
+    np.testing.assert_allclose(density, [0, 2, 1, 0, 0])
 
 
 @pytest.mark.parametrize(
