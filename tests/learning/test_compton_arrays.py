@@ -55,6 +55,10 @@ def test_maps_are_those_of_the_bin_s_development_clusters(store: MapStore) -> No
     np.testing.assert_allclose(10.0 ** maps.log10_m["m200c"], store.read("m200c_msun", rows))
 
 
+def test_a_bin_without_clusters_has_no_maps(store: MapStore) -> None:
+    assert len(DevelopmentMaps(store, [0.5, 1.0])) == 0
+
+
 def test_maps_are_scaled_by_one_mean_and_deviation_of_all_pixels(store: MapStore) -> None:
     maps = DevelopmentMaps(store, EDGES)
     positions = np.arange(10, 50)

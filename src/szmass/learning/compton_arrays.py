@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import TypeVar
+from weakref import finalize
 
 import numpy as np
 
@@ -18,7 +21,7 @@ RUN_ROWS = 512
 RUNS_PER_BLOCK = 8
 """Runs whose maps are shuffled among each other."""
 MOST_BYTES_KEPT = 3 * 2**28
-"""Maps that take more are read anew in each epoch."""
+"""Maps that take more are read from disk in each epoch."""
 SYMMETRIES = 8
 T = TypeVar("T")
 
@@ -53,7 +56,9 @@ class MapScale:
 class DevelopmentMaps:
     """The development maps of a redshift bin; a map is known by its position among them.
 
-    Labels are in memory, maps too where they fit; what follows from them is the same either way.
+    Labels are in memory, maps too where they fit. Others are unpacked once, into a file without a
+    name beside the store: to decompress them in each epoch would take a quarter of a core from
+    the training. What follows from the maps is the same either way.
 
     Args:
         store: the clean maps, or those with noise.
@@ -64,7 +69,6 @@ class DevelopmentMaps:
     def __init__(
         self, store: MapStore, edges: Sequence[float], *, most_bytes_kept: int = MOST_BYTES_KEPT
     ) -> None:
-        self._store = store
         self._rows = partition_rows(store, "development", edges)
         columns = {name: store.read(name)[self._rows] for name in ("cluster", "projection")}
         self.cluster, self.projection = columns["cluster"], columns["projection"]
@@ -76,16 +80,23 @@ class DevelopmentMaps:
         shape = (len(self), self.pixels, self.pixels)
         keep = 4 * np.prod(shape) <= most_bytes_kept
         self._kept = np.empty(shape, np.float32) if keep else None
+        self._unpacked = None if keep else TemporaryFile(dir=store.path.parent)  # noqa: SIM115
         self._moments = np.empty((2, len(self)))
         self.central_y = np.empty(len(self))
         middle = slice(self.pixels // 2 - 1, self.pixels // 2 + 1)
         for run in self._runs(np.arange(len(self))):
-            maps = self._read(run)
+            rows = self._rows[run]
+            maps = store.read("compton_y", slice(rows[0], rows[-1] + 1))[rows - rows[0]]
             wide = maps.astype(np.float64)
             self._moments[:, run] = wide.mean(axis=(1, 2)), np.square(wide).mean(axis=(1, 2))
             self.central_y[run] = wide[:, middle, middle].mean(axis=(1, 2))
             if self._kept is not None:
                 self._kept[run] = maps
+            elif self._unpacked is not None:
+                self._unpacked.write(maps.tobytes())
+        if self._unpacked is not None:
+            self._unpacked.flush()
+            finalize(self, self._unpacked.close)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -120,11 +131,16 @@ class DevelopmentMaps:
 
     def _runs(self, positions: np.ndarray) -> list[np.ndarray]:
         """Positions cut wherever the store's rows leave a run."""
-        return np.split(positions, np.flatnonzero(np.diff(self._rows[positions] // RUN_ROWS)) + 1)
+        ends = np.flatnonzero(np.diff(self._rows[positions] // RUN_ROWS)) + 1
+        return np.split(positions, ends) if len(positions) else []
 
     def _read(self, run: np.ndarray) -> np.ndarray:
-        rows = self._rows[run]
-        return self._store.read("compton_y", slice(rows[0], rows[-1] + 1))[rows - rows[0]]
+        """Maps from the unpacked file; a run's positions ascend."""
+        assert self._unpacked is not None
+        first, size = int(run[0]), 4 * self.pixels**2
+        whole = os.pread(self._unpacked.fileno(), int(run[-1] - first + 1) * size, first * size)
+        maps = np.frombuffer(whole, np.float32).reshape(-1, self.pixels, self.pixels)
+        return maps[run - first]
 
 
 def epoch_blocks(
