@@ -2,11 +2,12 @@
 
     PYTHONPATH=src python benchmarks/cnn_training.py
 
-Trains members of an ensemble on maps kept in memory, on the same maps read from disk in each epoch, and the same network by `fit` on arrays in memory; each validates on the same maps. They
-take turns, so that a machine whose speed drifts favours none. `fit` is timed until its last
-callback: on TensorFlow 2.21 it ends up to twice as late, when the tuning thread of its tf.data
-iterator wakes. The peak memory is that of a process that trains on a bin of the paper's size
-without keeping its maps. What MLflow costs is measured in a database of its own.
+Trains members of an ensemble on maps kept in memory, on the same maps read from disk in each epoch,
+and the same network by `fit` on arrays in memory; each validates on the same maps. They take turns,
+so that a machine whose speed drifts favours none. `fit` is timed until its last callback: on
+TensorFlow 2.21 it ends up to twice as late, when the tuning thread of its tf.data iterator wakes.
+The peak memory is that of a process that trains on a bin of the paper's size without keeping its
+maps. What MLflow costs is measured in a database of its own.
 """
 
 from __future__ import annotations
