@@ -13,6 +13,8 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 class ServedCnn(PythonModel):
     """The predictor behind MLflow's `predict`."""
 
+    _skip_type_hint_validation = True  # the signature says it; without this MLflow warns
+
     def load_context(self, context: PythonModelContext) -> None:
         """Loads ensembles and knowledge, artifacts of the logged model."""
         from szmass.inference.predictor import Predictor
@@ -20,10 +22,10 @@ class ServedCnn(PythonModel):
         folders = (Path(context.artifacts[name]) for name in ("models", "knowledge"))
         self.predictor = Predictor.load(*folders)
 
-    def predict(
+    def predict(  # type: ignore[no-untyped-def]
         self,
         context: PythonModelContext,  # noqa: ARG002  # MLflow's signature
-        model_input: dict[str, np.ndarray],
+        model_input,  # noqa: ANN001  # arrays by name, which MLflow cannot check
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
         """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name; all are checked.

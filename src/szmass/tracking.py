@@ -362,9 +362,8 @@ def _connect(root: Path, uri: str, *, experiment_name: str) -> tuple[mlflow.Mlfl
     lock = root / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
-    # a signature that is given needs no example, and no type hints that MLflow reads
-    for unneeded in ("An input example was not provided", "[Tt]ype hints? "):
-        warnings.filterwarnings("ignore", f".*{unneeded}", UserWarning)
+    # a signature that is given needs no example
+    warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
