@@ -21,7 +21,7 @@ import healpy
 import numpy as np
 from measured import keep, row
 
-from szmass.params import Params, load
+from szmass.params import load
 from szmass.simulation.noise_maps import noise_level, noise_map, unit_variance
 from szmass.simulation.planck_files import read_noise_spectrum
 from szmass.simulation.psz2_catalogue import read_psz2
@@ -33,8 +33,9 @@ ROOT = Path(__file__).parents[1]
 ROUNDS, LAGS = 3, 7
 
 
-def realisation(params: Params, number: int) -> dict[str, Any]:
+def realisation(number: int) -> dict[str, Any]:
     """Draws one, and measures it."""
+    params = load(ROOT / "params.yaml")
     settings = params.planck_sky
     grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
     catalogue = read_psz2(ROOT / params.paths["psz2_catalogue"])
@@ -73,11 +74,10 @@ def transform_seconds(lmax: int, nside: int) -> float:
 
 def main() -> None:
     """Draws some realisations one after the other, and keeps the medians."""
-    params = load(ROOT / "params.yaml")
     rounds = []
     for number in range(ROUNDS):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            rounds.append(pool.submit(realisation, params, number).result())
+            rounds.append(pool.submit(realisation, number).result())
     middle = {
         key: median(one[key] for one in rounds)
         for key in ("seconds", "transform_seconds", "peak_gib", "rms")
@@ -86,7 +86,7 @@ def main() -> None:
     expected = np.array(rounds[0]["spectrum_correlation"])
     off = float(np.abs(correlation - expected).max())
     results = {**middle, "correlation": correlation.tolist(), "rounds": rounds}
-    nside = params.planck_sky.nside
+    nside = load(ROOT / "params.yaml").planck_sky.nside
     keep("planck_noise", results, [
         row(f"full-sky noise at Nside {nside} with its 1653 cutouts",
             f"{middle['seconds']:.1f} s, {middle['peak_gib']:.1f} GiB",
