@@ -47,7 +47,7 @@ MAP_MEANINGS = {
     "the best of eight symmetries, over the largest pixel",
 }
 CLUSTER_MEANINGS = {
-    "maps": "number of maps of the cluster",
+    "cluster_maps": "number of maps of the cluster",
     "asked": "number of lines of sight that compton asks for",
     "lines_of_sight": "number of different projections",
     "partitions": "number of different partitions of its maps",
@@ -105,7 +105,7 @@ def _expectations_of_y500(
 def clusters_table(maps: pd.DataFrame, compton: Compton) -> CheckedTable:
     """One row a cluster."""
     groups = maps.groupby("cluster", sort=False)
-    rows = pd.DataFrame({"maps": groups.size()})
+    rows = pd.DataFrame({"cluster_maps": groups.size()})
     first = groups["partition"].first()
     asked = dict.fromkeys(PARTITIONS, 1) | {"development": compton.development_projections}
     rows["asked"] = first.map(asked).fillna(0).astype(int)
@@ -113,8 +113,8 @@ def clusters_table(maps: pd.DataFrame, compton: Compton) -> CheckedTable:
     rows["partitions"] = groups["partition"].nunique()
     rows["labels"] = groups[list(OF_THE_CLUSTER)].nunique().max(axis=1)
     expectations = [
-        equal("maps", "asked"),
-        equal("lines_of_sight", "maps"),
+        equal("cluster_maps", "asked"),
+        equal("lines_of_sight", "cluster_maps"),
         every("partitions", 1, 1, where=None),
         every("labels", 1, 1, where=None),
     ]

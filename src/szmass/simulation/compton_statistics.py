@@ -106,7 +106,7 @@ class ClusterStatistics:
 
     def moments(self, images: np.ndarray) -> np.ndarray:
         """Integrals of y (1, x, y) exp(-r^2 / 2 b^2) over maps, `(n, 3)`; b is the beam's sigma."""
-        return np.asarray(images.reshape(len(images), -1).astype(float) @ self._moments)
+        return np.asarray(images.reshape(-1, self.grid.pixels**2).astype(float) @ self._moments)
 
 
 def theta500_arcmin(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
 from szmass.simulation.checks import CheckedTable
 from szmass.simulation.compton_checks import (
@@ -148,6 +150,37 @@ def compton_tables(
     profiles = MockClusters(**asdict(morphology)).tables()
     statistics = ClusterStatistics(grid, compton.beam_fwhm_arcmin, profiles)
     noise_y = stores.noise.read("noise_y")
+    yield from simulated_tables(
+        stores,
+        noise_y,
+        bins=bins,
+        compton=compton,
+        baryon_models=baryon_models,
+        statistics=statistics,
+        cosmology=cosmology,
+    )
+    yield from noise_tables(stores.noise, noise_y, catalogue, planck_sky, theory, grid)
+    yield from psz2_tables(
+        stores.psz2,
+        catalogue.weighed(),
+        bins,
+        statistics,
+        mask_radius_arcmin=planck_sky.mask_radius_arcmin,
+        stand_in=stores.psz2.attributes.get("sky") == STAND_IN_NAME,
+    )
+
+
+def simulated_tables(
+    stores: ComptonStores,
+    noise_y: np.ndarray,
+    *,
+    bins: Mapping[str, Sequence[float]],
+    compton: Compton,
+    baryon_models: Mapping[str, BaryonModel],
+    statistics: ClusterStatistics,
+    cosmology: Cosmology,
+) -> Iterator[CheckedTable]:
+    """The tables that the simulated maps are judged by; arguments as in `compton_tables`."""
     maps, sums = measure_maps(
         stores.clean,
         stores.planck,
@@ -162,13 +195,4 @@ def compton_tables(
     yield clusters_table(maps, compton)
     yield maps_table(maps, baryon_models, statistics)
     yield relations_table(maps, baryon_models)
-    yield stacks_table(maps, sums, grid)
-    yield from noise_tables(stores.noise, noise_y, catalogue, planck_sky, theory, grid)
-    yield from psz2_tables(
-        stores.psz2,
-        catalogue.weighed(),
-        bins,
-        statistics,
-        mask_radius_arcmin=planck_sky.mask_radius_arcmin,
-        stand_in=stores.psz2.attributes.get("sky") == STAND_IN_NAME,
-    )
+    yield stacks_table(maps, sums, statistics.grid)

@@ -128,7 +128,10 @@ def stacks_table(
         moments = twins[[f"{kind}_moment_{axis}" for axis in "0xy"]].mean().to_numpy()
         row, expected = stack_row(stack, total, moments, grid)
         rows.append(row)
-        expectations += expected
+        # noise moves the brightest pixel of a wide cluster further than its first moment
+        expectations += [
+            item for item in expected if kind == "clean" or item.column.startswith("shift")
+        ]
     return CheckedTable("stacks", pd.DataFrame(rows), "stack", expectations, STACK_MEANINGS)
 
 

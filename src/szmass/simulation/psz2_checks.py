@@ -85,14 +85,17 @@ def psz2_tables(
         every("unmasked_not_golden", 0, 0, where=None),
     ]
     usable = np.flatnonzero((rows["unusable_values"] == 0) & (rows["golden"] == 1))
+    tables = [
+        CheckedTable("psz2", rows, "cluster", expectations, PSZ2_MEANINGS),
+        _bins_table(rows, catalogue, bins),
+    ]
+    if len(usable) == 0:
+        return tables
     total = images[usable].sum(axis=0, dtype=float)
     moments = statistics.moments(images[usable])
     stack, wanted = stack_row("golden sample", total, moments, statistics.grid)
-    return [
-        CheckedTable("psz2", rows, "cluster", expectations, PSZ2_MEANINGS),
-        _bins_table(rows, catalogue, bins),
-        CheckedTable("psz2_stack", pd.DataFrame([stack]), "stack", wanted, STACK_MEANINGS),
-    ]
+    stacked = CheckedTable("psz2_stack", pd.DataFrame([stack]), "stack", wanted, STACK_MEANINGS)
+    return [*tables, stacked]
 
 
 def _rows(
