@@ -193,7 +193,7 @@ def test_summary_prints_the_tables_and_what_to_type_next(
     assert printed.startswith("| microwave_table |\n|---|\n| \\1 |\n")
     assert f"mlflow ui --backend-store-uri sqlite:///{project}/mlflow.db" in printed
     assert "metrics/figures/\n" in printed
-    assert "missing    metrics/compton_table.md: dvc repro evaluate_cnn\n" in printed
+    assert "missing    metrics/psz2_table.md: dvc repro infer_psz2\n" in printed
     write_tables(project, *RESULTS)
     main(["summary"])
     printed = capsys.readouterr().out
@@ -202,7 +202,7 @@ def test_summary_prints_the_tables_and_what_to_type_next(
 
 
 def test_summary_writes_the_tables_into_the_readme(project: Path) -> None:
-    with pytest.raises(SystemExit, match="compton_table.md: dvc repro evaluate_cnn"):
+    with pytest.raises(SystemExit, match="psz2_table.md: dvc repro infer_psz2"):
         main(["summary", "--readme"])
     write_tables(project, *RESULTS)
     places = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\nbetween\n" for name in RESULTS)

@@ -19,7 +19,6 @@ SCALES = Path("scales")
 README = Path("README.md")
 RESULTS = {  # a table's path: the stage that writes it
     "microwave_table": "evaluate_mresunet",
-    "compton_table": "evaluate_cnn",
     "psz2_table": "infer_psz2",
 }
 
@@ -123,6 +122,7 @@ def _summary(options: argparse.Namespace) -> None:
     print(
         "\n\n".join(tables.values()) + "\n\n"
         f"figures    {paths['microwave_figures'].parent}/\n"
+        f"tables     {paths['microwave_table'].parent}/*_table.md\n"
         f"masses     {paths['psz2_masses_csv']}\n"
         f"metrics    dvc metrics show\n"
         f"runs       {runs}\n"
