@@ -249,8 +249,8 @@ class Compton:
     mass_cuts_1e14: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        names = ("pixel_arcmin", "beam_fwhm_arcmin", "development_clusters", "test_clusters")
-        require_positive("compton", self, *names, "originals", "psz2_mass_factor")
+        require_positive("compton", self, "pixel_arcmin", "beam_fwhm_arcmin", "psz2_mass_factor")
+        require_positive("compton", self, "development_clusters", "test_clusters", "originals")
         names = ("other_model_clusters", "mass_jitter_dex", "redshift_jitter")
         require_not_negative("compton", self, *names)
         require(

@@ -112,7 +112,7 @@ def test_y_of_a_cluster_is_what_was_asked_in_the_mean_of_all_directions(model, c
     assert mean_disc_integral(tables, parts, 1.0) == pytest.approx(3.3e-6, rel=1e-12)
     rng = np.random.default_rng(8)
     discs = [disc_integral(tables, parts.rotated(random_rotation(rng)), 1.0) for _ in range(400)]
-    assert np.mean(discs) == pytest.approx(3.3e-6, abs=4 * np.std(discs) / 20)
+    assert np.mean(discs) == pytest.approx(3.3e-6, abs=float(4 * np.std(discs) / 20))
 
 
 def test_scatter_between_lines_of_sight_is_a_few_percent(model, clusters):
