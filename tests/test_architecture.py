@@ -63,7 +63,8 @@ CALLS_ON_IMPORT = {
     "szmass.evaluation.figures": "mpl.use(",
     "szmass.served_cnn": "set_model(",
     "szmass.served_mresunet": "set_model(",
-    "szmass.tracking": "os.environ.setdefault('MLFLOW_|register_dataset_source(",
+    "szmass.tracking": "os.environ.setdefault('MLFLOW_",
+    "szmass.tracking.datasets": "register_dataset_source(",
 }
 
 each_module = pytest.mark.parametrize("module", sorted(modules()))

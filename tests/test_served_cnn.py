@@ -20,7 +20,8 @@ from szmass.simulation.compton_samples import partition_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from szmass import tracking
+    from szmass.tracking import open_run
+    from szmass.tracking.models import SERVED_COLUMNS, SERVING_REQUIREMENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 SCRIPT = """
@@ -53,7 +54,7 @@ def test_the_logged_ensembles_predict_without_szmass(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
 
-    with tracking.open_run("infer_psz2", sections={"seed": 1}, paths={}) as run:
+    with open_run("infer_psz2", sections={"seed": 1}, paths={}) as run:
         run.model(tmp_path / "cnn_posterior", "cnn-ensemble", models)
 
     done = subprocess.run(
@@ -67,7 +68,7 @@ def test_the_logged_ensembles_predict_without_szmass(
     assert done.returncode == 0, done.stderr
     wanted = Predictor.load(models)(maps, redshift)
     with np.load(tmp_path / "out.npz") as out:
-        assert set(tracking.SERVED_COLUMNS) <= set(out)
+        assert set(SERVED_COLUMNS) <= set(out)
         np.testing.assert_allclose(out["m500_msun_p16"], wanted["m500_msun_p16"], rtol=1e-4)
     assert "map 0: redshift = 1.3: expected" in done.stdout
     assert "map 0: |y| up to" in done.stdout
@@ -77,4 +78,4 @@ def test_the_served_ensembles_ask_for_every_package_that_they_import() -> None:
     modules = reached_from("szmass.served_cnn")
     packages = {name.split(".")[0] for module in modules for name in imports(module)}
     needed = {"ruamel.yaml" if name == "ruamel" else name for name in packages}
-    assert needed - sys.stdlib_module_names - {"szmass"} <= set(tracking.SERVING_REQUIREMENTS)
+    assert needed - sys.stdlib_module_names - {"szmass"} <= set(SERVING_REQUIREMENTS)

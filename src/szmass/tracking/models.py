@@ -1,0 +1,105 @@
+"""Trained models as MLflow keeps and serves them: with all their code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+PACKAGE = Path(__file__).parents[1]
+ARCHITECTURE_FILE, WEIGHTS_FILE = "architecture.json", "model.weights.h5"
+KNOWLEDGE_FILE = "knowledge.json"  # of an ensemble for all redshifts
+SERVED_COLUMNS = (
+    "m500_msun",
+    "m500_msun_p2p5",
+    "m500_msun_p16",
+    "m500_msun_p84",
+    "m500_msun_p97p5",
+    "sigma_aleatoric_dex",
+    "sigma_epistemic_dex",
+    "systematic_dex",
+    "out_of_range",
+)
+SERVING_REQUIREMENTS = (
+    "colossus",
+    "keras",
+    "mlflow",
+    "numpy",
+    "ruamel.yaml",
+    "scipy",
+    "tensorflow",
+    "threadpoolctl",
+    "zarr",
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model as MLflow is to keep it."""
+
+    identity: Path
+    """The file that is another one for any other model."""
+    code: str
+    """Our module that MLflow runs."""
+    artifacts: Mapping[str, Path]
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+
+def served_mresunet(folder: Path) -> Served:
+    """The mResUNet in the folder that its training wrote."""
+    architecture = json.loads((folder / ARCHITECTURE_FILE).read_text(encoding="utf-8"))
+    _, y, x, _ = architecture["config"]["layers"][0]["config"]["batch_shape"]
+    image = (-1, y, x)
+    return Served(
+        identity=folder / WEIGHTS_FILE,
+        code="served_mresunet.py",
+        artifacts={"model": folder},
+        inputs=[TensorSpec(np.dtype("float32"), image)],
+        outputs=[
+            TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
+            TensorSpec(np.dtype("float32"), image, "sz_uk"),
+        ],
+    )
+
+
+def served_ensemble(knowledge: Path, models: Path) -> Served:
+    """The ensembles of a folder of models, and what is known of their errors."""
+    pixels = json.loads((knowledge / KNOWLEDGE_FILE).read_text())["grid"]["pixels"]
+    number = partial(TensorSpec, np.dtype("float64"), (-1,))
+    return Served(
+        identity=knowledge / KNOWLEDGE_FILE,
+        code="served_cnn.py",
+        artifacts={"models": models, "knowledge": knowledge},
+        inputs=[
+            TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
+            number("redshift"),
+        ],
+        outputs=[number(name) for name in SERVED_COLUMNS],
+    )
+
+
+def log_model(run_id: str, served: Served, name: str) -> None:
+    """Logs a model with all the code it needs, and registers a new version of it."""
+    Model.log(
+        artifact_path=None,
+        name=name,
+        flavor=mlflow.pyfunc,
+        run_id=run_id,
+        registered_model_name=name,
+        python_model=str(PACKAGE / served.code),
+        code_paths=[str(PACKAGE)],
+        artifacts={key: str(path) for key, path in served.artifacts.items()},
+        signature=ModelSignature(
+            inputs=Schema(list(served.inputs)), outputs=Schema(list(served.outputs))
+        ),
+        pip_requirements=[f"{package}=={version(package)}" for package in SERVING_REQUIREMENTS],
+    )

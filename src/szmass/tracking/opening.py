@@ -1,0 +1,77 @@
+"""Opens the run of a stage, with the facts that it was made under."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from szmass import provenance
+from szmass.reporting import Run
+from szmass.tracking.runs import MlflowRun
+from szmass.tracking.service import connect, experiment_of, reaching
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_run(
+    stage: str,
+    *,
+    sections: Mapping[str, Any],
+    paths: Mapping[str, Path],
+    items: Sequence[str] = (),
+) -> Iterator[Run]:
+    """Opens the MLflow run of a stage; ends it as finished, failed or killed.
+
+    The server is that of MLFLOW_TRACKING_URI, else the database mlflow.db at the root of the DVC
+    repository.
+
+    Args:
+        stage: its name.
+        sections: the settings that it depends on, by their name in params.yaml.
+        paths: its paths, by their name; those that another stage writes are its inputs.
+        items: what it is run for, where it is one of a matrix.
+
+    Raises:
+        TrackingError: the server cannot be reached, or refuses the run; nothing was computed.
+    """
+    service = connect(experiment_of(stage))
+    label = " ".join([stage, *items])
+    facts = _facts(stage, paths) | {"mlflow.source.name": f"python -m szmass {label}"}
+    run = MlflowRun(service, _run_name(label), facts)
+    with reaching(service.name):
+        run.create()
+    try:
+        with run.ending():
+            run.describe(stage, provenance.flat_settings(sections), paths)
+            yield run
+    finally:
+        if lost := service.delivery.close():
+            names = ", ".join(dict.fromkeys(lost))
+            logger.warning("%s has no record of: %s", service.name, names)
+
+
+def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
+    """The tags of a stage's run."""
+    code = provenance.code_facts()
+    md5 = provenance.data_md5(stage, paths)
+    return {
+        "dvc.stage": os.environ.get("DVC_STAGE", stage),
+        "mlflow.source.git.commit": code.get("git.rev", ""),
+        "mlflow.user": getpass.getuser(),
+        **code,
+        **provenance.experiment_facts(),
+        **provenance.hardware_facts(),
+        **{f"data.{name}.md5": digest for name, digest in md5.items()},
+    }
+
+
+def _run_name(label: str) -> str:
+    name = provenance.experiment_facts().get("dvc.exp_name")
+    return f"{label} {name or datetime.now().astimezone().strftime('%Y-%m-%d %H:%M')}"

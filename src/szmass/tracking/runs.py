@@ -1,0 +1,165 @@
+"""A stage's run in MLflow, its children, and the run of the training that it continues."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from time import time
+
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from szmass import provenance
+from szmass.reporting import Run
+from szmass.tracking.datasets import dataset_input
+from szmass.tracking.models import log_model, served_ensemble, served_mresunet
+from szmass.tracking.service import Service
+
+BATCH = 100  # of parameters, MLflow's limit
+METRIC_BATCH = 1000  # the same of metrics
+PARENT = "mlflow.parentRunId"
+TRAINED, JUDGED = "model.sha256", "evaluated_model.sha256"
+
+logger = logging.getLogger(__name__)
+
+
+class MlflowRun:
+    """A `szmass.reporting.Run` in MLflow; its methods return at once."""
+
+    def __init__(self, service: Service, name: str, tags: Mapping[str, str]) -> None:
+        self._service, self._name, self.facts = service, name, dict(tags)
+        self.id = ""
+        self._open_batch: list[Metric] | None = None
+        self._lock = Lock()
+        self.results = self
+
+    @property
+    def _client(self) -> mlflow.MlflowClient:
+        return self._service.client
+
+    def _send(self, what: str, call: Callable[[], object]) -> None:
+        self._service.delivery.send(what, call)
+
+    def create(self) -> None:
+        """Creates the run in MLflow."""
+        run = self._client.create_run(
+            self._service.experiment, run_name=self._name, tags=self.facts
+        )
+        self.id = run.info.run_id
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Ends the run as the block ends."""
+        try:
+            yield
+        except BaseException as error:
+            self._end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        self._end("FINISHED")
+
+    def _end(self, status: str) -> None:
+        now = _now_ms()
+        self._send("its end", lambda: self._client.set_terminated(self.id, status, now))
+
+    def describe(self, stage: str, settings: Mapping[str, str], paths: Mapping[str, Path]) -> None:
+        """Records the settings, and the input stores as datasets."""
+        params = [Param(key, value) for key, value in settings.items()]
+        for start in range(0, len(params), BATCH):
+            batch = params[start : start + BATCH]
+            self._send("parameters", partial(self._client.log_batch, self.id, params=batch))
+        datasets = [
+            dataset_input(paths[name], md5, context=stage.partition("_")[0])
+            for name, md5 in provenance.data_md5(stage, paths).items()
+            if paths[name].suffix == ".zarr"
+        ]
+        if datasets:
+            self._send("datasets", lambda: self._client.log_inputs(self.id, datasets))
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        """See `Run`. What is reported within about a second goes in one request."""
+        self.results.add(Metric(name, float(value), _now_ms(), step or 0))
+
+    def add(self, metric: Metric) -> None:
+        """Has a metric sent, with those of the same second."""
+        with self._lock:
+            if self._open_batch is None or len(self._open_batch) == METRIC_BATCH:
+                batch = self._open_batch = []
+                self._send("metrics", lambda: self._send_metrics(batch))
+            self._open_batch.append(metric)
+
+    def _send_metrics(self, batch: list[Metric]) -> None:
+        with self._lock:
+            if self._open_batch is batch:
+                self._open_batch = None
+        self._client.log_batch(self.id, metrics=batch)
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """See `Run`."""
+        entities = [RunTag(key, str(value)) for key, value in tags.items()]
+        self._send("tags", lambda: self._client.log_batch(self.id, tags=entities))
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """See `Run`."""
+        results = self.results
+        self._send(str(path), lambda: self._client.log_artifact(results.id, path, folder or None))
+
+    def figure(self, path: Path) -> None:
+        """See `Run`."""
+        self.artifact(path, "figures")
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Run]:
+        """See `Run`."""
+        child = MlflowRun(self._service, name, self.facts)
+
+        def create() -> None:
+            child.facts[PARENT] = self.results.id
+            child.create()
+
+        self._send(f"run {name}", create)
+        with child.ending():
+            yield child
+
+    def model(self, folder: Path, name: str, *beside: Path) -> None:
+        """See `Run`. The model loads without szmass installed, as `models:/<name>/latest`."""
+        served = served_ensemble(folder, *beside) if beside else served_mresunet(folder)
+        self.tags({TRAINED: sha256(served.identity)})
+        self._send(f"model {name}", lambda: log_model(self.id, served, name))
+
+    def continue_training_run(self, weights: Path) -> None:
+        """See `Run`. This run then becomes a child of the training's, and keeps its own tags."""
+        digest = sha256(weights)
+        self.tags({JUDGED: digest})
+        try:
+            found = self._client.search_runs(
+                [self._service.experiment],
+                filter_string=f"tags.`{TRAINED}` = '{digest}'",
+                order_by=["attributes.start_time DESC"],
+            )
+        except MlflowException as error:
+            logger.warning("the run that trained %s was not looked up: %s", weights, error)
+            return
+        if not found:
+            return
+        own = self.facts.get("dvc.exp_name")
+        same = [run for run in found if run.data.tags.get("dvc.exp_name") == own]
+        training = MlflowRun(self._service, "", {})
+        training.id = (same or found)[0].info.run_id
+        self.results = training
+        self.tags({PARENT: training.id})
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, by which a model is known again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _now_ms() -> int:
+    return int(time() * 1000)

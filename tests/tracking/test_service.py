@@ -1,0 +1,165 @@
+"""A database that is set up by many at once, and a real server that gets lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from time import monotonic
+from urllib.request import urlopen
+
+import mlflow
+import pytest
+from checkout import Checkout
+from mlflow_runs import runs_of, wait_for
+
+from szmass.tracking import TrackingError, open_run, service
+
+SERVER_START_S = 120.0
+pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+
+
+@dataclass(frozen=True)
+class Server:
+    """An MLflow server on the loopback interface."""
+
+    process: subprocess.Popen
+    uri: str
+
+    def send(self, number: signal.Signals) -> None:
+        os.killpg(self.process.pid, number)
+
+    def wait_until_up(self) -> None:
+        def up() -> bool:
+            try:
+                with urlopen(f"{self.uri}/health", timeout=5.0) as answer:  # noqa: S310
+                    return answer.status == HTTPStatus.OK
+            except OSError:
+                return False
+
+        wait_for(up, seconds=SERVER_START_S)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Starts while the tests that need none go ahead."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{folder}/server.db",
+            "--artifacts-destination",
+            str(folder / "artifacts"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    server = Server(process, f"http://127.0.0.1:{port}")
+    yield server
+    if process.poll() is None:
+        server.send(signal.SIGKILL)
+    process.wait()
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path):
+    checkout = Checkout.create(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    checkout.write_stage(
+        "train_crowd",
+        """
+        def train_crowd(seed: int, *, run) -> None:
+            for step in range(100):
+                run.metric("loss", 1.0, step)
+        """,
+    )
+
+    processes = [checkout.start_stage("train_crowd") for _ in range(3)]
+    errors = [process.communicate()[1] for process in processes]
+
+    assert errors == ["", "", ""]
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    runs = runs_of("crowd")
+    client = mlflow.MlflowClient()
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    assert [len(client.get_metric_history(run.info.run_id, "loss")) for run in runs] == [100] * 3
+
+
+def test_no_repository_and_no_server_are_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        with pytest.raises(TrackingError, match="no DVC repository here or above"):
+            open_run("train_none", sections={}, paths={}).__enter__()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 ") as caught:
+        open_run("train_none", sections={}, paths={}).__enter__()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///tracks/runs.db")
+    assert service.tracking_uri(Path("/repo")) == "sqlite:////repo/tracks/runs.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/runs.db")
+    assert service.tracking_uri(Path("/root")) == "sqlite:////elsewhere/runs.db"
+
+
+def test_a_lost_server_costs_the_training_nothing(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setattr(service, "AWAY_S", 0.5)
+    server.wait_until_up()
+    table = tmp_path / "table.md"
+    table.write_text("numbers")
+    client = mlflow.MlflowClient(server.uri)
+
+    with open_run("train_remote", sections={"seed": 1}, paths={}) as run:
+        run.metric("loss", 1.0, 1)
+        run.artifact(table)
+        (live,) = runs_of("remote")
+        history = lambda: client.get_metric_history(live.info.run_id, "loss")  # noqa: E731
+        wait_for(history, seconds=10.0)
+        assert client.get_run(live.info.run_id).data.params == {"seed": "1"}
+        assert live.info.artifact_uri.startswith("mlflow-artifacts:")
+
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+        server.send(signal.SIGSTOP)
+        started = monotonic()
+        run.metric("loss", 0.5, 2)
+        run.metric("loss", 0.25, 3)
+        assert monotonic() - started < 0.1
+        wait_for(lambda: "does not answer" in caplog.text, seconds=60.0)
+        server.send(signal.SIGCONT)
+        monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT")
+        wait_for(lambda: len(history()) == 3, seconds=60.0)
+        assert [file.path for file in client.list_artifacts(live.info.run_id)] == ["table.md"]
+
+        server.send(signal.SIGKILL)
+        run.metric("loss", 0.125, 4)
+
+    assert f"MLflow at {server.uri} has no record of: metrics, its end" in caplog.text
