@@ -118,8 +118,8 @@ def test_importing_does_nothing(module: str) -> None:
 @pytest.mark.parametrize("module", ["szmass", "szmass.cli"])
 def test_import_is_fast_and_light(module: str) -> None:
     code = (
-        "import sys, time; before = time.perf_counter(); "
-        f"import {module}; print(time.perf_counter() - before, *sys.modules)"
+        "import sys, time; before = time.process_time(); "
+        f"import {module}; print(time.process_time() - before, *sys.modules)"
     )
     runs = [
         subprocess.run(

@@ -1,38 +1,38 @@
-from collections.abc import Callable
+"""Settings are typed, complete and sensible, or the message says which one is not."""
+
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from szmass.params import ParamsError, load
+from szmass.params import ParamsError, load, params_of
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = YAML(typ="safe").load(ROOT / "params.yaml")
 
 
-@pytest.fixture
-def edited(tmp_path) -> Callable[[str, object], Path]:
-    """Writes params.yaml with one key changed, or removed where the value is `...`."""
-
-    def write(key: str, value: object) -> Path:
-        content = deepcopy(COMMITTED)
-        *parents, name = key.split(".")
-        section = content
-        for parent in parents:
-            section = section[parent]
-        if value is ...:
-            del section[name]
-        else:
-            section[name] = value
-        path = tmp_path / "params.yaml"
-        YAML(typ="safe").dump(content, path)
-        return path
-
-    return write
+def edited(key: str, value: object) -> dict:
+    """What params.yaml holds with one key changed, or removed where the value is `...`."""
+    content = deepcopy(COMMITTED)
+    *parents, name = key.split(".")
+    section = content
+    for parent in parents:
+        section = section[parent]
+    if value is ...:
+        del section[name]
+    else:
+        section[name] = value
+    return content
 
 
-def refusal(path: Path) -> str:
+def refusal(content: object) -> str:
+    with pytest.raises(ParamsError) as caught:
+        params_of(content)
+    return str(caught.value)
+
+
+def refusal_of_file(path: Path) -> str:
     with pytest.raises(ParamsError) as caught:
         load(path)
     message = str(caught.value)
@@ -59,18 +59,18 @@ def test_the_committed_settings_are_typed(params):
 
 
 @pytest.mark.parametrize("key", [key for key in SETTINGS if not key.startswith(FREE)])
-def test_every_setting_is_needed(edited, key):
+def test_every_setting_is_needed(key):
     assert f"{key}: missing" in refusal(edited(key, ...))
 
 
 @pytest.mark.parametrize("key", SETTINGS)
-def test_no_setting_takes_a_value_of_another_kind(edited, key):
+def test_no_setting_takes_a_value_of_another_kind(key):
     assert f"{key} = {{'a': 1}}: expected" in refusal(edited(key, {"a": 1}))
     assert f"{key} = None: expected" in refusal(edited(key, None))
 
 
 @pytest.mark.parametrize("key", ["bins.z2", "compton.mass_cuts_1e14.z2"])
-def test_each_bin_has_its_mass_cut_and_each_mass_cut_its_bin(edited, key):
+def test_each_bin_has_its_mass_cut_and_each_mass_cut_its_bin(key):
     assert "compton.mass_cuts_1e14 = " in refusal(edited(key, ...))
 
 
@@ -83,11 +83,11 @@ def test_each_bin_has_its_mass_cut_and_each_mass_cut_its_bin(edited, key):
         ("mresunet.batchs", "mresunet.batch"),
     ],
 )
-def test_an_unknown_setting_is_named_with_the_nearest_known(edited, key, near):
+def test_an_unknown_setting_is_named_with_the_nearest_known(key, near):
     assert f"{key}: unknown key; did you mean {near}?" in refusal(edited(key, 1))
 
 
-def test_an_unknown_setting_like_no_other(edited):
+def test_an_unknown_setting_like_no_other():
     assert refusal(edited("microwave.qqq", 1)).endswith("microwave.qqq: unknown key")
 
 
@@ -112,9 +112,9 @@ def test_an_unknown_setting_like_no_other(edited):
         ("paths", 3, "names and their values"),
     ],
 )
-def test_a_mistyped_value_is_named(edited, key, value, expected):
-    path = edited(key, value) if "[" not in key else edited(key.partition("[")[0], [1, None])
-    assert f"{key} = {value!r}: expected {expected}" in refusal(path)
+def test_a_mistyped_value_is_named(key, value, expected):
+    content = edited(key, value) if "[" not in key else edited(key.partition("[")[0], [1, None])
+    assert f"{key} = {value!r}: expected {expected}" in refusal(content)
 
 
 ABSURD = [
@@ -194,11 +194,115 @@ ABSURD = [
     ("mresunet.recalibration_maps", -1),
     ("resources.workers", 0),
     ("resources.worker_memory_gib", 0),
+    ("bins.z1", [0.1]),
+    ("bins.z1", [0.1, 0.1]),
+    ("bins.z1", [-0.1, 0.1]),
+    ("bins.z4", [0.4, 2.1]),
+    *[
+        (f"compton.{name}", 0)
+        for name in (
+            "pixel_arcmin",
+            "beam_fwhm_arcmin",
+            "psz2_mass_factor",
+            "development_clusters",
+            "development_projections",
+            "test_clusters",
+            "originals",
+        )
+    ],
+    *[
+        (f"compton.{name}", -1)
+        for name in ("other_model_clusters", "mass_jitter_dex", "redshift_jitter")
+    ],
+    ("compton.pixels", 97),
+    ("compton.pixels", 30),
+    ("compton.pixels", 514),
+    ("compton.development_projections", 28),
+    ("compton.beam_fwhm_arcmin", 3.3),
+    ("compton.baryon_model", "gadget"),
+    ("compton.mass_cuts_1e14", {"z1": 0.05, "z2": 1.8, "z3": 2.6, "z4": 3.4}),
+    *[
+        (f"morphology.{name}", -0.1)
+        for name in (
+            "axis_ratio_scatter",
+            "scale_scatter_ln",
+            "cool_core_scatter",
+            "subhaloes_mean",
+            "merger_fraction",
+        )
+    ],
+    ("morphology.axis_ratio_mean", [0.7, 0.9]),
+    ("morphology.axis_ratio_mean", [1.1, 0.9]),
+    ("morphology.merger_fraction", 1.1),
+    ("morphology.truncation_r500", 0),
+    *[
+        (f"morphology.{name}", value)
+        for name in (
+            "subhalo_mass_ratio",
+            "subhalo_distance_r500",
+            "merger_mass_ratio",
+            "merger_distance_r500",
+        )
+        for value in ([0, 1], [2, 1])
+    ],
+    ("baryon_models.gadget_x.alpha", 0),
+    ("baryon_models.gadget_x.sigma_lny", -0.1),
+    ("baryon_models.gadget_x.cool_core_mean", 1.1),
+    ("hydro.baryon_model", "magnetic"),
+    ("hydro.clusters", 0),
+    ("hydro.realisations", 0),
+    ("hydro.redshifts", [0, 0.7]),
+    ("hydro.halo_redshifts", [0.1, 2.1]),
+    ("hydro.masses_1e14", [7, 2]),
+    ("hydro.halo_mass_1e14", 0.05),
+    *[
+        (f"planck_sky.{name}", 0)
+        for name in (
+            "lmax",
+            "noise_rms",
+            "noise_modulation_deg",
+            "development_realisations",
+            "test_realisations",
+            "mask_radius_arcmin",
+        )
+    ],
+    *[
+        (f"planck_sky.{name}", -1)
+        for name in ("noise_modulation_ln", "point_sources", "point_source_y", "galactic_y")
+    ],
+    ("planck_sky.nside", 2000),
+    ("planck_sky.nside", 16384),
+    ("planck_sky.lmax", 6144),
+    *[
+        (f"cnn.{name}", 0)
+        for name in (
+            "filters",
+            "kernel",
+            "convolutions",
+            "dense_layers",
+            "neurons",
+            "members",
+            "batch",
+            "epochs",
+            "learning_rate",
+            "validation_fraction",
+            "bias_threshold",
+            "mass_bins",
+            "threads",
+        )
+    ],
+    ("cnn.m200_members", -1),
+    ("cnn.dropout", 1.0),
+    ("cnn.validation_fraction", 1.0),
+    ("posterior.kde_bandwidth", 0),
+    ("posterior.axis_nodes", 49),
+    ("posterior.axis_log10_msun", [11.9, 15.7]),
+    ("posterior.axis_log10_msun", [15.7, 13.5]),
 ]
 
 
 @pytest.mark.parametrize(("key", "value"), ABSURD, ids=str)
-def test_an_absurd_value_is_named(edited, key, value):
+def test_an_absurd_value_is_named(key, value):
     message = refusal(edited(key, value))
     assert f"{key} = " in message
     assert ": expected " in message
@@ -210,8 +314,16 @@ def test_an_absurd_value_is_named(edited, key, value):
 def test_a_file_that_is_no_section_of_settings(tmp_path, content):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
-    refusal(path)
+    refusal_of_file(path)
+
+
+def test_a_wrong_file_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(edited("microwave.redhsift", 1), path)
+    assert "microwave.redhsift: unknown key; did you mean microwave.redshift?" in refusal_of_file(
+        path
+    )
 
 
 def test_no_file(tmp_path):
-    assert "No such file" in refusal(tmp_path / "absent.yaml")
+    assert "No such file" in refusal_of_file(tmp_path / "absent.yaml")

@@ -1,0 +1,38 @@
+"""Settings: one YAML file, read once into frozen typed sections. No defaults live in code."""
+
+from szmass.params.checks import ParamsError, require
+from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
+from szmass.params.loading import load, params_of
+from szmass.params.microwave import (
+    Components,
+    Hydro,
+    Microwave,
+    MicrowaveSets,
+    Mresunet,
+    Pressure,
+    Spectra,
+)
+from szmass.params.pipeline import Evaluation, Params, Resources
+
+__all__ = [
+    "BaryonModel",
+    "Cnn",
+    "Components",
+    "Compton",
+    "Evaluation",
+    "Hydro",
+    "Microwave",
+    "MicrowaveSets",
+    "Morphology",
+    "Mresunet",
+    "Params",
+    "ParamsError",
+    "PlanckSky",
+    "Posterior",
+    "Pressure",
+    "Resources",
+    "Spectra",
+    "load",
+    "params_of",
+    "require",
+]
