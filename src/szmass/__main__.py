@@ -39,11 +39,16 @@ class StageError(ValueError):
 
 def main(arguments: list[str]) -> int:
     """Runs the stage that is named on the command line; returns the exit status."""
-    label = " ".join(["szmass", *arguments])
+    return guarded(run_stage, "szmass", arguments)
+
+
+def guarded(run: Callable[..., None], program: str, arguments: list[str]) -> int:
+    """Calls `run` with the words of a command line; what is expected to fail is one line."""
+    label = " ".join([program, *arguments])
     try:
         # a batch system ends a job so; the run is then closed as for Ctrl-C
         signal.signal(signal.SIGTERM, _interrupt)
-        run_stage(*arguments)
+        run(*arguments)
     except KeyboardInterrupt:
         print(f"{label}: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -2,7 +2,7 @@
 
 from szmass.params.checks import ParamsError, require
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
-from szmass.params.loading import load, params_of
+from szmass.params.loading import load, load_as, params_of
 from szmass.params.microwave import (
     Components,
     Hydro,
@@ -33,6 +33,7 @@ __all__ = [
     "Resources",
     "Spectra",
     "load",
+    "load_as",
     "params_of",
     "require",
 ]

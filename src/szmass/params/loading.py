@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -15,9 +15,16 @@ from ruamel.yaml.error import YAMLError
 from szmass.params.checks import ParamsError, Section, require
 from szmass.params.pipeline import Params
 
+S = TypeVar("S", bound=Section)
+
 
 def load(path: Path) -> Params:
-    """Reads params.yaml.
+    """Reads params.yaml; raises as `load_as` does."""
+    return load_as(Params, path)
+
+
+def load_as(wanted: type[S], path: Path) -> S:
+    """Reads a file of settings as the section that describes it.
 
     Raises:
         ParamsError: the file cannot be read, or a key is missing, unknown, mistyped or absurd;
@@ -28,16 +35,17 @@ def load(path: Path) -> Params:
     except (OSError, YAMLError) as error:
         raise ParamsError(f"{path}: cannot be read as YAML: {error}") from error
     try:
-        return params_of(content)
+        section: S = _section(wanted, content, key="")
     except ParamsError as error:
         raise ParamsError(f"{path}: {error}") from error
+    return section
 
 
 def params_of(content: object) -> Params:
     """The settings in what a YAML file holds.
 
     Raises:
-        ParamsError: as for `load`, without the file's name.
+        ParamsError: as for `load_as`, without the file's name.
     """
     params: Params = _section(Params, content, key="")
     return params

@@ -1,0 +1,62 @@
+"""Trains the networks of some combinations of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.params import Cnn, Evaluation
+from szmass.reporting import Run
+from szmass.simulation.compton_samples import partition_rows
+from szmass.studies.architectures.settings import Architectures
+from szmass.studies.networks import (
+    Training,
+    mass_metrics,
+    members_among,
+    test_masses,
+    train_networks,
+    with_maps_seen,
+)
+from szmass.studies.results import ITEMS, write_item
+from szmass.studies.stores import open_store
+
+
+def train(
+    seed: int,
+    cnn: Cnn,
+    evaluation: Evaluation,
+    study: Architectures,
+    *,
+    clean_store: Path,
+    planck_store: Path,
+    here: Path,
+    item: str,
+    run: Run,
+) -> None:
+    """Writes the networks of one of `study.items`, and their masses of all test clusters.
+
+    All are validated on the same clusters, but for those that differ in their start.
+    """
+    prepare_backend(seed=seed, threads=cnn.threads)
+    run.tags({"data_set": study.data_set, **hardware()})
+    store = open_store(study.data_set, clean=clean_store, planck=planck_store)
+    maps = DevelopmentMaps(store, study.redshifts)
+    rows = partition_rows(store, "test", study.redshifts)
+    for name, network in study.networks(item, cnn).items():
+        training_maps = round(len(maps) * (1.0 - network.validation_fraction))
+        settings = with_maps_seen(network, study.maps_seen, training_maps)
+        members = members_among((seed, 0, 0, 0), maps.cluster, np.arange(len(maps)), settings)
+        folder = here / ITEMS / item / name
+        training = Training(folder / "networks", study.data_set, maps, members, settings)
+        with run.child(name) as child:
+            child.tags({"cnn": name})
+            ensemble = train_networks(training, [seed, study.data_set, study.redshifts], child)
+            table = test_masses(ensemble, store, rows, maps)
+            metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
+            metrics["parameters"] = ensemble.network.count_params()
+            for number, facts in enumerate(ensemble.facts["members"]):
+                metrics[f"validation_loss_{number:03d}"] = facts["least_validation_loss"]
+            write_item(folder, metrics, table, child)

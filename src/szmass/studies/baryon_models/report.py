@@ -1,0 +1,61 @@
+"""Shows the bias of the masses of each baryon model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from szmass.evaluation.compton_metrics import relative_error
+from szmass.evaluation.figures import save
+from szmass.evaluation.report import markdown_table
+from szmass.evaluation.study_figures import binned_errors
+from szmass.params import BaryonModel, Compton
+from szmass.reporting import Run
+from szmass.studies.results import FIGURES, read_metrics, read_predictions, write_results
+
+MEAN, ERROR = "relerr_mean_ensemble", "relerr_stderr_ensemble"
+HEADER = ("baryon model", "clusters", "mean b", "less that of {main}", "paper", "paper's less")
+PAPER: Mapping[str, tuple[float, float]] = {
+    "gadget_music": (-0.068, 0.002),
+    "gizmo_simba": (-0.025, 0.002),
+    "gadget_x": (-0.031, 0.003),
+}
+"""dA22, Supp. Table 3: mean of b and its standard error."""
+NOTE = (
+    "Mean of b = (M_CNN - M_true) / M_CNN with its standard error, for a network that was trained\n"
+    "on {main} alone; the same clusters in each baryon model, with another gas. A network that is\n"
+    "unbiased in log M has a mean b below zero, about -sigma^2 / 2 of ln M, so that differences\n"
+    "between the models say more.\n\n"
+)
+
+
+def report(
+    compton: Compton, baryon_models: Mapping[str, BaryonModel], *, here: Path, run: Run
+) -> None:
+    """Writes metrics, table and Supp. Fig. 11."""
+    main = compton.baryon_model
+    metrics = read_metrics(here, baryon_models)
+    rows = []
+    for name in baryon_models:
+        found = metrics[name]
+        cells = [name, f"{found['maps_ensemble']:.0f}", _with_error(found[MEAN], found[ERROR])]
+        cells += [f"{found[MEAN] - metrics[main][MEAN]:+.3f}", "", ""]
+        if name in PAPER:
+            found |= {f"paper_{key}": v for key, v in zip((MEAN, ERROR), PAPER[name], strict=True)}
+            cells[-2:] = [_with_error(*PAPER[name]), f"{PAPER[name][0] - PAPER[main][0]:+.3f}"]
+        rows.append(cells)
+    errors = {
+        name: (
+            table["ensemble_msun"].to_numpy(),
+            relative_error(table["ensemble_msun"].to_numpy(), table["m500c_msun"].to_numpy()),
+        )
+        for name, table in read_predictions(here, baryon_models).items()
+    }
+    figure = binned_errors(errors, f"trained on {main}, z = 0")
+    save(figure, here / FIGURES / "supp11_baryon_models.png")
+    header = [cell.format(main=main) for cell in HEADER]
+    write_results(here, metrics, NOTE.format(main=main) + markdown_table(header, rows), run)
+
+
+def _with_error(value: float, error: float) -> str:
+    return f"{value:+.3f} +- {error:.3f}"

@@ -1,0 +1,55 @@
+"""Trains a network on the main baryon model, and judges it on all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.params import BaryonModel, Cnn, Evaluation
+from szmass.reporting import Run
+from szmass.simulation.store import MapStore
+from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
+from szmass.studies.networks import (
+    Training,
+    mass_metrics,
+    members_among,
+    test_masses,
+    train_networks,
+)
+from szmass.studies.results import ITEMS, write_item
+
+ALL_REDSHIFTS = (0.0, 10.0)
+
+
+def train(
+    seed: int,
+    baryon_models: Mapping[str, BaryonModel],
+    cnn: Cnn,
+    evaluation: Evaluation,
+    study: BaryonModels,
+    *,
+    here: Path,
+    run: Run,
+) -> None:
+    """Writes the networks, and their masses of the test clusters of each baryon model."""
+    prepare_backend(seed=seed, threads=cnn.threads)
+    run.tags(hardware())
+    store = MapStore(here / STORE, TITLE)
+    maps = DevelopmentMaps(store, ALL_REDSHIFTS)
+    settings = replace(cnn, members=study.members, epochs=study.epochs)
+    members = members_among((seed, 0, 0, 0), maps.cluster, np.arange(len(maps)), settings)
+    training = Training(here / ITEMS / "networks", "clean", maps, members, settings)
+    ensemble = train_networks(training, [seed, study, dict(baryon_models)], run)
+    for number, name in enumerate(baryon_models):
+        of_model = store.read("baryon_model") == number
+        rows = np.flatnonzero(of_model & (store.read("partition") > 0))
+        table = test_masses(ensemble, store, rows, maps)
+        metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
+        with run.child(name) as child:
+            child.tags({"baryon_model": name})
+            write_item(here / ITEMS / name, metrics, table, child)

@@ -1,0 +1,58 @@
+"""Trains a network on maps divided in one way, and judges it twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.learning.ensemble import OUT_OF_FOLD_FILE
+from szmass.params import Cnn, Evaluation
+from szmass.reporting import Run
+from szmass.simulation.compton_samples import partition_rows
+from szmass.studies.leakage.settings import CLAIMED, DATA_SETS, STORES, Leakage
+from szmass.studies.networks import (
+    Training,
+    mass_metrics,
+    members_among,
+    test_masses,
+    train_networks,
+)
+from szmass.studies.results import ITEMS, write_item
+from szmass.studies.stores import open_store
+
+
+def train(
+    seed: int, cnn: Cnn, evaluation: Evaluation, study: Leakage, *, here: Path, item: str, run: Run
+) -> None:
+    """Writes the network of one of `study.items`, and its masses of clusters not seen."""
+    division = study.items[item]
+    prepare_backend(seed=seed, threads=cnn.threads)
+    run.tags({"data_set": division.data_set, "divided": division.divided, **hardware()})
+    clean, planck = (here / STORES / f"{name}.zarr" for name in DATA_SETS)
+    store = open_store(division.data_set, clean=clean, planck=planck)
+    maps = DevelopmentMaps(store, study.redshifts)
+    settings = replace(cnn, epochs=study.epochs, members=1)
+    everything = np.arange(len(maps))
+    kinds = maps.cluster if division.divided == "clusters" else everything
+    # networks on the same maps have the same start
+    identity = (seed, 0, DATA_SETS.index(division.data_set), 0)
+    members = members_among(identity, kinds, everything, settings)
+    folder = here / ITEMS / item
+    training = Training(folder / "networks", division.data_set, maps, members, settings)
+    ensemble = train_networks(training, [seed, study], run)
+    table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
+    draws = evaluation.bootstrap_draws
+    metrics = mass_metrics(table, draws=draws, seed=seed, names=("selected",))
+    metrics[CLAIMED] = claimed_scatter_dex(training)
+    write_item(folder, metrics, table, run)
+
+
+def claimed_scatter_dex(training: Training) -> float:
+    """Scatter of log10(M_CNN / M_true) over the maps that a training was validated on."""
+    known = pd.read_csv(training.output / OUT_OF_FOLD_FILE)
+    return float(np.std(known["log10_m_pred"] - known["log10_m_true"]))

@@ -1,0 +1,82 @@
+"""Settings of the study of the microwave line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from szmass.params import Microwave, Mresunet, require
+from szmass.params.checks import MassRange, NotNegativeInt, PositiveInt, Section
+
+NETWORK, BOUND = "mresunet", "bound_train"
+
+
+@dataclass(frozen=True)
+class Quantity(Section):
+    """A setting that is varied alone."""
+
+    section: Literal["microwave", "mresunet"]
+    setting: str
+    points: list[float]
+    """At which the exact posterior and the matched filter are judged."""
+    trained: list[float]
+    """Those of them that a network is trained at too."""
+
+    def applied(
+        self, value: float, microwave: Microwave, mresunet: Mresunet
+    ) -> tuple[Microwave, Mresunet]:
+        """The settings with one of the values."""
+        owner = microwave if self.section == "microwave" else mresunet
+        typed = type(getattr(owner, self.setting))(value)
+        if self.section == "microwave":
+            return replace(microwave, **{self.setting: typed}), mresunet
+        return microwave, replace(mresunet, **{self.setting: typed})
+
+
+@dataclass(frozen=True)
+class TrainingSet(Section):
+    """What a network is trained on."""
+
+    recipe: Literal["fresh", "paper"]
+    """New maps in each epoch, or stored ones."""
+    training_prior: Literal["paper", "uniform"]
+    """The paper's masses, or all between the ends of `mresunet.prior_range_1e14`."""
+    maps_a_mass: NotNegativeInt
+    """Of stored maps, for each of the paper's masses."""
+
+
+@dataclass(frozen=True)
+class MicrowaveStudy(Section):
+    """`studies/microwave/params.yaml`."""
+
+    width: PositiveInt
+    """Of all networks, unless it is what is varied."""
+    maps_per_epoch: PositiveInt
+    epochs: PositiveInt
+    test_maps: PositiveInt
+    """Of each value, with masses even in `test_range_1e14`."""
+    test_range_1e14: MassRange
+    quantities: Mapping[str, Quantity]
+    training_sets: Mapping[str, TrainingSet]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        owners = {"microwave": Microwave, "mresunet": Mresunet}
+        for name, varied in self.quantities.items():
+            known = [field.name for field in fields(owners[varied.section])]
+            key = f"quantities.{name}.setting"
+            require(varied.setting in known, key, varied.setting, f"one of {', '.join(known)}")
+            key, missing = f"quantities.{name}.trained", set(varied.trained) - set(varied.points)
+            require(not missing, key, sorted(missing), "values that are among `points`")
+
+    def network(self, mresunet: Mresunet) -> Mresunet:
+        """The settings of a network of this study, before anything is varied."""
+        return replace(
+            mresunet,
+            width=self.width,
+            maps_per_epoch=self.maps_per_epoch,
+            epochs=self.epochs,
+            recipe="fresh",
+            training_prior="uniform",
+        )

@@ -1,0 +1,139 @@
+"""CNNs that a study trains, and their masses of test clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from szmass.evaluation.compton_metrics import relerr_metrics
+from szmass.inference.judgement import ENSEMBLE, SELECTED, predictors_msun, require_unseen
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.learning.ensemble import Ensemble
+from szmass.learning.ensemble_files import UnfinishedOutput
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensemble
+from szmass.learning.identity import training_identity
+from szmass.learning.members import CnnTrainer, Member, plan_members
+from szmass.params import Cnn
+from szmass.reporting import Run
+from szmass.simulation.store import MapStore
+
+TARGET = "m500c"
+PREDICTORS = (SELECTED, ENSEMBLE)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Networks that differ in their start and in the division of their maps alone."""
+
+    output: Path
+    """Folder of the networks."""
+    data_set: str
+    """`clean` or `planck`."""
+    maps: DevelopmentMaps
+    members: list[Member]
+    settings: Cnn
+
+
+def train_networks(training: Training, identity: Iterable[object], run: Run) -> Ensemble:
+    """Trains the networks that a killed step has not finished, and loads all.
+
+    Args:
+        training: the networks.
+        identity: what their maps follow from, and the seed.
+        run: is told of the ensemble and of each member.
+    """
+    settings = training.settings
+    plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members)
+    unfinished = UnfinishedOutput(training.output, training_identity([*identity, settings], []))
+    trainer = CnnTrainer(training.maps.pixels, settings)
+    files = unfinished.ensemble("", "", trainer.network)
+    total, label = settings.epochs * plan.maps_an_epoch, training.output.name
+    with tqdm(total=total, desc=label, unit="map", disable=None) as bar:
+        train_ensemble(plan, trainer, files, run=run, progress=bar.update)
+    unfinished.finish()
+    return Ensemble.load(training.output)
+
+
+def with_maps_seen(settings: Cnn, maps_seen: int, training_maps: int) -> Cnn:
+    """Settings with as many epochs as show a network about so many maps."""
+    return replace(settings, epochs=max(1, round(maps_seen / training_maps)))
+
+
+def members_among(
+    identity: tuple[int, int, int, int],
+    cluster: np.ndarray,
+    positions: np.ndarray,
+    settings: Cnn,
+) -> list[Member]:
+    """Plans members that have some of a bin's maps alone.
+
+    Args:
+        identity: see `plan_members`.
+        cluster: what each map of the bin must share with all of its kind on one side of the
+            division, `(maps,)`.
+        positions: of the maps that may be used, ascending.
+        settings: how many members, and which share they validate on.
+    """
+    members = plan_members(
+        identity,
+        cluster[positions],
+        count=settings.members,
+        fraction=settings.validation_fraction,
+    )
+    return [
+        replace(member, train=positions[member.train], validation=positions[member.validation])
+        for member in members
+    ]
+
+
+def test_masses(
+    ensemble: Ensemble, store: MapStore, rows: np.ndarray, maps: DevelopmentMaps
+) -> pd.DataFrame:
+    """Masses of test clusters, a row a map.
+
+    Args:
+        ensemble: the networks.
+        store: the maps.
+        rows: of test maps.
+        maps: that the networks were trained on.
+
+    Raises:
+        PartitionError: a network has seen one of the clusters.
+    """
+    cluster = store.read("cluster", rows)
+    require_unseen(cluster, maps.cluster, str(store.path))
+    masses = predictors_msun(ensemble(store.read("compton_y", rows)), ensemble.selected)
+    labels = {name: store.read(name, rows) for name in ("redshift", "m500c_msun")}
+    return pd.DataFrame(
+        {"cluster": cluster, **labels, **{f"{key}_msun": masses[key] for key in PREDICTORS}}
+    )
+
+
+def mass_metrics(
+    table: pd.DataFrame, *, draws: int, seed: int, names: Sequence[str] = PREDICTORS
+) -> dict[str, float]:
+    """The pipeline's statistics of b and of log10(M_CNN / M_true), over all rows.
+
+    Args:
+        table: with the columns of `test_masses`.
+        draws: of the bootstrap over clusters.
+        seed: of the bootstrap.
+        names: estimators, whose masses are in the columns `<name>_msun`.
+    """
+    metrics: dict[str, float] = {}
+    for name in names:
+        metrics |= relerr_metrics(
+            table[f"{name}_msun"].to_numpy(),
+            table["m500c_msun"].to_numpy(),
+            table["cluster"].to_numpy(),
+            name=name,
+            cuts=("",),
+            draws=draws,
+            rng=np.random.default_rng(seed),
+        )
+    return metrics

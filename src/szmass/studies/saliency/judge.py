@@ -1,0 +1,126 @@
+"""Takes the gradients of a redshift bin's network at test clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from szmass.evaluation.compton_metrics import log10_ratio
+from szmass.evaluation.radial import radial_density, share_within
+from szmass.inference.judgement import require_test
+from szmass.learning.backend import prepare_backend
+from szmass.learning.ensemble import Ensemble
+from szmass.learning.saliency import saliency_maps
+from szmass.params import Cnn, require
+from szmass.reporting import Run
+from szmass.simulation.compton_samples import partition_rows
+from szmass.sky.grid import PixelGrid
+from szmass.studies.results import ITEMS, write_item
+from szmass.studies.saliency.settings import EXAMPLES_FILE, PROFILES_FILE, Saliency
+from szmass.studies.stores import open_store
+
+PERCENTILES = (16, 50, 84)
+
+
+def judge(
+    seed: int,
+    bins: Mapping[str, list[float]],
+    cnn: Cnn,
+    study: Saliency,
+    *,
+    clean_store: Path,
+    planck_store: Path,
+    cnn_models: Path,
+    here: Path,
+    item: str,
+    run: Run,
+) -> None:
+    """Writes radial profiles of the gradients in the bin `item`, and example maps."""
+    require(item in bins, "bins", item, f"one of {', '.join(bins)}")
+    prepare_backend(seed=seed, threads=cnn.threads)
+    store = open_store(study.data_set, clean=clean_store, planck=planck_store)
+    rows = partition_rows(store, "test", bins[item])
+    require_test(store, rows)
+    rows = np.sort(evenly(rows, store.read("m500c_msun", rows), study.clusters))
+    maps, theta500 = store.read("compton_y", rows), store.read("theta500_arcmin", rows)
+    ensemble = Ensemble.load(cnn_models / item / study.data_set / "m500c")
+    gradients = saliency_maps(ensemble, maps)
+    x_arcmin = store.read("x")
+    grid = PixelGrid(len(x_arcmin), float(x_arcmin[1] - x_arcmin[0]))
+    edges = np.linspace(0.0, study.outer_r500, study.annuli + 1)
+    radius = grid.radius_arcmin
+    profiles = {
+        "gradient": radial_density(gradients, radius, theta500, edges),
+        "even": radial_density(np.ones_like(gradients), radius, theta500, edges),
+    }
+    between = (study.range_r500[0], study.range_r500[1])
+    share = share_within(gradients, radius, theta500, between)
+    even = share_within(np.ones_like(gradients), radius, theta500, between)
+    truth = store.read("m500c_msun", rows)
+    estimate = 10.0 ** ensemble(maps)[ensemble.selected]
+    table = pd.DataFrame(
+        {
+            "cluster": store.read("cluster", rows),
+            "redshift": store.read("redshift", rows),
+            "theta500_arcmin": theta500,
+            "m500c_msun": truth,
+            "selected_msun": estimate,
+            "gradient_share": share,
+            "even_share": even,
+        }
+    )
+    metrics = {
+        "gradient_share_median": float(np.median(share)),
+        "even_share_median": float(np.median(even)),
+        "gradient_peak_r500": peak(profiles["gradient"], edges),
+    }
+    folder = here / ITEMS / item
+    write_item(folder, metrics, table, run)
+    write_profiles(folder / PROFILES_FILE, profiles, edges)
+    chosen = examples(log10_ratio(estimate, truth), truth, study)
+    np.savez_compressed(
+        folder / EXAMPLES_FILE,
+        compton_y=maps[chosen],
+        gradient=gradients[chosen],
+        theta500_arcmin=theta500[chosen],
+        log10_true=np.log10(truth[chosen]),
+        log10_estimate=np.log10(estimate[chosen]),
+        redshift=table["redshift"].to_numpy()[chosen],
+        half_side_arcmin=grid.pixels * grid.pixel_arcmin / 2.0,
+    )
+
+
+def evenly(rows: np.ndarray, mass: np.ndarray, count: int) -> np.ndarray:
+    """So many of the rows, spread evenly over the order of their masses."""
+    order = np.argsort(mass, kind="stable")
+    wanted = np.linspace(0, max(len(rows) - 1, 0), min(count, len(rows))).astype(int)
+    return rows[order[wanted]]
+
+
+def peak(density: np.ndarray, edges: np.ndarray) -> float:
+    """Middle of the annulus where the median profile is highest."""
+    middle = (edges[1:] + edges[:-1]) / 2.0
+    return float(middle[np.median(density, axis=0).argmax()])
+
+
+def examples(ratio_dex: np.ndarray, mass: np.ndarray, study: Saliency) -> np.ndarray:
+    """Positions of well and of badly predicted clusters, each from the heaviest to the lightest.
+
+    The well predicted ones come first; of each kind as many, spread evenly over the masses.
+    """
+    kinds = np.abs(ratio_dex) < study.good_dex, np.abs(ratio_dex) > study.bad_dex
+    chosen = [evenly(np.flatnonzero(kind), mass[kind], study.examples)[::-1] for kind in kinds]
+    count = min(map(len, chosen))
+    return np.concatenate([found[:count] for found in chosen])
+
+
+def write_profiles(path: Path, profiles: Mapping[str, np.ndarray], edges: np.ndarray) -> None:
+    """Writes the percentiles of the stacked profiles, a row an annulus."""
+    columns = {"inner_r500": edges[:-1], "outer_r500": edges[1:]}
+    for name, density in profiles.items():
+        found = np.percentile(density, PERCENTILES, axis=0)
+        columns |= {f"{name}_p{p}": row for p, row in zip(PERCENTILES, found, strict=True)}
+    pd.DataFrame(columns).to_csv(path, index=False, float_format="%.6g")

@@ -1,0 +1,74 @@
+"""Trains networks on some of the development clusters of a redshift bin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.params import Cnn, Evaluation, require
+from szmass.reporting import Run
+from szmass.simulation.compton_samples import partition_rows
+from szmass.studies.networks import (
+    Training,
+    mass_metrics,
+    members_among,
+    test_masses,
+    train_networks,
+    with_maps_seen,
+)
+from szmass.studies.results import ITEMS, write_item
+from szmass.studies.stores import open_store
+from szmass.studies.training_size.settings import TrainingSize
+
+STREAM = 60
+
+
+def train(
+    seed: int,
+    cnn: Cnn,
+    evaluation: Evaluation,
+    study: TrainingSize,
+    *,
+    clean_store: Path,
+    planck_store: Path,
+    here: Path,
+    item: str,
+    run: Run,
+) -> None:
+    """Writes the networks of one of `study.items`, and their masses of all test clusters."""
+    prepare_backend(seed=seed, threads=cnn.threads)
+    run.tags({"data_set": study.data_set, "clusters": str(study.items[item]), **hardware()})
+    store = open_store(study.data_set, clean=clean_store, planck=planck_store)
+    maps = DevelopmentMaps(store, study.redshifts)
+    positions = of_some_clusters(maps.cluster, study.items[item], seed=seed)
+    training_maps = round(len(positions) * (1.0 - cnn.validation_fraction))
+    settings = with_maps_seen(replace(cnn, members=study.members), study.maps_seen, training_maps)
+    members = members_among((seed, 0, 0, 0), maps.cluster, positions, settings)
+    folder = here / ITEMS / item
+    training = Training(folder / "networks", study.data_set, maps, members, settings)
+    ensemble = train_networks(training, [seed, study, item], run)
+    table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
+    metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
+    metrics["training_maps"] = len(members[0].train)
+    write_item(folder, metrics, table, run)
+
+
+def of_some_clusters(cluster: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """Positions of the maps of so many clusters, ascending; fewer clusters are among more.
+
+    Args:
+        cluster: of each map, `(maps,)`.
+        count: of clusters.
+        seed: of their choice.
+
+    Raises:
+        ParamsError: there are not so many clusters.
+    """
+    clusters = np.unique(cluster)
+    require(count <= len(clusters), "items", count, f"at most the bin's {len(clusters)} clusters")
+    chosen = np.random.default_rng((seed, STREAM)).permutation(clusters)[:count]
+    return np.flatnonzero(np.isin(cluster, chosen))
