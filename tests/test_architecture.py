@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "served_cnn": {"inference"},
     "served_mresunet": {"learning"},
     "predicting": LIBRARY,
-    "cli": LIBRARY | {"evaluation", "predicting", "scales", "tracking"},
+    "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
+    "cli": LIBRARY | {"evaluation", "predicting", "scales", "studies", "tracking"},
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {
@@ -51,6 +52,8 @@ OWNERS = {
         "szmass.evaluation.compton_map_figures",
         "szmass.evaluation.hydro_figures",
         "szmass.evaluation.psz2_figures",
+        "szmass.evaluation.saliency_figures",
+        "szmass.evaluation.study_figures",
     ),
     "mlflow": ("szmass.tracking", "szmass.served_cnn", "szmass.served_mresunet"),
     "tensorflow": ("szmass.learning",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import szmass
 from szmass.params import load
 from szmass.predicting import Wanted, predict
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
+from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
 PARAMS = Path("params.yaml")
 SCALES = Path("scales")
@@ -50,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         help="print the values as options of `dvc exp run`, and change nothing",
     )
     scale.set_defaults(command=_scale)
+
+    study = commands.add_parser("study", help="run a study: what `dvc repro` leaves alone")
+    study.add_argument("name", nargs="?", help="one of studies/*; without it they are listed")
+    study.set_defaults(command=_study)
 
     summary = commands.add_parser("summary", help="print the results, and what to type next")
     summary.add_argument(
@@ -105,6 +111,17 @@ def _scale(options: argparse.Namespace) -> None:
         f"Estimate for two CPU cores: {_duration(cost.seconds)}, {cost.memory_gib:.1f} GiB of "
         f"memory, {cost.disk_gib:.2f} GiB of disk. A GPU shortens the training alone."
     )
+
+
+def _study(options: argparse.Namespace) -> None:
+    if options.name is None:
+        for name in study_names(STUDIES):
+            print(f"{name:16} {description(STUDIES / name)}")
+        return
+    pipeline = study_folder(STUDIES, options.name) / PIPELINE_FILE
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", str(pipeline)], check=False)  # noqa: S603  # our own file
+    if done.returncode:
+        raise UsageError(f"{pipeline}: dvc repro ended with status {done.returncode}")
 
 
 def _summary(options: argparse.Namespace) -> None:
