@@ -40,12 +40,12 @@ def only_a_docstring(module: str) -> bool:
     return len(tree(module).body) == 1 and ast.get_docstring(tree(module)) is not None
 
 
-def code_of(name: str) -> set[Path]:
-    """The files of the code that can change what a stage writes."""
+def code_of(module_of_stage: str) -> set[Path]:
+    """The files of the code that can change what a stage, or a study's step, writes."""
     exempt = tuple(f"{module}." for module in NO_DEPENDENCY)
     return {
         modules()[module]
-        for module in reached_from(STAGE_MODULES[name]) - {"szmass"}
+        for module in reached_from(module_of_stage) - {"szmass"}
         if not f"{module}.".startswith(exempt) and not only_a_docstring(module)
     }
 
@@ -114,7 +114,7 @@ def test_paths_come_from_params_yaml_alone(name: str) -> None:
 
 @stages
 def test_dependencies_cover_the_imported_code_and_nothing_else(name: str) -> None:
-    files = code_of(name)
+    files = code_of(STAGE_MODULES[name])
     declared = [entry for entry in STAGES[name]["deps"] if entry.startswith("src/")]
     covered = {
         entry: {file for file in files if file.is_relative_to(ROOT / entry)} for entry in declared

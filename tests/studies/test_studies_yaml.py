@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from source_tree import ROOT, modules, reached_from, tree
-from test_dvc_yaml import GIVEN_BY_THE_RUNNER, NO_DEPENDENCY, PARAMS, entries, only_a_docstring
+from source_tree import ROOT, tree
+from test_dvc_yaml import GIVEN_BY_THE_RUNNER, PARAMS, code_of, entries
 
 from szmass.params import load_as
 from szmass.studies.__main__ import find_step
@@ -113,11 +113,9 @@ def test_results_lie_in_the_studys_folder(study: str, step: str) -> None:
 
 @steps
 def test_dependencies_cover_the_imported_code_and_nothing_else(study: str, step: str) -> None:
-    reached = reached_from(f"szmass.studies.{study}.{step}") - NO_DEPENDENCY
-    files = {modules()[module] for module in reached if not only_a_docstring(module)}
     declared = list(entries(pipeline(study)[step], "deps"))
     code = {ROOT / entry for entry in declared if entry.startswith("src/")}
-    assert code == files
+    assert code == code_of(f"szmass.studies.{study}.{step}")
 
 
 @studies
