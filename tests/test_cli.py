@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from szmass.cli import RESULTS, main
 from szmass.params import Params, load
-from szmass.scales import estimate_cost, read_scale, scale_names
+from szmass.scales import estimate_cost, read_scale, scale_in_force, scale_names
 
 ROOT = Path(__file__).parents[1]
 SCALES = scale_names(ROOT / "scales")
@@ -151,6 +151,21 @@ def test_a_bad_scale_is_named_and_changes_nothing(
 def test_an_unknown_scale_names_the_near_one(project: Path) -> None:
     with pytest.raises(SystemExit, match="'papre': no such scale; did you mean paper"):
         main(["scale", "papre"])
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_the_scale_in_force_is_known(project: Path, name: str) -> None:
+    main(["scale", name])
+    assert scale_in_force(project / "params.yaml", project / "scales") == name
+
+
+def test_values_of_no_scale_are_named(project: Path) -> None:
+    edited = (project / "params.yaml").read_text().replace("m200_members: 1", "m200_members: 5")
+    (project / "params.yaml").write_text(edited)
+    with pytest.raises(
+        ValueError, match="at no scale; to be at laptop: cnn.m200_members = 5: expected 1"
+    ):
+        scale_in_force(project / "params.yaml", project / "scales")
 
 
 def test_outside_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

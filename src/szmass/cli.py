@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import szmass
 from szmass.params import load
-from szmass.predicting import Wanted, predict
-from szmass.scales import apply_scale, estimate_cost, read_scale, scale_names
+from szmass.predicting import OWN, RELEASE, Wanted, predict
+from szmass.release import RELEASED, require_reproduced, write_release
+from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
 PARAMS = Path("params.yaml")
@@ -81,8 +83,18 @@ def _parser() -> argparse.ArgumentParser:
         default="training",
         help="training (the default), flat in log10 M, or a CSV table log10_msun,density",
     )
+    predict.add_argument(
+        "--models",
+        choices=(OWN, RELEASE),
+        help="those of this pipeline (the default where it has run), or those that came with it",
+    )
     predict.add_argument("--json", action="store_true", help="print JSON, for programs")
     predict.set_defaults(command=_predict)
+
+    release = commands.add_parser(
+        "release", help=f"write the trained models into {RELEASED}, for those who do not train"
+    )
+    release.set_defaults(command=_release)
     return parser
 
 
@@ -160,12 +172,23 @@ def _with_tables(text: str, tables: Mapping[str, str]) -> str:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    names = ("files", "redshift", "pixel_arcmin", "table", "ymap", "catalogue", "prior")
+    names = [field.name for field in fields(Wanted)]
     wanted = Wanted(**{name: getattr(options, name) for name in names})
     answer = predict(wanted, load(PARAMS))
     print(answer.as_json() if options.json else answer.as_text())
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
+
+
+def _release(_options: argparse.Namespace) -> None:
+    require_reproduced()
+    scale = scale_in_force(PARAMS, SCALES)
+    facts = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=load(PARAMS).paths)
+    print(
+        f"{RELEASED}: models {facts['model_version']}, trained at scale {scale}, "
+        f"{facts['archive_bytes'] / 1e6:.1f} MB\n"
+        f"next: git add {RELEASED} && git commit"
+    )
 
 
 def _escaped(text: str) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from szmass.params import Params
+from szmass.release import RELEASED, unpacked
 
+OWN, RELEASE = "own", "released"
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
@@ -35,6 +42,28 @@ class Wanted:
     ymap: Path | None = None
     catalogue: Path | None = None
     prior: str = "training"
+    models: str | None = None
+    """`OWN` or `RELEASE`; without, one's own where there are any."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a `Predictor` loads, and where it is from."""
+
+    kind: str
+    """`OWN` or `RELEASE`."""
+    ensembles: Path
+    knowledge: Path
+    scale: str | None
+    """That they were trained at, where they were released."""
+    nside: int
+    """Of the full-sky maps whose cutouts they know."""
+
+    def in_words(self) -> str:
+        """For people."""
+        if self.kind == OWN:
+            return f"trained here, {self.ensembles}"
+        return f"released with szmass, trained at scale {self.scale}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +73,7 @@ class Answer:
     names: list[str]
     columns: Mapping[str, Any]
     problems: list[str]
+    models: Models
     model_version: str
     made_with: str
     priors: Mapping[str, str]
@@ -55,7 +85,8 @@ class Answer:
             {"name": name} | {key: _plain(self.columns[key][row]) for key in JSON_COLUMNS}
             for row, name in enumerate(self.names)
         ]
-        facts = {"model_version": self.model_version, "made_with": self.made_with}
+        facts = {"models": self.models.kind, "scale": self.models.scale}
+        facts |= {"model_version": self.model_version, "made_with": self.made_with}
         content = {**facts, "prior": self.priors, "clusters": rows, "problems": self.problems}
         return json.dumps(content, indent=1)
 
@@ -67,7 +98,8 @@ class Answer:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        lines += ["", f"model {self.model_version}: {self.made_with}"]
+        lines += ["", f"models: {self.models.in_words()}"]
+        lines += [f"version {self.model_version}: {self.made_with}"]
         lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
         return "\n".join(lines)
 
@@ -90,26 +122,46 @@ def predict(wanted: Wanted, params: Params) -> Answer:
 
     Raises:
         PredictionError: no map could be used; the message has the reasons.
-        KnowledgeError, PredictorError: the models cannot be loaded.
+        KnowledgeError, PredictorError, ReleaseError: the models cannot be loaded.
         PriorError: the prior is none.
     """
-    for variable, value in ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
+    with chosen_models(wanted.models, params) as models:
+        return _predict(wanted, models)
+
+
+@contextmanager
+def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
+    """The models of this pipeline, or those that travel with it.
+
+    Args:
+        kind: `OWN` or `RELEASE`; without, one's own where the pipeline has made all of them.
+        params: where one's own are, and what they were made for.
+
+    Raises:
+        ReleaseError: the released ones are asked for, and cannot be used.
+    """
+    knowledge = params.paths["cnn_posterior"]
+    if kind == OWN or (kind is None and knowledge.is_dir()):
+        nside = params.planck_sky.nside
+        yield Models(OWN, params.paths["cnn_models"], knowledge, None, nside)
+        return
+    with unpacked(RELEASED) as found:
+        yield Models(RELEASE, found.ensembles, found.knowledge, found.scale, found.nside)
+
+
+def _predict(wanted: Wanted, models: Models) -> Answer:
     import numpy as np
 
-    from szmass.inference.cutouts import CutoutError, checked_cutout, checked_redshift
+    from szmass.inference.cutouts import CutoutError
     from szmass.inference.knowledge import Knowledge, KnowledgeError
 
-    folder = params.paths["cnn_posterior"]
-    knowledge = Knowledge.read(folder)
+    knowledge = Knowledge.read(models.knowledge)
     names, maps, redshifts, problems = [], [], [], []
-    for label, load in requests(wanted, params):
+    for label, load in requests(wanted, knowledge.grid, models.nside):
         try:
             for name, found in load():
                 try:
-                    redshift = checked_redshift(found.redshift)
-                    knowledge.bin_names(np.array([redshift]))
-                    cutout = checked_cutout(found.image, found.pixel_arcmin, knowledge.grid)
+                    cutout, redshift = _usable(found, knowledge)
                 except (CutoutError, KnowledgeError) as error:
                     problems.append(_problem(label, f"{found.label}: {error}"))
                     continue
@@ -121,10 +173,11 @@ def predict(wanted: Wanted, params: Params) -> Answer:
     if not maps:
         raise PredictionError("no map could be used:\n" + "\n".join(problems))
 
-    from szmass.inference.predictor import Predictor
+    with _quiet_start():
+        from szmass.inference.predictor import Predictor
     from szmass.inference.prior import TRAINING, named_prior
 
-    predictor = Predictor.load(params.paths["cnn_models"], folder)
+    predictor = Predictor.load(models.ensembles, models.knowledge)
     prior = named_prior(wanted.prior, predictor.axis_log10_msun)
     columns = predictor(np.array(maps), np.array(redshifts), prior)
     used = dict.fromkeys(columns["bin"])
@@ -133,45 +186,101 @@ def predict(wanted: Wanted, params: Params) -> Answer:
         names,
         columns,
         problems,
+        models,
         predictor.knowledge.model_version,
         predictor.knowledge.made_with,
         {name: other + predictor.prior_in_words(name) for name in used},
     )
 
 
+def _usable(found: Any, knowledge: Any) -> tuple[Any, float]:
+    """A `UserMap` as the networks that `Knowledge` knows take it, and its redshift.
+
+    Raises:
+        CutoutError, KnowledgeError: they cannot be used.
+    """
+    import numpy as np
+
+    from szmass.inference.cutouts import CutoutError, checked_cutout, checked_redshift
+
+    if found.problem:
+        raise CutoutError(found.problem)
+    redshift = checked_redshift(found.redshift)
+    knowledge.bin_names(np.array([redshift]))
+    return checked_cutout(found.image, found.pixel_arcmin, knowledge.grid), redshift
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keeps off the terminal what TensorFlow says of itself, some of it before it can be asked."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with TemporaryFile() as said:
+            os.dup2(said.fileno(), 2)
+            yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
 Load = Callable[[], Iterator[tuple[str, Any]]]
 
 
-def requests(wanted: Wanted, params: Params) -> Iterator[tuple[str, Load]]:
+def requests(wanted: Wanted, grid: Any, nside: int) -> Iterator[tuple[str, Load]]:
     """Each file that is asked for, and what reads its maps with their names.
+
+    Args:
+        wanted: has them.
+        grid: `PixelGrid` of the cutouts of a full-sky map.
+        nside: of such a map.
 
     Raises:
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.simulation.imports import cut_catalogue, read_table, read_user_maps
-    from szmass.sky.grid import PixelGrid
 
+    _require_one_way(wanted)
+
+    def load(
+        path: Path, redshift: object, name: str = "", problem: str = ""
+    ) -> Iterator[tuple[str, Any]]:
+        if problem:
+            raise PredictionError(problem)
+        for found in read_user_maps(path):
+            own = found.redshift if redshift is None else redshift
+            size = found.pixel_arcmin or wanted.pixel_arcmin
+            row_of_file = found.label.removeprefix(str(path))
+            yield (
+                name + row_of_file if name else found.label,
+                replace(found, redshift=own, pixel_arcmin=size),
+            )
+
+    if wanted.ymap is not None and wanted.catalogue is not None:
+        ymap, catalogue = wanted.ymap, wanted.catalogue
+        yield "", lambda: cut_catalogue(ymap, catalogue, nside=nside, grid=grid)
+    elif wanted.table is not None:
+        for row in read_table(wanted.table):
+            yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
+    for path in wanted.files:
+        yield str(path), partial(load, path, wanted.redshift)
+
+
+def _require_one_way(wanted: Wanted) -> None:
     ways = [bool(wanted.files), wanted.table is not None, wanted.ymap is not None]
     if sum(ways) != 1 or (wanted.ymap is None) != (wanted.catalogue is None):
         raise PredictionError(
             "expected one of: FILE... --redshift Z, --table T.csv, --ymap M.fits --catalogue C.fits"
         )
-
-    def load(path: Path, redshift: object, name: str) -> Iterator[tuple[str, Any]]:
-        for found in read_user_maps(path):
-            own = found.redshift if redshift is None else redshift
-            size = found.pixel_arcmin or wanted.pixel_arcmin
-            yield name or found.label, replace(found, redshift=own, pixel_arcmin=size)
-
-    if wanted.ymap is not None and wanted.catalogue is not None:
-        ymap, catalogue, nside = wanted.ymap, wanted.catalogue, params.planck_sky.nside
-        grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
-        yield str(ymap), lambda: cut_catalogue(ymap, catalogue, nside=nside, grid=grid)
-    elif wanted.table is not None:
-        for row in read_table(wanted.table):
-            yield row.label, lambda row=row: load(row.file, row.redshift, row.name)  # type: ignore[misc]
-    for path in wanted.files:
-        yield str(path), lambda path=path: load(path, wanted.redshift, "")  # type: ignore[misc]
+    if wanted.redshift is not None and not wanted.files:
+        raise PredictionError(
+            "--redshift is for FILE; a table or a catalogue has a column of its own"
+        )
+    if wanted.pixel_arcmin is not None and wanted.ymap is not None:
+        raise PredictionError("--pixel-arcmin is for cutouts; a full-sky map states its NSIDE")
 
 
 def _problem(label: str, message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import platform
 import shutil
@@ -67,6 +68,12 @@ def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     }
     digests = {name: written.get(path.as_posix()) for name, path in paths.items()}
     return {name: md5 for name, md5 in digests.items() if md5}
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, by which its content is known again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flat_settings(sections: Mapping[str, Any]) -> dict[str, str]:

@@ -98,6 +98,30 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
     return changes
 
 
+def scale_in_force(params_file: Path, folder: Path) -> str:
+    """The scale whose values params.yaml has.
+
+    Raises:
+        ScaleError: it has those of none; the message says what keeps it from the nearest.
+    """
+    values = dict(_leaves(_read(params_file)))
+    others = {
+        name: [
+            f"{key} = {values.get(key)}: expected {wanted}"
+            for key, wanted in read_scale(folder, name).items()
+            if values.get(key) != wanted
+        ]
+        for name in scale_names(folder)
+    }
+    nearest = min(others, key=lambda name: len(others[name]))
+    if others[nearest]:
+        raise ScaleError(
+            f"{params_file} is at no scale; to be at {nearest}: {'; '.join(others[nearest])}. "
+            f"Or give its values a name: {folder}/NAME.yaml"
+        )
+    return nearest
+
+
 def _yaml() -> YAML:
     yaml = YAML()
     yaml.preserve_quotes = True

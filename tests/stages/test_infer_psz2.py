@@ -122,9 +122,11 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
     (tmp_path / "t.csv").write_text(
         "file,redshift,name\ngood.npy,0.3,A\nuk.npy,0.3,B\ngood.npy,,C\ngood.npy,0.1,D\n"
         "none.npy,0.3,E\nsmall.npy,0.3,F\nimage.fits,0.5,G\ncut.fits,0.5,H\ngood.npy,high,I\n"
+        "good.npy,1,05,J\ntwo.npy,0.3,K\n"
     )
+    np.save(tmp_path / "two.npy", np.array([good, good]))
     answer = predict(Wanted(table=tmp_path / "t.csv", prior="flat"), project)
-    assert answer.names == ["A", "G"]
+    assert answer.names == ["A", "G", "K, row 0", "K, row 1"]
     assert "flat, within the masses of 120 simulated" in answer.priors["z1"]
     wanted = {
         3: r"\|y\|",
@@ -134,6 +136,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
         7: "20 x 20 pixels whose size is not stated",
         9: "cut.fits: cannot be read",
         10: "redshift = 'high'",
+        11: r"expected 3 cells \(file, redshift, name\)",
     }
     assert len(answer.problems) == len(wanted)
     for problem, (line, text) in zip(answer.problems, wanted.items(), strict=True):
@@ -147,6 +150,15 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
         (Wanted(files=[Path("a.txt")], redshift="0.3"), "a.txt: expected a file that ends in .fit"),
         (Wanted(files=[Path("none.npy")], redshift="0.3"), "none.npy: not found"),
         (Wanted(ymap=Path("y.fits")), "expected one of"),
+        (Wanted(table=Path("t.csv"), redshift="0.3"), "--redshift is for FILE; a table or a cat"),
+        (
+            Wanted(ymap=Path("y.fits"), catalogue=Path("c.fits"), pixel_arcmin=1.0),
+            "--pixel-arcmin is for cutouts",
+        ),
+        (
+            Wanted(ymap=Path("y.fits"), catalogue=Path("c.fits")),
+            "no map could be used:\nc.fits: cannot be read",
+        ),
     ],
 )
 def test_nothing_to_weigh_is_an_error(project: Params, wanted: Wanted, message: str) -> None:

@@ -12,9 +12,10 @@ from checkout import Checkout
 from mlflow_runs import runs_of
 from source_tree import imports, reached_from
 
+from szmass.provenance import sha256
 from szmass.tracking import open_run
 from szmass.tracking.models import SERVING_REQUIREMENTS, WEIGHTS_FILE
-from szmass.tracking.runs import TRAINED, sha256
+from szmass.tracking.runs import TRAINED
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 

@@ -10,9 +10,10 @@ import pytest
 from mlflow_runs import runs_of, wait_for
 
 from szmass.params import Params
+from szmass.provenance import sha256
 from szmass.tracking import DvcSource, open_run
 from szmass.tracking.models import WEIGHTS_FILE
-from szmass.tracking.runs import JUDGED, PARENT, TRAINED, sha256
+from szmass.tracking.runs import JUDGED, PARENT, TRAINED
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 

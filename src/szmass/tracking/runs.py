@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -129,12 +128,12 @@ class MlflowRun:
     def model(self, folder: Path, name: str, *beside: Path) -> None:
         """See `Run`. The model loads without szmass installed, as `models:/<name>/latest`."""
         served = served_ensemble(folder, *beside) if beside else served_mresunet(folder)
-        self.tags({TRAINED: sha256(served.identity)})
+        self.tags({TRAINED: provenance.sha256(served.identity)})
         self._send(f"model {name}", lambda: log_model(self.id, served, name))
 
     def continue_training_run(self, weights: Path) -> None:
         """See `Run`. This run then becomes a child of the training's, and keeps its own tags."""
-        digest = sha256(weights)
+        digest = provenance.sha256(weights)
         self.tags({JUDGED: digest})
         try:
             found = self._client.search_runs(
@@ -153,12 +152,6 @@ class MlflowRun:
         training.id = (same or found)[0].info.run_id
         self.results = training
         self.tags({PARENT: training.id})
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file, by which a model is known again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _now_ms() -> int:
