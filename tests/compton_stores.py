@@ -24,8 +24,8 @@ from szmass.simulation.compton_samples import (
     originals_spec,
     partition_rows,
     planck_spec,
+    psz2_spec,
 )
-from szmass.simulation.psz2 import psz2_spec
 from szmass.simulation.store import StoreSpec, replacing, write_rows
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid

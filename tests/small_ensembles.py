@@ -15,8 +15,13 @@ from szmass.learning.cnn import cnn as build_cnn
 from szmass.learning.ensemble import ARCHITECTURE_FILE, ENSEMBLE_FILE, OUT_OF_FOLD_FILE, Ensemble
 from szmass.params import Params
 from szmass.simulation.compton_clusters import cluster_number
-from szmass.simulation.compton_samples import PARTITIONS, open_planck_store, planck_spec
-from szmass.simulation.psz2 import open_psz2_store, psz2_spec
+from szmass.simulation.compton_samples import (
+    PARTITIONS,
+    open_planck_store,
+    open_psz2_store,
+    planck_spec,
+    psz2_spec,
+)
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.simulation.store import MapStore, replacing, write_rows
 from szmass.sky.cosmology import Cosmology

@@ -36,3 +36,9 @@ class Run(Protocol):
 
     def continue_training_run(self, weights: Path) -> None:
         """Sends what follows to the run that trained these weights, since it judges them."""
+
+
+def report_figures(run: Run, folder: Path) -> None:
+    """Keeps all pictures of a folder with the run, in the order of their names."""
+    for path in sorted(folder.glob("*.png")):
+        run.figure(path)

@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from szmass.files import replacing_file
 from szmass.params import Params, ParamsError, load
 
 Scalar = bool | int | float | str
@@ -86,15 +87,13 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
         if section[last] != new:
             changes.append(Change(key, section[last], new))
             section[last] = new
-    unfinished = params_file.with_name(params_file.name + ".unfinished")
-    try:
+    with replacing_file(params_file) as unfinished:
         _yaml().dump(document, unfinished)
-        load(unfinished)
-        unfinished.replace(params_file)
-    except ParamsError as error:
-        raise ScaleError(f"{scale_file}: {str(error).removeprefix(f'{unfinished}: ')}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        try:
+            load(unfinished)
+        except ParamsError as error:
+            reason = str(error).removeprefix(f"{unfinished}: ")
+            raise ScaleError(f"{scale_file}: {reason}") from error
     return changes
 
 

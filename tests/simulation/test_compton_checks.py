@@ -15,6 +15,7 @@ from szmass.simulation.compton_samples import (
     open_clean_store,
     open_noise_store,
     open_planck_store,
+    open_psz2_store,
 )
 from szmass.simulation.compton_statistics import ClusterStatistics
 from szmass.simulation.compton_validation import (
@@ -26,7 +27,6 @@ from szmass.simulation.compton_validation import (
 from szmass.simulation.noise_checks import measured_theory, noise_tables, stand_in_theory
 from szmass.simulation.noise_maps import unit_variance
 from szmass.simulation.planck_files import read_noise_spectrum
-from szmass.simulation.psz2 import open_psz2_store
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.simulation.psz2_checks import psz2_tables
 from szmass.simulation.store import write_rows

@@ -10,8 +10,13 @@ import pytest
 from conftest import ROOT
 from planck_release import BAD, write_release
 
-from szmass.simulation.compton_samples import noise_spec, open_noise_store
-from szmass.simulation.psz2 import cut_clusters, labels, noise_at, open_psz2_store, psz2_spec
+from szmass.simulation.compton_samples import (
+    noise_spec,
+    open_noise_store,
+    open_psz2_store,
+    psz2_spec,
+)
+from szmass.simulation.psz2 import cut_clusters, labels, noise_at
 from szmass.simulation.psz2_catalogue import Psz2Catalogue, read_psz2
 from szmass.simulation.store import StoreError, replacing, write_rows
 from szmass.sky.grid import PixelGrid

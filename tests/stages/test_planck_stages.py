@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ from conftest import ROOT
 from planck_release import BAD, write_release, write_spectrum
 
 from szmass.params import Params
-from szmass.simulation.compton_samples import open_noise_store
+from szmass.simulation.compton_samples import open_noise_store, open_psz2_store
 from szmass.simulation.planck_files import PlanckFilesError, read_map, read_mask
-from szmass.simulation.psz2 import open_psz2_store
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.sky.healpix import pixel_count
 from szmass.stages.cut_psz2 import cut_psz2
@@ -134,8 +134,12 @@ def released(params, tmp_path) -> Settings:
     return settings
 
 
-def test_real_files_take_the_stand_ins_place(released):
+def test_real_files_take_the_stand_ins_place(released, tmp_path):
+    cached = tmp_path / "cached"
+    cached.write_bytes(b"an older sky")
+    os.link(cached, released.made["planck_ymap"])  # as DVC does, from its cache
     released.make()
+    assert cached.read_bytes() == b"an older sky"
     released.cut()
     store = open_psz2_store(released.psz2_store)
     assert store.attributes["sky"] == "Planck MILCA"

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from szmass.evaluation.compton_metrics import (
     LEVELS,
@@ -22,6 +23,8 @@ from szmass.evaluation.compton_metrics import (
     relative_error,
     within_cut,
 )
+from szmass.evaluation.figures import log_mass_axis
+from szmass.units import MASS_UNIT_MSUN
 
 COLOURS = ("tab:purple", "tab:blue", "tab:green", "tab:orange")
 """Of the redshift bins, from near to far; more bins go round."""
@@ -67,20 +70,20 @@ def relative_errors(panels: Mapping[str, Sequence[Judged]], *, seed: int) -> Fig
     for panel, (title, bins) in zip(axes, panels.items(), strict=True):
         for colour, one in _coloured(bins):
             shown = rng.permutation(len(one.error))[:FIGURE1_POINTS]
-            mass, error = one.estimate_msun[shown], one.error[shown]
+            mass, error = one.estimate_msun[shown] / MASS_UNIT_MSUN, one.error[shown]
             panel.plot(mass, error, ".", ms=3, color=colour, alpha=0.6, label=one.label)
         everything = together(bins, "")
         middle, (low, median, high) = binned_percentiles(
-            everything.estimate_msun, everything.error, FIGURE1_GROUPS
+            everything.estimate_msun / MASS_UNIT_MSUN, everything.error, FIGURE1_GROUPS
         )
         panel.fill_between(middle, low, high, color="0.5", alpha=0.35, lw=0)
         panel.plot(middle, median, "s-", color="k", ms=4, lw=1)
         for level in (-0.2, 0.0, 0.2):
             panel.axhline(level, color="tab:red", ls="--", lw=1)
-        panel.set(ylabel="(M_CNN - M_true) / M_CNN", xscale="log", title=title)
+        panel.set(ylabel="(M_CNN - M_true) / M_CNN", title=title)
         panel.set_ylim(-FIGURE1_LIMIT, FIGURE1_LIMIT)
     axes[0].legend(fontsize=8, loc="lower right")
-    axes[-1].set_xlabel("M_CNN [Msun]")
+    log_mass_axis(axes[-1].xaxis, "M_CNN")
     return figure
 
 
@@ -164,7 +167,8 @@ def members_passing(
             panel.step(thresholds, counts, color=colour, where="post", label=label)
         panel.axvline(threshold, color="0.4", ls="--", lw=1)
         members = max(map(len, bins.values()), default=0)
-        panel.set(ylabel=f"networks passing, of {members}", title=title, ylim=(0, None))
+        panel.set(ylabel=f"networks passing, of {members}", title=title, ylim=(0, 1.05 * members))
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(fontsize=8)
     axes[-1].set_xlabel("threshold of |mean b| in every mass bin, validation clusters")
     return figure
@@ -217,13 +221,13 @@ def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
         everything = together(bins, "")
         groups = equal_count_groups(everything.estimate_msun, COVERAGE_GROUPS)
         groups = [rows for rows in groups if len(rows)]
-        masses = [np.median(everything.estimate_msun[rows]) for rows in groups]
+        masses = [np.median(everything.estimate_msun[rows]) / MASS_UNIT_MSUN for rows in groups]
         measured = [100 * coverage(everything.ranks[rows], 68) for rows in groups]
         error = [_binomial_error(0.68, len(rows)) for rows in groups]
         right.errorbar(masses, measured, error, fmt="s", ms=4, color="k", capsize=2)
         right.axhline(68, color="0.6", lw=1)
-        right.set(xscale="log", xlabel="estimated mass [Msun]", title=title)
-        right.set_ylabel("within the 68 % interval [%]")
+        right.set(ylabel="within the 68 % interval [%]", title=title)
+        log_mass_axis(right.xaxis, "estimated mass")
     grid[0, 0].legend(fontsize=8)
     return figure
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from szmass.evaluation.figures import SIGNAL_COLOURS
+from szmass.evaluation.figures import SIGNAL_COLOURS, log_mass_axis
 from szmass.units import MASS_UNIT_MSUN
 
 MOCK_COLOUR, PSZ2_COLOUR = "tab:blue", "tab:red"
@@ -58,13 +58,13 @@ def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
     )
     (top, corner), (main, right) = axes
     corner.remove()
-    masses = np.concatenate([mocks.m500c_msun, observed.m500c_msun])
+    masses = np.concatenate([mocks.m500c_msun, observed.m500c_msun]) / MASS_UNIT_MSUN
     mass_edges = np.geomspace(masses.min(), masses.max(), 31).tolist()
     redshift_edges = np.linspace(0.0, max(1.0, mocks.redshift.max()), 31).tolist()
     for one, colour, size in ((mocks, MOCK_COLOUR, 2), (observed, PSZ2_COLOUR, 4)):
         main.plot(
             one.redshift,
-            one.m500c_msun,
+            one.m500c_msun / MASS_UNIT_MSUN,
             ".",
             ms=size,
             color=colour,
@@ -72,13 +72,15 @@ def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
             mew=0,
             label=one.label,
         )
-        style = {"density": True, "histtype": "step", "color": colour}
+        share = np.full(len(one.redshift), 1.0 / len(one.redshift))
+        style = {"weights": share, "histtype": "step", "color": colour}
         top.hist(one.redshift, redshift_edges, **style)
-        right.hist(one.m500c_msun, mass_edges, orientation="horizontal", **style)
-    main.set(xlabel="redshift", ylabel="M500c [Msun]", yscale="log")
+        right.hist(one.m500c_msun / MASS_UNIT_MSUN, mass_edges, orientation="horizontal", **style)
+    main.set_xlabel("redshift")
+    log_mass_axis(main.yaxis, "M500c")
     main.legend(fontsize=8, loc="lower right", markerscale=4)
-    top.set(yticks=[])
-    right.set(xticks=[])
+    top.set(yticks=[], ylabel="share")
+    right.set(xticks=[], xlabel="share")
     return figure
 
 
@@ -172,14 +174,17 @@ def scaling_relation(
     figure, (upper, lower) = plt.subplots(
         2, 1, figsize=(6.5, 7), height_ratios=(3, 1), sharex=True, layout="constrained"
     )
+    mass_1e14 = m500c_msun / MASS_UNIT_MSUN
     for (label, values), marker in zip(measured.items(), "so^v", strict=False):
-        upper.plot(m500c_msun, values, marker, ms=4, mfc="none", label=label)
+        upper.plot(mass_1e14, values, marker, ms=4, mfc="none", label=label)
         ratio = values / measured[reference] - 1.0
-        lower.plot(m500c_msun, 100.0 * ratio, marker, ms=4, mfc="none")
+        lower.plot(mass_1e14, 100.0 * ratio, marker, ms=4, mfc="none")
     for relation, style in zip(relations, ("-", "-.", ":"), strict=False):
-        upper.plot(relation.m500c_msun, relation.y_mpc2, style, color="0.4", label=relation.label)
-    upper.set(ylabel="E(z)^(-2/3) D_A^2 Y_500 [Mpc^2]", xscale="log", yscale="log")
+        masses_1e14 = relation.m500c_msun / MASS_UNIT_MSUN
+        upper.plot(masses_1e14, relation.y_mpc2, style, color="0.4", label=relation.label)
+    upper.set(ylabel="E(z)^(-2/3) D_A^2 Y_500 [Mpc^2]", yscale="log")
     upper.legend(fontsize=8)
     lower.axhline(0, color="0.6", lw=1)
-    lower.set(xlabel="M500c [Msun]", ylabel=f"difference from\n{reference} [%]")
+    lower.set_ylabel(f"difference from\n{reference} [%]")
+    log_mass_axis(lower.xaxis, "M500c")
     return figure

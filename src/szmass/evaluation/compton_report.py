@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from szmass.evaluation.compton_metrics import CUTS, ENSEMBLE, LEVELS, PREDICTORS, SELECTED
+from szmass.evaluation.compton_metrics import ALL_BINS, CUTS, ENSEMBLE, LEVELS, PREDICTORS, SELECTED
 from szmass.evaluation.report import Metrics, markdown_table
 
 BASELINE_TITLES: Mapping[str, str] = {
@@ -39,6 +39,40 @@ class StoreRow:
     noise: bool
     contaminants: bool
     maps: int
+
+
+def redshift_range(bins: Mapping[str, Sequence[float]], name: str) -> tuple[float, float]:
+    """The edges of a bin, or of all of them together."""
+    edges = list(bins.values()) if name == ALL_BINS else [bins[name]]
+    return min(low for low, _ in edges), max(high for _, high in edges)
+
+
+def bin_labels(bins: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Titles of the redshift bins, and of all of them together."""
+    ranges = {name: redshift_range(bins, name) for name in (*bins, ALL_BINS)}
+    return {name: f"{low:g} < z <= {high:g}" for name, (low, high) in ranges.items()}
+
+
+def store_rows(
+    maps: Mapping[str, int], *, sky: str, beam_fwhm_arcmin: float, pixel_arcsec: float
+) -> list[StoreRow]:
+    """dA22 Table 1 with our numbers of maps.
+
+    Args:
+        maps: how many there are of `original`, `clean`, `planck`, `psz2` and `golden sample`.
+        sky: what was observed.
+        beam_fwhm_arcmin: of all but the originals.
+        pixel_arcsec: side of a pixel of the originals.
+    """
+    beam, sharp = f"{beam_fwhm_arcmin:g}'", f'no ({pixel_arcsec:.2g}")'
+    rows = (
+        ("original", "mock", sharp, False, False),
+        ("clean", "mock", beam, False, False),
+        ("planck", "mock", beam, True, False),
+        ("psz2", sky, beam, True, True),
+        ("golden sample", sky, beam, True, False),
+    )
+    return [StoreRow(*row, maps[row[0]]) for row in rows]
 
 
 def stores_table(rows: Sequence[StoreRow]) -> str:

@@ -10,9 +10,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from szmass.evaluation.metrics import gaussian_width, half_width, ln_ratio
+from szmass.files import replacing_file
 from szmass.units import MASS_UNIT_MSUN
 
 mpl.use("agg")  # a stage has no window
@@ -35,9 +38,21 @@ class NetworkBlock:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG, the same bytes for the same figure, and closes the figure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130, metadata={"Software": None})
+    with replacing_file(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=130, metadata={"Software": None})
     plt.close(figure)
+
+
+def log_mass_axis(axis: XAxis | YAxis, name: str) -> None:
+    """Makes an axis of masses in 1e14 Msun logarithmic, with plain numbers at 1, 2, 3 and 5.
+
+    Call it when all is drawn: panels that share the axis share its ticks.
+    """
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text(f"{name} [1e14 Msun]")
 
 
 def network(blocks: Sequence[NetworkBlock], parameters: int) -> Figure:
@@ -80,7 +95,8 @@ def network(blocks: Sequence[NetworkBlock], parameters: int) -> Figure:
 def map_and_profile(temperature_uk: np.ndarray, sz_uk: np.ndarray, title: str) -> Figure:
     """Figure 2: an observed map and the cluster's own signal in it."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
-    _image(figure, left, temperature_uk, SKY_COLOURS, "observed map [uK]")
+    deviation_uk = temperature_uk - temperature_uk.mean()
+    _image(figure, left, deviation_uk, SKY_COLOURS, "observed map, less its mean [uK]")
     _image(figure, right, sz_uk, SIGNAL_COLOURS, "SZ signal [uK]")
     figure.suptitle(title)
     return figure
@@ -107,7 +123,8 @@ def profiles(rows: Sequence[ProfileRow]) -> Figure:
         residual = row.predicted_uk - row.true_uk
         share = 100.0 * residual / row.true_uk.min()
         label = f"{row.m200c_msun / MASS_UNIT_MSUN:g}e14 Msun"
-        _image(figure, axes[0], row.example_uk, SKY_COLOURS, f"{label}: a map [uK]")
+        deviation_uk = row.example_uk - row.example_uk.mean()
+        _image(figure, axes[0], deviation_uk, SKY_COLOURS, f"{label}: a map, less its mean [uK]")
         _image(figure, axes[1], row.true_uk, SIGNAL_COLOURS, "true mean profile [uK]")
         limits = (float(row.true_uk.min()), float(row.true_uk.max()))
         _image(figure, axes[2], row.predicted_uk, SIGNAL_COLOURS, "predicted mean [uK]", limits)

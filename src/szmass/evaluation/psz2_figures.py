@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,10 +14,17 @@ from matplotlib.figure import Figure
 
 from szmass.evaluation.compton_figures import COLOURS, binned_percentiles
 from szmass.evaluation.compton_metrics import relative_error
+from szmass.evaluation.figures import log_mass_axis, save
 from szmass.units import MASS_UNIT_MSUN
 
 GROUPS = 10
-FIGURE2_RANGE, FIGURE3_RANGE = (-1.2, 0.8), (-0.3, 0.4)
+FIGURE2_RANGE, FIGURE3_RANGE = (-1.2, 0.8), (-0.3, 0.6)
+RELATION_TITLES = {
+    "alpha_1p63": "mocks, alpha = 1.63",
+    "alpha_1p79": "mocks, alpha = 1.79, Y / 1.2",
+    "alpha_1p63_in_planck_maps": "mocks, alpha = 1.63, Y in the maps, R500 > 5 pixels",
+}
+"""Of Figure 3, by metric name of the relation."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +44,61 @@ class Weighed:
         return relative_error(self.estimate_msun, self.msz_msun)
 
 
-def planck_bias(panels: Mapping[str, Weighed], sky: str) -> Figure:
+def draw(
+    folder: Path,
+    found: Mapping[str, np.ndarray],
+    simulated: Mapping[str, Weighed],
+    labels: Mapping[str, str],
+    sky: str,
+) -> None:
+    """Draws Figures 2 and 3.
+
+    Args:
+        folder: of the figures.
+        found: columns of the catalogue of masses.
+        simulated: test clusters by metric name of the relation that gave MSZ.
+        labels: of the redshift bins.
+        sky: what was observed.
+    """
+    msz, golden = found["msz_1e14_msun"] * MASS_UNIT_MSUN, found["golden"]
+    names = np.array([labels[name] for name in found["bin"]], dtype=object)
+    everyone = Weighed(found["m500_msun"], msz, names)
+    panels = {"All PSZ2 clusters with a redshift": everyone}
+    if golden.any():
+        refilled = Weighed(found["m500_golden_msun"][golden], msz[golden], names[golden])
+        panels["Golden sample"] = refilled
+    save(planck_bias(panels, list(labels.values()), sky), folder / "figure2_planck_bias.png")
+    named = {RELATION_TITLES[name]: sample for name, sample in simulated.items()}
+    save(bias_causes(named, everyone, sky), folder / "figure3_bias_causes.png")
+
+
+def planck_bias(panels: Mapping[str, Weighed], labels: Sequence[str], sky: str) -> Figure:
     """Figure 2: b_P against the networks' mass, a panel a sample.
 
     Squares and band are the median and the 16th-84th percentiles in ten bins of equal number.
+
+    Args:
+        panels: samples by title.
+        labels: of the redshift bins, in the order of their colours.
+        sky: what was observed.
     """
     figure, grid = plt.subplots(
         len(panels), 1, figsize=(6.5, 3.4 * len(panels)), sharex=True, layout="constrained",
         squeeze=False,
     )  # fmt: skip
     for axes, (title, sample) in zip(grid[:, 0], panels.items(), strict=True):
-        for number, label in enumerate(dict.fromkeys(sample.redshift_bin)):
+        for colour, label in zip(cycle(COLOURS), labels, strict=False):
             here = sample.redshift_bin == label
-            mass = sample.estimate_msun[here] / MASS_UNIT_MSUN
-            colour = COLOURS[number % len(COLOURS)]
-            axes.plot(mass, sample.bias[here], ".", ms=4, alpha=0.6, color=colour, label=label)
+            if here.any():
+                mass = sample.estimate_msun[here] / MASS_UNIT_MSUN
+                axes.plot(mass, sample.bias[here], ".", ms=4, alpha=0.6, color=colour, label=label)
         _median_and_band(axes, sample, "k")
         for level in (-0.2, 0.0, 0.2):
             axes.axhline(level, color="tab:red", ls="--", lw=1)
-        axes.set(xscale="log", ylabel="(M_CNN - MSZ) / M_CNN", ylim=FIGURE2_RANGE)
+        axes.set(ylabel="(M_CNN - MSZ) / M_CNN", ylim=FIGURE2_RANGE)
         axes.set_title(f"{title}, {sky}: {len(sample.bias)} clusters", fontsize=10)
     grid[0, 0].legend(fontsize=8)
-    grid[-1, 0].set_xlabel("M_CNN [1e14 Msun]")
+    log_mass_axis(grid[-1, 0].xaxis, "M_CNN")
     return figure
 
 
@@ -79,8 +121,8 @@ def bias_causes(simulated: Mapping[str, Weighed], observed: Weighed, sky: str) -
         middle, median, (median - low, high - median), fmt="o", color="k", capsize=2, label=sky
     )
     axes.axhline(0, color="0.6", lw=1)
-    axes.set(xscale="log", xlabel="M_CNN [1e14 Msun]", ylabel="(M_CNN - MSZ) / M_CNN")
-    axes.set_ylim(FIGURE3_RANGE)
+    axes.set(ylabel="(M_CNN - MSZ) / M_CNN", ylim=FIGURE3_RANGE)
+    log_mass_axis(axes.xaxis, "M_CNN")
     axes.set_title(f"The bias by the slope of the Y-M relation; {sky}", fontsize=10)
     axes.legend(fontsize=8)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from szmass.evaluation.compton_metrics import (
 )
 from szmass.evaluation.metrics import half_width
 from szmass.evaluation.report import markdown_table
+from szmass.units import MASS_UNIT_MSUN
 
 FULL, GOLDEN = "msz", "msz_golden"
 TRUE, MSZ_TRUE = "true", "msz_true"
@@ -90,6 +91,40 @@ def _named(values: Mapping[str, float], name: str, bin_name: str, suffix: str) -
     return {
         f"relerr_{key}_{name}_{bin_name}{suffix}": float(value) for key, value in values.items()
     }
+
+
+def judge(
+    found: Mapping[str, np.ndarray], published_log10_msun: np.ndarray, bins: Iterable[str]
+) -> dict[str, float]:
+    """Metrics by redshift bin and over all.
+
+    Args:
+        found: columns of the catalogue of masses.
+        published_log10_msun: the published CNN masses, NaN where there is none.
+        bins: names of the redshift bins.
+    """
+    metrics: dict[str, float] = {}
+    msz, true = found["msz_1e14_msun"] * MASS_UNIT_MSUN, found["m500_true_msun"]
+    mass = found["m500_msun"]
+    for name in (*bins, ALL_BINS):
+        here = np.full(len(msz), fill_value=True) if name == ALL_BINS else found["bin"] == name
+        golden, known = here & found["golden"], here & np.isfinite(true)
+        metrics |= bias_metrics(mass[here], msz[here], name=FULL, bin_name=name)
+        metrics |= bias_metrics(
+            found["m500_golden_msun"][golden], msz[golden], name=GOLDEN, bin_name=name
+        )
+        metrics |= published_metrics(found["log10_m500"][here], published_log10_msun[here], name)
+        if here.any():
+            metrics[f"out_of_range_share_{name}"] = float(np.mean(found["out_of_range"][here]))
+        if known.any():
+            metrics |= bias_metrics(mass[known], true[known], name=TRUE, bin_name=name)
+            metrics |= bias_metrics(msz[known], true[known], name=MSZ_TRUE, bin_name=name)
+            ends = {
+                level: (found[f"m500_msun_{low}"][known], found[f"m500_msun_{high}"][known])
+                for level, low, high in ((68, "p16", "p84"), (95, "p2p5", "p97p5"))
+            }
+            metrics |= interval_metrics(ends, true[known], name)
+    return metrics
 
 
 def interval_metrics(
@@ -172,9 +207,3 @@ def _cell(metrics: Mapping[str, float], name: str, prefix: str = "") -> str:
         metrics[key.format(what)] for what in ("median", "p16", "p84", "stderr", "clusters")
     )
     return f"{middle:+.2f} +{high - middle:.2f} -{middle - low:.2f} ({error:.3f}), {count:.0f}"
-
-
-def labels_of(bins: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """A label for each redshift bin and for all of them."""
-    labels = {name: f"{low:g} < z <= {high:g}" for name, (low, high) in bins.items()}
-    return {**labels, ALL_BINS: "all"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from szmass.inference.posterior import (
     EnsembleCalibration,
@@ -89,12 +90,33 @@ class JudgedClusters:
     """Of its network: class, shape of the output without the batch, and parameters."""
 
     @property
+    def worst_bias(self) -> list[float]:
+        """The largest |mean b| over the mass bins, by network, on its validation clusters."""
+        return [member["max_abs_bias"] for member in self.facts["members"]]
+
+    @property
+    def members_passing(self) -> tuple[int, int]:
+        """How many networks may be selected, and of how many."""
+        return self.facts["members_passing"], len(self.facts["members"])
+
+    @property
     def table(self) -> dict[str, np.ndarray]:
         """One column a label and an estimate, masses in Msun."""
         columns = dict(self.labels)
         columns |= {f"{key}_msun": values for key, values in self.m500c_msun.items()}
         columns |= {f"m200_{key}_msun": values for key, values in self.m200c_msun.items()}
         return columns | {f"rank_{key}": values for key, values in self.ranks.items()}
+
+
+def tabulate(judged: Mapping[str, Mapping[str, JudgedClusters]]) -> pd.DataFrame:
+    """A row a test map: data set, bin, its labels, and its mass by each estimator in Msun."""
+    return pd.concat(
+        [
+            pd.DataFrame({"data_set": data_set, "bin": name, **clusters.table})
+            for data_set, by_bin in judged.items()
+            for name, clusters in by_bin.items()
+        ]
+    )
 
 
 def judge_clusters(

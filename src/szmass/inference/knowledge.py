@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.files import write_text
 from szmass.inference.familiarity import SeenMaps
 from szmass.sky.catalogue import redshift_bin
 from szmass.sky.grid import PixelGrid
@@ -123,10 +124,7 @@ class Knowledge:
             "made_with": self.made_with,
             "bins": {name: known.to_json() for name, known in self.bins.items()},
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f"{KNOWLEDGE_FILE}.unfinished"
-        unfinished.write_text(json.dumps(content) + "\n")
-        unfinished.replace(folder / KNOWLEDGE_FILE)
+        write_text(folder / KNOWLEDGE_FILE, json.dumps(content) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Knowledge:

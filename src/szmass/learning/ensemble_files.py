@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from szmass.files import write_text
 from szmass.learning.compton_arrays import DevelopmentMaps
 from szmass.learning.ensemble import (
     ARCHITECTURE_FILE,
@@ -85,11 +86,9 @@ class EnsembleFiles:
         """Writes a member; its facts come last, and say that it is finished."""
         self._bare.set_weights(trained.weights)
         self._bare.save_weights(self._weights_file(number))
-        partial = self._facts_file(number).with_suffix(".partial")
         facts = asdict(trained) | {"log10_m_pred": trained.log10_m_pred.tolist()}
         del facts["weights"]
-        partial.write_text(json.dumps(facts))
-        partial.replace(self._facts_file(number))
+        write_text(self._facts_file(number), json.dumps(facts))
 
     def finish(
         self, members: list[Member], maps: DevelopmentMaps, target: str, settings: Cnn

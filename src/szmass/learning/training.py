@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from szmass.files import write_text
 from szmass.learning.arrays import Maps, Normalisation
 from szmass.learning.backend import jit_compile, mean_loss, state_variables, train_epoch
 from szmass.params import Mresunet
@@ -117,9 +118,7 @@ class TrainingState:
         # hundreds of small arrays: `save_weights` takes four times as long
         np.savez(self._file(history[-1].epoch), **{str(n): value for n, value in enumerate(values)})
         state = {"identity": self.identity, "history": [asdict(epoch) for epoch in history]}
-        beside = self.folder / (STATE_FILE + ".partial")
-        beside.write_text(json.dumps(state))
-        beside.replace(self.folder / STATE_FILE)
+        write_text(self.folder / STATE_FILE, json.dumps(state))
         wanted = {self._file(epoch) for epoch in keep | {history[-1].epoch}}
         for path in self.folder.glob(EPOCH_STATE.format(epoch="*")):
             if path not in wanted:

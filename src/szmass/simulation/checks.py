@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from szmass.files import write_text
+
 SIGNIFICANT_DIGITS = 6
 FAILING_ROWS_NAMED = 5
 DOCS_SITE = "verdict"
@@ -155,14 +157,12 @@ class Verdict:
             for column, meaning in meanings.items()
         )
         failed = sum(not result.success for result in self.results)
-        unfinished = path.with_name(path.name + ".unfinished")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(
+        write_text(
+            path,
             f'{{\n  "success": {_json(self.success)},\n'
             f'  "expectations": {len(self.results)},\n  "failed": {failed},\n'
-            f'  "results": [\n{results}\n  ],\n  "columns": {{\n{columns}\n  }}\n}}\n'
+            f'  "results": [\n{results}\n  ],\n  "columns": {{\n{columns}\n  }}\n}}\n',
         )
-        unfinished.replace(path)
 
     def require_success(self, *where: Path) -> None:
         """Raises a `ChecksFailedError` that names every failed expectation.

@@ -13,6 +13,7 @@ from szmass.sky.grid import PixelGrid
 CLEAN_TITLE = "simulated Compton-y cutouts of clusters"
 PLANCK_TITLE = "simulated Compton-y cutouts of clusters with Planck's noise"
 ORIGINALS_TITLE = "simulated Compton-y maps of clusters at full resolution"
+PSZ2_TITLE = "Compton-y cutouts of the PSZ2 clusters"
 NOISE_TITLE = "cutouts of Planck's noise at positions of clusters"
 PARTITIONS = ("development", "test", "other_model")
 SHARD_ROWS = 512
@@ -94,6 +95,37 @@ def noise_spec(cutouts: int, grid: PixelGrid) -> StoreSpec:
     )
 
 
+def psz2_spec(clusters: int, grid: PixelGrid) -> StoreSpec:
+    """The contract of `data/compton/psz2.zarr`."""
+    image, of_cluster = ("cluster", "y", "x"), ("cluster",)
+    mass = "1e14 Msun"
+    return StoreSpec(
+        title=PSZ2_TITLE,
+        sizes={"cluster": clusters, "y": grid.pixels, "x": grid.pixels},
+        shard_rows=SHARD_ROWS,
+        arrays={
+            "compton_y": ArraySpec(image, "float32", "1", "Compton y of the map"),
+            "compton_y_refilled": ArraySpec(
+                image, "float32", "1", "Compton y, noise in place of point sources off the centre"
+            ),
+            "redshift": ArraySpec(of_cluster, "float64", "1", "redshift"),
+            "msz_1e14_msun": ArraySpec(of_cluster, "float64", mass, "Planck's mass M500"),
+            "msz_err_up_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its upper error"),
+            "msz_err_low_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its lower error"),
+            "m500c_true_msun": ArraySpec(
+                of_cluster, "float64", "Msun", "true mass in a stand-in sky, else NaN"
+            ),
+            "glon_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic longitude"),
+            "glat_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic latitude"),
+            "golden": ArraySpec(of_cluster, "int8", "1", "1 in the golden sample"),
+            "masked_fraction": ArraySpec(of_cluster, "float64", "1", "share of masked pixels"),
+            "catalogue_row": ArraySpec(of_cluster, "int32", "1", "row of the PSZ2 catalogue"),
+            "x": ArraySpec(("x",), "float64", "arcmin", "pixel centre from the cluster, to west"),
+            "y": ArraySpec(("y",), "float64", "arcmin", "pixel centre from the cluster, to north"),
+        },
+    )
+
+
 def flags(names: Sequence[str]) -> dict[str, object]:
     """The attributes that name the values of a flag."""
     return {"flag_values": list(range(len(names))), "flag_meanings": " ".join(names)}
@@ -119,6 +151,11 @@ def open_originals_store(path: Path) -> MapStore:
     return MapStore(path, ORIGINALS_TITLE)
 
 
+def open_psz2_store(path: Path) -> MapStore:
+    """Opens the cutouts for reading; see `MapStore` for what it refuses."""
+    return MapStore(path, PSZ2_TITLE)
+
+
 def partition_rows(
     store: MapStore, partition: str, edges: Sequence[float] | None = None
 ) -> np.ndarray:
@@ -134,6 +171,13 @@ def partition_rows(
         redshift = store.read("redshift")
         wanted &= (redshift > edges[0]) & (redshift <= edges[1])
     return np.flatnonzero(wanted)
+
+
+def row_of_each_cluster(store: MapStore, partitions: Sequence[str]) -> np.ndarray:
+    """The first row of every cluster of some partitions, in the order of the clusters."""
+    rows = np.concatenate([partition_rows(store, partition) for partition in partitions])
+    _, first = np.unique(store.read("cluster", rows), return_index=True)
+    return rows[first]
 
 
 def baryon_model_names(store: MapStore) -> list[str]:

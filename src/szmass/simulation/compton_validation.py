@@ -22,7 +22,9 @@ from szmass.simulation.compton_samples import (
     open_clean_store,
     open_noise_store,
     open_planck_store,
+    open_psz2_store,
     planck_spec,
+    psz2_spec,
 )
 from szmass.simulation.compton_statistics import ClusterStatistics
 from szmass.simulation.ensemble_checks import relations_table, stacks_table
@@ -40,7 +42,6 @@ from szmass.simulation.planck_files import (
     read_map,
     read_noise_spectrum,
 )
-from szmass.simulation.psz2 import open_psz2_store, psz2_spec
 from szmass.simulation.psz2_catalogue import Psz2Catalogue
 from szmass.simulation.psz2_checks import psz2_tables
 from szmass.simulation.store import MapStore

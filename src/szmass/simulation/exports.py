@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from szmass.files import replacing_file
+
 UNITS = {"_msun": "solMass", "_deg": "deg", "_dex": "dex"}
 MASS_UNIT = "1e14 solMass"
 
@@ -24,7 +26,7 @@ def unit_of(column: str) -> str:
 def write_mass_tables(
     fits_path: Path, csv_path: Path, columns: Mapping[str, np.ndarray], facts: Mapping[str, str]
 ) -> None:
-    """Writes a row a cluster, the same bytes for the same masses.
+    """Writes a row a cluster, the same bytes for the same masses, each file whole or not at all.
 
     Args:
         fits_path: binary table, `facts` as keywords of its header.
@@ -34,8 +36,8 @@ def write_mass_tables(
     """
     from astropy.io import fits
 
-    fits_path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(dict(columns)).to_csv(csv_path, index=False, float_format="%.7g")
+    with replacing_file(csv_path) as unfinished:
+        pd.DataFrame(dict(columns)).to_csv(unfinished, index=False, float_format="%.7g")
     parts = []
     for name, values in columns.items():
         text = values.astype(str) if values.dtype.kind in "OU" else values
@@ -44,6 +46,5 @@ def write_mass_tables(
         parts.append(fits.Column(name, kind[text.dtype.kind], unit=unit, array=text))
     table = fits.BinTableHDU.from_columns(parts, name="MASSES")
     table.header.update(facts)
-    unfinished = fits_path.with_name(fits_path.name + ".unfinished")
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(unfinished, overwrite=True)
-    unfinished.replace(fits_path)
+    with replacing_file(fits_path) as unfinished:
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(unfinished, overwrite=True)

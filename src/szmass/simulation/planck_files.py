@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from szmass.files import replacing_file
 from szmass.sky.healpix import pixel_count, ring_order
 
 BAD_DATA = -1.6375e30
@@ -237,9 +238,7 @@ def write_maps(
         "FIRSTPIX": 0, "LASTPIX": pixels - 1, "INDXSCHM": "IMPLICIT", "OBJECT": "FULLSKY",
         "COORDSYS": "GALACTIC", "BAD_DATA": BAD_DATA, "METHOD": STAND_IN,
     })  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("wb") as file:
+    with replacing_file(path) as unfinished, unfinished.open("wb") as file:
         file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
         file.write(header.tostring().encode("ascii"))
         for start in range(0, pixels, ROWS_AT_ONCE):
@@ -248,4 +247,3 @@ def write_maps(
                 rows[name] = values[start : start + len(rows)]
             rows.tofile(file)
         file.write(bytes(-file.tell() % BLOCK))
-    unfinished.replace(path)

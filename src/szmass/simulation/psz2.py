@@ -9,13 +9,11 @@ import numpy as np
 
 from szmass.simulation.planck_files import POINT_SOURCE_MASK, read_map, read_mask
 from szmass.simulation.psz2_catalogue import Psz2Catalogue
-from szmass.simulation.store import ArraySpec, MapStore, StoreError, StoreSpec
+from szmass.simulation.store import MapStore, StoreError
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
 
-PSZ2_TITLE = "Compton-y cutouts of the PSZ2 clusters"
 GALACTIC_MASK = "M1"  # the strictest, and the same in all releases
-SHARD_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -93,37 +91,6 @@ def noise_at(store: MapStore, catalogue: Psz2Catalogue) -> np.ndarray:
     return store.read("noise_y", np.array([place[row] for row in catalogue.row.tolist()]))
 
 
-def psz2_spec(clusters: int, grid: PixelGrid) -> StoreSpec:
-    """The contract of `data/compton/psz2.zarr`."""
-    image, of_cluster = ("cluster", "y", "x"), ("cluster",)
-    mass = "1e14 Msun"
-    return StoreSpec(
-        title=PSZ2_TITLE,
-        sizes={"cluster": clusters, "y": grid.pixels, "x": grid.pixels},
-        shard_rows=SHARD_ROWS,
-        arrays={
-            "compton_y": ArraySpec(image, "float32", "1", "Compton y of the map"),
-            "compton_y_refilled": ArraySpec(
-                image, "float32", "1", "Compton y, noise in place of point sources off the centre"
-            ),
-            "redshift": ArraySpec(of_cluster, "float64", "1", "redshift"),
-            "msz_1e14_msun": ArraySpec(of_cluster, "float64", mass, "Planck's mass M500"),
-            "msz_err_up_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its upper error"),
-            "msz_err_low_1e14_msun": ArraySpec(of_cluster, "float64", mass, "its lower error"),
-            "m500c_true_msun": ArraySpec(
-                of_cluster, "float64", "Msun", "true mass in a stand-in sky, else NaN"
-            ),
-            "glon_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic longitude"),
-            "glat_deg": ArraySpec(of_cluster, "float64", "degrees", "galactic latitude"),
-            "golden": ArraySpec(of_cluster, "int8", "1", "1 in the golden sample"),
-            "masked_fraction": ArraySpec(of_cluster, "float64", "1", "share of masked pixels"),
-            "catalogue_row": ArraySpec(of_cluster, "int32", "1", "row of the PSZ2 catalogue"),
-            "x": ArraySpec(("x",), "float64", "arcmin", "pixel centre from the cluster, to west"),
-            "y": ArraySpec(("y",), "float64", "arcmin", "pixel centre from the cluster, to north"),
-        },
-    )
-
-
 def labels(catalogue: Psz2Catalogue, cutouts: Cutouts, grid: PixelGrid) -> dict[str, np.ndarray]:
     """All arrays of the store but the images and the true masses."""
     return {
@@ -139,8 +106,3 @@ def labels(catalogue: Psz2Catalogue, cutouts: Cutouts, grid: PixelGrid) -> dict[
         "x": grid.axis_arcmin,
         "y": grid.axis_arcmin,
     }
-
-
-def open_psz2_store(path: Path) -> MapStore:
-    """Opens the cutouts for reading; see `MapStore` for what it refuses."""
-    return MapStore(path, PSZ2_TITLE)

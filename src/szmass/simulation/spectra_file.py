@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from szmass.files import replacing_file
 from szmass.sky.spectra import COMPONENTS
 
 GEORGE2015_COLUMNS = {
@@ -47,8 +48,8 @@ def read_george2015(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def write_spectra(path: Path, dl_uk2: Mapping[str, np.ndarray]) -> None:
     """Writes D_l in uK^2 of every component, a row a multipole from l = 0."""
     table = pd.DataFrame({name: dl_uk2[name] for name in COMPONENTS})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index_label="ell", float_format="%.8e")
+    with replacing_file(path) as unfinished:
+        table.to_csv(unfinished, index_label="ell", float_format="%.8e")
 
 
 def read_spectra(path: Path) -> dict[str, np.ndarray]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import BaryonModel, Compton, PlanckSky
-from szmass.simulation.compton_samples import open_noise_store
+from szmass.simulation.compton_samples import open_noise_store, psz2_spec
 from szmass.simulation.planck_files import STAND_IN_NAME, sky_name
 from szmass.simulation.planck_sky import true_clusters
-from szmass.simulation.psz2 import cut_clusters, labels, noise_at, psz2_spec
+from szmass.simulation.psz2 import cut_clusters, labels, noise_at
 from szmass.simulation.psz2_catalogue import read_psz2
 from szmass.simulation.store import replacing, write_rows
 from szmass.sky.cosmology import Cosmology

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from szmass.evaluation import figures
 from szmass.evaluation.hydro_figures import hydro_masses
 from szmass.evaluation.hydro_metrics import hydro_metrics as judge
 from szmass.evaluation.hydro_metrics import with_paper
+from szmass.files import write_metrics
 from szmass.inference.exact import ExactEstimators
 from szmass.inference.mass_factor import (
     arnaud_m200c_msun,
@@ -69,8 +69,7 @@ def evaluate_hydro(
         judged = judge(masses, truth_msun, factor, draws=draws, rng=rng)
         metrics |= {f"{prefix}{name}": value for name, value in judged.items()}
     metrics = with_paper(metrics)
-    hydro_metrics.parent.mkdir(parents=True, exist_ok=True)
-    hydro_metrics.write_text(json.dumps(metrics, indent=1) + "\n")
+    write_metrics(hydro_metrics, metrics)
     for name, value in metrics.items():
         run.metric(f"hydro.{name}", value)
     for prefix, title in (("", "mResUNet"), (f"{BOUND}_", "exact posterior")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,13 +17,14 @@ from szmass.evaluation.metrics import (
     with_paper,
 )
 from szmass.evaluation.report import closing_table
+from szmass.files import replacing_file, write_metrics, write_text
 from szmass.inference.calibration import Response
 from szmass.inference.exact import ExactEstimators
 from szmass.learning.arrays import Maps, MassPrior, read_maps
 from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.learning.mresunet import describe_blocks
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
-from szmass.reporting import Run
+from szmass.reporting import Run, report_figures
 from szmass.simulation.microwave import MicrowaveSky
 from szmass.simulation.samples import open_microwave_store
 from szmass.simulation.spectra_file import read_spectra
@@ -87,8 +87,7 @@ def evaluate_mresunet(
             judged |= judge_profiles(maps["test"], profiles_uk["test"])
         metrics[estimator] = with_paper(judged)
         path = microwave_metrics.with_name(f"{microwave_metrics.name}_{estimator}.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(metrics[estimator], indent=1) + "\n")
+        write_metrics(path, metrics[estimator])
     for name, value in metrics[NETWORK].items():
         run.metric(name, value)
     for name, value in metrics[BOUND].items():
@@ -97,7 +96,7 @@ def evaluate_mresunet(
     table = closing_table(
         sorted(set(maps["test"].m200c_msun)), metrics, network=NETWORK, bound=BOUND
     )
-    microwave_table.write_text(table)
+    write_text(microwave_table, table)
     run.artifact(microwave_table)
     run.artifact(microwave_predictions)
     draw_figures(
@@ -109,8 +108,7 @@ def evaluate_mresunet(
         prior=priors[BOUND],
         history=pd.read_csv(mresunet_history),
     )
-    for path in sorted(microwave_figures.glob("*.png")):
-        run.figure(path)
+    report_figures(run, microwave_figures)
 
 
 def judge(
@@ -161,8 +159,8 @@ def write_predictions(
         )
         for name, by_estimator in estimates.items()
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat(tables).to_csv(path, index_label="number", float_format="%.6e")
+    with replacing_file(path) as unfinished:
+        pd.concat(tables).to_csv(unfinished, index_label="number", float_format="%.6e")
 
 
 def draw_figures(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.files import replacing_file
 from szmass.params import BaryonModel, Compton, PlanckSky
 from szmass.simulation.noise_maps import (
     noise_level,
@@ -60,8 +61,8 @@ def make_planck_sky(
         level[np.isnan(level)] = np.nanmedian(level)  # noise fills in where there is no data
         for source, target in ((product.ymap, planck_ymap), (product.masks, planck_masks)):
             open_table(source)  # refuses a file that is no table, or cut short
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            with replacing_file(target) as unfinished:
+                shutil.copyfile(source, unfinished)
     else:
         cl = unit_variance(read_noise_spectrum(planck_noise_spectrum), planck_sky.lmax)
         level = noise_level(seed, planck_sky)

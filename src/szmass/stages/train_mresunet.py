@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from szmass.files import replacing_file
 from szmass.learning.arrays import Maps, MassPrior, Normalisation, draw_maps, read_maps
 from szmass.learning.backend import hardware, prepare_backend
 from szmass.learning.estimator import MresunetEstimator
@@ -91,8 +92,8 @@ def train_mresunet(
         maps_uk = calibration.temperature_uk[: mresunet.recalibration_maps]
         recalibrate_normalisation(network, maps_uk, normalisation)
     MresunetEstimator(network, normalisation).save(mresunet_model)
-    mresunet_history.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(history).drop(columns="seconds").to_csv(mresunet_history, index=False)
+    with replacing_file(mresunet_history) as unfinished:
+        pd.DataFrame(history).drop(columns="seconds").to_csv(unfinished, index=False)
     run.model(mresunet_model, "mresunet")
     state.clear()
 
