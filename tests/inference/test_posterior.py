@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import gaussian_kde, norm
 
-from szmass.inference.posterior import (
-    EnsembleCalibration,
-    MassPosteriors,
-    OutOfFold,
-    PaperKde,
-    PosteriorError,
-    mass_axis,
-    read_out_of_fold,
-    training_prior,
-)
+from szmass.inference.ensemble_calibration import EnsembleCalibration, training_prior
+from szmass.inference.out_of_fold import OutOfFold, read_out_of_fold
+from szmass.inference.paper_kde import PaperKde
+from szmass.inference.posterior import MassPosteriors, PosteriorError, mass_axis
 
 AXIS = mass_axis([13.5, 15.7], 441)
 CUT, MEMBERS, SHARED_DEX, OWN_DEX = 14.55, 3, 0.065, 0.03

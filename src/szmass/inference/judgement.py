@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from szmass.inference.posterior import (
-    EnsembleCalibration,
-    PaperKde,
-    mass_axis,
-    read_out_of_fold,
-)
+from szmass.inference.ensemble_calibration import EnsembleCalibration
+from szmass.inference.out_of_fold import read_out_of_fold
+from szmass.inference.paper_kde import PaperKde
+from szmass.inference.posterior import mass_axis
 from szmass.inference.scaling_relation import MatchedFilter, prior_msun, relation_msun
 from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.params import BaryonModel, Compton, Posterior

@@ -13,15 +13,11 @@ from pathlib import Path
 import numpy as np
 
 import szmass
+from szmass.inference.ensemble_calibration import EnsembleCalibration, EnsemblePosteriors
 from szmass.inference.familiarity import map_statistics
 from szmass.inference.knowledge import KNOWLEDGE_FILE, BinKnowledge, Knowledge
-from szmass.inference.posterior import (
-    QUANTILES,
-    EnsembleCalibration,
-    EnsemblePosteriors,
-    mass_axis,
-    read_out_of_fold,
-)
+from szmass.inference.out_of_fold import read_out_of_fold
+from szmass.inference.posterior import QUANTILES, mass_axis
 from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.learning.features import features
 from szmass.sky.grid import PixelGrid
