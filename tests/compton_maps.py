@@ -16,6 +16,11 @@ EDGES = [0.2, 0.4]
 NOISE_Y = 1e-6
 
 
+def store_paths(folder: Path) -> dict[str, Path]:
+    """Where the stores of a folder lie, by their names in params.yaml."""
+    return {"clean_store": folder / "clean.zarr", "planck_store": folder / "planck.zarr"}
+
+
 def write_stores(folder: Path) -> dict[str, Path]:
     """Writes clean and noisy maps: development clusters in and out of `EDGES`, then test ones."""
     rng = np.random.default_rng(8)
@@ -36,7 +41,7 @@ def write_stores(folder: Path) -> dict[str, Path]:
     maps = (brightness[:, None, None] * blob).astype(np.float32)
     noise = NOISE_Y * rng.standard_normal(maps.shape).astype(np.float32)
     rows = len(maps)
-    paths = {"clean_store": folder / "clean.zarr", "planck_store": folder / "planck.zarr"}
+    paths = store_paths(folder)
     _write(paths["clean_store"], clean_spec(rows, GRID, ["gadget_x"]), labels, maps)
     _write(paths["planck_store"], planck_spec(rows, GRID, ["gadget_x"]), labels, maps + noise)
     return paths

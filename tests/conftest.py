@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,14 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_blas_thread() -> Iterator[None]:
-    """Idle BLAS threads spin, and would take the cores from the processes that tests start."""
+def threads(params: Params) -> Iterator[None]:
+    """One for BLAS, whose idle threads take the cores from the processes that tests start.
+
+    TensorFlow has as many as a training of the pipeline, whose last bits depend on their number;
+    it reads that once, before its first operation.
+    """
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = str(params.cnn.threads)
     with threadpool_limits(1):
         yield
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -28,25 +29,51 @@ class ServedCnn(PythonModel):
         model_input,  # noqa: ANN001  # arrays by name, which MLflow cannot check
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
-        """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name; all are checked.
+        """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name.
+
+        Returns:
+            Columns of shape `(n,)`. `problem` says why a map has no mass, and is empty for the
+            others; such a map has None, JSON's null, in every other column.
 
         Raises:
-            CutoutError: a map or a redshift cannot be used; the message names it.
+            MlflowException: no map at all could be used; over HTTP that is status 400.
         """
         from szmass.inference.cutouts import CutoutError, checked_cutout, checked_redshift
+        from szmass.inference.knowledge import KnowledgeError
 
-        maps, redshifts, grid = [], [], self.predictor.knowledge.grid
+        maps, redshifts, problems = [], [], []
+        knowledge = self.predictor.knowledge
         pairs = zip(model_input["compton_y"], np.ravel(model_input["redshift"]), strict=True)
-        for row, (image, redshift) in enumerate(pairs):
+        for image, value in pairs:
             try:
-                redshifts.append(checked_redshift(redshift))
-                maps.append(checked_cutout(image, None, grid))
-            except CutoutError as error:
-                raise CutoutError(f"map {row}: {error}") from error
+                redshift = checked_redshift(value)
+                knowledge.bin_names(np.array([redshift]))
+                maps.append(checked_cutout(image, None, knowledge.grid))
+                redshifts.append(redshift)
+                problems.append("")
+            except (CutoutError, KnowledgeError) as error:
+                problems.append(str(error))
+        if not maps:
+            lines = [f"map {row}: {problem}" for row, problem in enumerate(problems)]
+            raise MlflowException.invalid_parameter_value(
+                "\n".join(["no map could be used:", *lines])
+            )
+        usable = np.array([not problem for problem in problems])
         columns = self.predictor(np.array(maps), np.array(redshifts))
-        return {
-            name: values.astype(float) for name, values in columns.items() if values.dtype != object
+        return {"problem": np.array(problems)} | {
+            name: _in_rows(values.astype(float), usable)
+            for name, values in columns.items()
+            if values.dtype != object
         }
+
+
+def _in_rows(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """A column of all rows from that of the usable ones; None elsewhere, for NaN is no JSON."""
+    if usable.all():
+        return values
+    column = np.full(len(usable), None, dtype=object)
+    column[usable] = values
+    return column
 
 
 set_model(ServedCnn())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from cnn_training import M200_MEMBERS, MEMBERS, reports, train
 from compton_maps import EDGES, write_stores
 from recording import ListRun
 
@@ -25,56 +28,7 @@ from szmass.simulation.compton_samples import open_planck_store
 from szmass.simulation.verdict import VerdictError
 from szmass.stages.train_cnn import train_cnn
 
-MEMBERS, M200_MEMBERS = 2, 1
-
-
-class KilledError(Exception):
-    """Stands for whatever ends a training while a member is trained."""
-
-
-class KillingRun(ListRun):
-    """Ends the training within the second member of the second data set."""
-
-    @contextmanager
-    def child(self, name: str) -> Iterator[ListRun]:
-        with super().child(name) as child:
-            if name == "planck_m500c":
-                child.child = self._child_of_ensemble  # type: ignore[method-assign]
-            yield child
-
-    @contextmanager
-    def _child_of_ensemble(self, name: str) -> Iterator[ListRun]:
-        if name == "member_001":
-            raise KilledError
-        yield ListRun()
-
-
-def train(folder: Path, stores: dict[str, Path], params: Params, run: ListRun) -> Path:
-    verdict = folder / "verdict.json"
-    verdict.write_text('{"success": true}')
-    settings = dataclasses.replace(
-        params.cnn,
-        filters=4,
-        neurons=16,
-        batch=8,
-        epochs=2,
-        members=MEMBERS,
-        m200_members=M200_MEMBERS,
-        mass_bins=3,
-        bias_threshold=0.05,
-        validation_fraction=0.25,
-    )
-    train_cnn(
-        1,
-        {"z1": [0.0, 0.2], "z2": EDGES},
-        settings,
-        **stores,
-        compton_verdict=verdict,
-        cnn_models=folder / "cnn",
-        item="z2",
-        run=run,
-    )
-    return folder / "cnn" / "z2"
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +38,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def whole(
-    tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path], params: Params
+    tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]
 ) -> tuple[Path, ListRun]:
     run = ListRun()
-    return train(tmp_path_factory.mktemp("whole"), stores, params, run), run
+    return train(tmp_path_factory.mktemp("whole"), stores, run), run
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -122,20 +76,43 @@ def test_members_report_to_runs_of_their_own(whole: tuple[Path, ListRun]) -> Non
     assert len(passing) == 1
 
 
+def start_training(folder: Path, stores: dict[str, Path], *options: str) -> subprocess.Popen[str]:
+    """Trains in a process of its own, as a stage does: its code is part of its identity."""
+    places = [TESTS.parent / "src", TESTS]
+    arguments = [stores["planck_store"].parent, folder, *options]
+    return subprocess.Popen(
+        [sys.executable, TESTS / "cnn_training.py", *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places))},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 def test_a_killed_training_goes_on_to_the_same_bytes(
-    whole: tuple[Path, ListRun], tmp_path: Path, stores: dict[str, Path], params: Params
+    whole: tuple[Path, ListRun], tmp_path: Path, stores: dict[str, Path]
 ) -> None:
-    with pytest.raises(KilledError):
-        train(tmp_path, stores, params, KillingRun())
+    killed = start_training(tmp_path, stores, "--wait")
+    assert killed.stdout is not None
+    line = killed.stdout.readline()
+    killed.kill()
+    _, errors = killed.communicate()
+    assert (line, killed.returncode) == ("waiting\n", -signal.SIGKILL), errors
+
     unfinished = tmp_path / "cnn" / "z2.training"
     assert not (tmp_path / "cnn" / "z2").exists()
-    finished = unfinished / "output" / "planck" / "m500c" / "member_000.weights.h5"
+    finished, begun = (
+        unfinished / "output" / "planck" / "m500c" / f"member_{number:03d}.weights.h5"
+        for number in range(MEMBERS)
+    )
     written = finished.stat().st_mtime_ns
-    run = ListRun()
-    folder = train(tmp_path, stores, params, run)
+    assert not begun.exists()
+
+    resumed = start_training(tmp_path, stores)
+    printed, errors = resumed.communicate()
+    assert resumed.returncode == 0, errors
+    folder = tmp_path / "cnn" / "z2"
     assert files(folder) == files(whole[0])
     assert (folder / "planck" / "m500c" / finished.name).stat().st_mtime_ns == written
-    assert run.children["planck_m500c"].children == whole[1].children["planck_m500c"].children
+    assert json.loads(printed) == reports(whole[1])
     assert not unfinished.exists()
 
 

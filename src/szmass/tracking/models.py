@@ -83,7 +83,10 @@ def served_ensemble(knowledge: Path, models: Path) -> Served:
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
             number("redshift"),
         ],
-        outputs=[number(name) for name in SERVED_COLUMNS],
+        outputs=[
+            TensorSpec(np.dtype("str"), (-1,), "problem"),
+            *(number(name) for name in SERVED_COLUMNS),
+        ],
     )
 
 
