@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Self
 
 ROOT = Path(__file__).parents[1]
 CLEARED = ("DVC_", "MLFLOW_", "GIT_", "PYTHONPATH")
@@ -21,7 +22,7 @@ class Checkout:
     path: Path
 
     @classmethod
-    def create(cls, path: Path) -> Checkout:
+    def create(cls, path: Path) -> Self:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "src" / "szmass", path / "src" / "szmass", ignore=ignored)
         shutil.copytree(ROOT / "data" / "reference", path / "data" / "reference")
@@ -49,6 +50,23 @@ class Checkout:
             text=True,
             check=False,
         )
+
+    def succeed(self, *command: str, **variables: str) -> str:
+        """Runs a command that must succeed, and returns what it printed."""
+        done = self.run(*command, **variables)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def start_git(self) -> None:
+        """Makes this folder a git repository, with nothing committed."""
+        self.succeed("git", "init", "--quiet")
+        self.succeed("git", "config", "user.name", "A Tester")
+        self.succeed("git", "config", "user.email", "tester@example.org")
+
+    def commit(self, message: str) -> None:
+        """Commits everything that git does not ignore."""
+        self.succeed("git", "add", ".")
+        self.succeed("git", "commit", "--quiet", "--message", message)
 
     def run_stage(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs a stage as dvc.yaml does."""

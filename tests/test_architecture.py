@@ -27,11 +27,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "delivery": set(),
     "provenance": set(),
     "release": {"inference", "provenance"},
+    "sharing": set(),
     "served_cnn": {"inference"},
     "served_mresunet": {"learning"},
     "predicting": LIBRARY | {"release"},
     "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
-    "cli": LIBRARY | {"evaluation", "predicting", "release", "scales", "studies", "tracking"},
+    "cli": LIBRARY
+    | {"evaluation", "predicting", "release", "scales", "sharing", "studies", "tracking"},
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {

@@ -50,12 +50,6 @@ order by runs.start_time
 HISTORY = "metrics/mresunet_history.csv"
 
 
-def succeed(repository: Checkout, *command: str) -> str:
-    done = repository.run(*command)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Checkout:
     repository = Checkout.create(tmp_path)
@@ -63,30 +57,25 @@ def repository(tmp_path: Path) -> Checkout:
     (tmp_path / ".gitignore").write_text("__pycache__/\n/data/\n/mlflow.db\n/mlartifacts/\n")
     repository.write_stage("simulate_mark", SIMULATE)
     repository.write_stage("train_mark", TRAIN)
-    succeed(repository, "git", "init", "--quiet")
-    succeed(repository, "git", "config", "user.name", "A Tester")
-    succeed(repository, "git", "config", "user.email", "tester@example.org")
-    succeed(repository, "dvc", "init", "--quiet")
-    succeed(repository, "dvc", "config", "core.analytics", "false")
-    succeed(repository, "git", "add", ".")
-    succeed(repository, "git", "commit", "--quiet", "--message", "A pipeline")
+    repository.start_git()
+    repository.succeed("dvc", "init", "--quiet")
+    repository.succeed("dvc", "config", "core.analytics", "false")
+    repository.commit("A pipeline")
     return repository
 
 
 def test_a_queued_experiment_runs_the_code_it_was_queued_with(repository: Checkout):
     seed = load(repository.path / "params.yaml").seed
-    succeed(
-        repository, "dvc", "exp", "run", "--queue", "--name", "queued", "-S", f"seed={seed + 1}"
-    )
+    repository.succeed("dvc", "exp", "run", "--queue", "--name", "queued", "-S", f"seed={seed + 1}")
     repository.write_stage("train_mark", TRAIN.replace("as queued", "as edited"))
 
-    succeed(repository, "dvc", "exp", "run", "--run-all")
-    succeed(repository, "dvc", "repro", "--quiet")
+    repository.succeed("dvc", "exp", "run", "--run-all")
+    repository.succeed("dvc", "repro", "--quiet")
 
     assert (repository.path / HISTORY).read_text() == f"as edited, seed {seed}"
-    references = succeed(repository, "git", "for-each-ref", "--format=%(refname)", "refs/exps")
+    references = repository.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps")
     (queued,) = [name for name in references.split() if name.endswith("/queued")]
-    shown = succeed(repository, "git", "show", f"{queued}:{HISTORY}")
+    shown = repository.succeed("git", "show", f"{queued}:{HISTORY}")
     assert shown == f"as queued, seed {seed + 1}"
 
     with closing(sqlite3.connect(repository.path / "mlflow.db")) as database:
@@ -99,8 +88,7 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with(repository: Checko
         assert (files / Path(HISTORY).name).exists()
 
     digest = of_queue[4]
-    loaded = succeed(
-        repository,
+    loaded = repository.succeed(
         "python",
         "-W",
         "ignore",

@@ -54,7 +54,7 @@ class DvcSource(DatasetSource):
         Raises:
             ValueError: neither the revision nor the workspace has the data with this digest.
         """
-        from dvc.api import DVCFileSystem  # type: ignore[import-untyped]
+        from dvc.api import DVCFileSystem
 
         for revision in (self.revision or None, None):
             files = DVCFileSystem(rev=revision)
