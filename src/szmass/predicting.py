@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from szmass.params import Params
+from szmass.quiet import quiet_start
 from szmass.release import RELEASED, unpacked
 
 OWN, RELEASE = "own", "released"
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
     "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
@@ -173,7 +169,7 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
     if not maps:
         raise PredictionError("no map could be used:\n" + "\n".join(problems))
 
-    with _quiet_start():
+    with quiet_start():
         from szmass.inference.predictor import Predictor
     from szmass.inference.prior import TRAINING, named_prior
 
@@ -208,23 +204,6 @@ def _usable(found: Any, knowledge: Any) -> tuple[Any, float]:
     redshift = checked_redshift(found.redshift)
     knowledge.bin_names(np.array([redshift]))
     return checked_cutout(found.image, found.pixel_arcmin, knowledge.grid), redshift
-
-
-@contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Keeps off the terminal what TensorFlow says of itself, some of it before it can be asked."""
-    for variable, value in ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    try:
-        with TemporaryFile() as said:
-            os.dup2(said.fileno(), 2)
-            yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 Load = Callable[[], Iterator[tuple[str, Any]]]

@@ -21,6 +21,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from ruamel.yaml import YAML
 
 from szmass.provenance import CODE, code_facts, data_md5, sha256
+from szmass.quiet import quiet_start
 
 RELEASED = Path("models/released")
 ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"
@@ -97,8 +98,9 @@ def write_release(
         KnowledgeError, PredictorError, EnsembleError: the models cannot be loaded.
         ReleaseError: metrics of a bin are missing.
     """
-    from szmass.inference.knowledge import KNOWLEDGE_FILE
-    from szmass.inference.predictor import Predictor, ensemble_folder
+    with quiet_start():
+        from szmass.inference.knowledge import KNOWLEDGE_FILE
+        from szmass.inference.predictor import Predictor, ensemble_folder
 
     models, knowledge = paths["cnn_models"], paths["cnn_posterior"]
     known = Predictor.load(models, knowledge).knowledge

@@ -1,0 +1,32 @@
+"""A terminal without what libraries say of themselves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+
+TENSORFLOW_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keeps TensorFlow quiet from here on; `import keras` belongs inside.
+
+    Some of its messages come before any setting is read, so while it is imported the process'
+    standard error is put aside. An exception of Python's is printed as ever.
+    """
+    os.environ.setdefault(TENSORFLOW_LEVEL, "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with TemporaryFile() as said:
+            os.dup2(said.fileno(), 2)
+            yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
