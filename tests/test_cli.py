@@ -149,7 +149,7 @@ def test_a_bad_scale_is_named_and_changes_nothing(
 
 
 def test_an_unknown_scale_names_the_near_one(project: Path) -> None:
-    with pytest.raises(SystemExit, match="'papre': no such scale; did you mean paper"):
+    with pytest.raises(SystemExit, match="'papre': no scale among .*; did you mean paper"):
         main(["scale", "papre"])
 
 

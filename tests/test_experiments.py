@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from ruamel.yaml import YAML
 
-from szmass.params import load
+from szmass.params import load, params_of
 
 PIPELINE = """
 stages:
@@ -50,6 +53,13 @@ order by runs.start_time
 HISTORY = "metrics/mresunet_history.csv"
 
 
+def file_of(repository: Checkout, experiment: str, path: str) -> str:
+    """What a file holds in an experiment."""
+    references = repository.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps")
+    (found,) = [name for name in references.split() if name.endswith(f"/{experiment}")]
+    return repository.succeed("git", "show", f"{found}:{path}")
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Checkout:
     repository = Checkout.create(tmp_path)
@@ -64,7 +74,57 @@ def repository(tmp_path: Path) -> Checkout:
     return repository
 
 
+@pytest.fixture
+def by_hand(repository: Checkout) -> str:
+    """What params.yaml holds with a value and a comment that are not committed."""
+    file = repository.path / "params.yaml"
+    text = re.sub(
+        "  width: .*", "  # wider, to see what it costs\n  width: 9", file.read_text(), count=1
+    )
+    file.write_text(text)
+    assert load(file).mresunet.width == 9
+    return text
+
+
+def test_an_experiment_in_the_workspace_keeps_comments_and_edits(
+    repository: Checkout, by_hand: str
+):
+    file = repository.path / "params.yaml"
+    before = load(file)
+
+    repository.succeed("dvc", "exp", "run", "-S", "seed=5", "simulate_mark")
+
+    assert load(file) == replace(before, seed=5)
+    assert re.findall("#.*", file.read_text()) == re.findall("#.*", by_hand)
+
+
+def test_an_experiment_in_a_copy_leaves_the_settings_as_they_are(
+    repository: Checkout, by_hand: str
+):
+    command = ["dvc", "exp", "run", "--temp", "--name", "copied", "-S", "seed=5", "simulate_mark"]
+    repository.succeed(*command)
+
+    assert (repository.path / "params.yaml").read_text() == by_hand
+    copied = params_of(YAML(typ="safe").load(file_of(repository, "copied", "params.yaml")))
+    assert (copied.seed, copied.mresunet.width) == (5, 9)
+
+
+def test_an_unknown_setting_is_refused(repository: Checkout):
+    file = repository.path / "params.yaml"
+    before = file.read_text()
+    changed = repository.run("dvc", "exp", "run", "-S", "mresunet.widht=3")
+    assert changed.returncode != 0
+    assert "mresunet.widht" in changed.stderr
+    assert file.read_text() == before
+
+    added = repository.run("dvc", "exp", "run", "-S", "+mresunet.widht=3", "simulate_mark")
+    assert added.returncode != 0
+    expected = "params.yaml: mresunet.widht: unknown key; did you mean mresunet.width?"
+    assert expected in added.stderr
+
+
 def test_a_queued_experiment_runs_the_code_it_was_queued_with(repository: Checkout):
+    settings = (repository.path / "params.yaml").read_text()
     seed = load(repository.path / "params.yaml").seed
     repository.succeed("dvc", "exp", "run", "--queue", "--name", "queued", "-S", f"seed={seed + 1}")
     repository.write_stage("train_mark", TRAIN.replace("as queued", "as edited"))
@@ -72,11 +132,9 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with(repository: Checko
     repository.succeed("dvc", "exp", "run", "--run-all")
     repository.succeed("dvc", "repro", "--quiet")
 
+    assert (repository.path / "params.yaml").read_text() == settings
     assert (repository.path / HISTORY).read_text() == f"as edited, seed {seed}"
-    references = repository.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps")
-    (queued,) = [name for name in references.split() if name.endswith("/queued")]
-    shown = repository.succeed("git", "show", f"{queued}:{HISTORY}")
-    assert shown == f"as queued, seed {seed + 1}"
+    assert file_of(repository, "queued", HISTORY) == f"as queued, seed {seed + 1}"
 
     with closing(sqlite3.connect(repository.path / "mlflow.db")) as database:
         of_queue, of_workspace = database.execute(RUNS).fetchall()

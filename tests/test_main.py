@@ -73,7 +73,7 @@ def test_an_unknown_stage_is_answered_with_the_near_name(checkout: Checkout):
     done = checkout.run_stage("tabulate_spectrum")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("szmass tabulate_spectrum: error: no stage 'tabulate_spectrum'")
+    assert done.stderr.startswith("szmass tabulate_spectrum: error: 'tabulate_spectrum': no stage")
     assert "did you mean tabulate_spectra?" in done.stderr
     assert "simulate_microwave" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -18,14 +18,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import szmass
 from szmass import stages
-from szmass.params import Params, load
+from szmass.params import Params, did_you_mean, load
 
 PARAMS_FILE = Path("params.yaml")
 INTERRUPTED = 128 + signal.SIGINT
@@ -107,9 +106,8 @@ def find_stage(name: str) -> Callable[..., None]:
     """The function `name` of the module `szmass.stages.<name>`."""
     known = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise StageError(f"no stage {name!r}: {hint}the stages are {', '.join(known)}")
+        hint = did_you_mean(name, known)
+        raise StageError(f"{name!r}: no stage among {', '.join(known)}{hint}")
     stage: Callable[..., None] = getattr(importlib.import_module(f"szmass.stages.{name}"), name)
     return stage
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from szmass.files import replacing_file
-from szmass.params import Params, ParamsError, load
+from szmass.params import Params, ParamsError, did_you_mean, load
 
 Scalar = bool | int | float | str
 
@@ -47,9 +46,8 @@ def read_scale(folder: Path, name: str) -> dict[str, Scalar]:
     """
     names = scale_names(folder)
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ScaleError(f"{name!r}: no such scale; {hint}there are {', '.join(names)}")
+        hint = did_you_mean(name, names)
+        raise ScaleError(f"{name!r}: no scale among {', '.join(names)}{hint}")
     path = folder / f"{name}.yaml"
     values = dict(_leaves(_read(path)))
     for key, value in values.items():
@@ -81,8 +79,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
         for name in sections:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or last not in section:
-            near = get_close_matches(key, dict(_leaves(document)), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(key, dict(_leaves(document)))
             raise ScaleError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
         if section[last] != new:
             changes.append(Change(key, section[last], new))

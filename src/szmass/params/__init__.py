@@ -1,6 +1,6 @@
 """Settings: one YAML file, read once into frozen typed sections. No defaults live in code."""
 
-from szmass.params.checks import ParamsError, require
+from szmass.params.checks import ParamsError, did_you_mean, require
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.loading import load, load_as, params_of
 from szmass.params.microwave import (
@@ -32,6 +32,7 @@ __all__ = [
     "Pressure",
     "Resources",
     "Spectra",
+    "did_you_mean",
     "load",
     "load_as",
     "params_of",

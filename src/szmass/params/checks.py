@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -16,6 +17,18 @@ def require(condition: bool, key: str, value: object, expected: str) -> None:
     """Raises a `ParamsError` that names the key, its value and what was expected."""
     if not condition:
         raise ParamsError(f"{key} = {value!r}: expected {expected}")
+
+
+def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
+    """What a message about an unknown word ends with: the nearest known one, if any is near.
+
+    Args:
+        word: that is unknown.
+        known: the words it could have been.
+        prefix: what stands before the word that is suggested, such as its section.
+    """
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
 @dataclass(frozen=True)

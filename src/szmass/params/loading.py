@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from szmass.params.checks import ParamsError, Section, require
+from szmass.params.checks import ParamsError, Section, did_you_mean, require
 from szmass.params.pipeline import Params
 
 S = TypeVar("S", bound=Section)
@@ -58,8 +57,7 @@ def _section(section: type[Section], values: Any, *, key: str) -> Any:
     wanted = section.types()
     for name in values:
         if name not in wanted:
-            near = get_close_matches(str(name), wanted, n=1)
-            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            hint = did_you_mean(str(name), wanted, prefix=prefix)
             raise ParamsError(f"{prefix}{name}: unknown key{hint}")
     for name in wanted:
         if name not in values:

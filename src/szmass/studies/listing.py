@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
+
+from szmass.params import did_you_mean
 
 STUDIES = Path("studies")
 PIPELINE_FILE = "dvc.yaml"
@@ -26,9 +27,8 @@ def study_folder(folder: Path, name: str) -> Path:
     """
     names = study_names(folder)
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise StudyError(f"no study {name!r}: {hint}there are {', '.join(names)}")
+        hint = did_you_mean(name, names)
+        raise StudyError(f"{name!r}: no study among {', '.join(names)}{hint}")
     return folder / name
 
 
