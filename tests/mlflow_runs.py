@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from time import monotonic, sleep
 
@@ -13,6 +14,12 @@ def wait_for(condition: Callable[[], object], *, seconds: float) -> None:
     while not condition():
         assert monotonic() < end, f"still not so after {seconds} s"
         sleep(0.1)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def runs_of(line_of_work: str) -> list[mlflow.entities.Run]:

@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning": {"files", "units", "sky", "simulation", "params", "reporting"},
     "inference": {"files", "units", "sky", "simulation", "learning", "params"},
     "stages": LIBRARY | {"evaluation"},
-    "tracking": {"reporting", "delivery", "provenance"},
+    "variant": {"provenance", "scales"},
+    "tracking": {"reporting", "delivery", "provenance", "variant"},
     "delivery": set(),
     "provenance": set(),
     "quiet": set(),
@@ -33,8 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "served_mresunet": {"learning"},
     "predicting": LIBRARY | {"quiet", "release"},
     "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
+    "server": set(),
     "cli": LIBRARY
-    | {"evaluation", "predicting", "release", "scales", "sharing", "studies", "tracking"},
+    | {"evaluation", "predicting", "release", "scales", "server", "sharing", "studies"}
+    | {"tracking"},
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {

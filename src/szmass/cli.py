@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from szmass.predicting import OWN, RELEASE, Wanted, predict
 from szmass.release import RELEASED, require_reproduced, write_release
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
 from szmass.sharing import share, verify
+from szmass.server import serve
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
 PARAMS = Path("params.yaml")
@@ -78,6 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--remote", metavar="NAME", help="read there, and not DVC's cache")
     verify.add_argument("--remove", action="store_true", help="remove what is damaged")
     verify.set_defaults(command=_verify)
+    server = commands.add_parser(
+        "mlflow-server", help="MLflow for a group, on PostgreSQL and an object store"
+    )
+    server.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("../szmass-mlflow"),
+        help="where it keeps everything (default: %(default)s)",
+    )
+    server.add_argument("--host", default="127.0.0.1", help="to listen on (default: %(default)s)")
+    server.add_argument("--port", type=int, default=5000, help="(default: %(default)s)")
+    server.set_defaults(command=_mlflow_server)
 
     predict = commands.add_parser("predict", help="infer the masses of clusters in y-maps")
     predict.add_argument(
@@ -173,6 +188,22 @@ def _summary(options: argparse.Namespace) -> None:
     )
     if missing:
         print("missing    " + "\n           ".join(missing))
+
+
+def _mlflow_server(options: argparse.Namespace) -> None:
+    def started(address: str) -> None:
+        print(
+            f"MLflow     {address}\n"
+            f"runs       PostgreSQL in {options.folder / 'postgres'}\n"
+            f"files      SeaweedFS in {options.folder / 'objects'}\n"
+            f"send runs  export MLFLOW_TRACKING_URI={address}\n"
+            "Ctrl-C ends it; the same command goes on with what is there.",
+            flush=True,
+        )
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        serve(options.folder, host=options.host, port=options.port, started=started)
 
 
 def _with_tables(text: str, tables: Mapping[str, str]) -> str:

@@ -27,6 +27,11 @@ def code_facts() -> dict[str, str]:
     return {"git.rev": revision, "git.dirty": "true" if changes else "false"}
 
 
+def committed_text(path: Path) -> str:
+    """A file of the current folder as its commit has it; nothing where there is none."""
+    return _output("git", "show", f"HEAD:./{path.as_posix()}")
+
+
 def experiment_facts() -> dict[str, str]:
     """The DVC experiment that this process belongs to, if any."""
     return {fact: os.environ[name] for fact, name in EXPERIMENT.items() if os.environ.get(name)}
@@ -47,7 +52,7 @@ def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     """DVC's digest of each of these paths that another stage writes, from dvc.lock.
 
     When a stage runs, DVC has already recorded there what the stages before it wrote. A folder's
-    digest ends in `.dir`.
+    digest ends in `.dir`; a folder of several outputs has a digest of theirs.
 
     Args:
         stage: the stage that runs; its own outputs are those of an earlier run.
@@ -66,8 +71,18 @@ def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
         if name.partition("@")[0] != stage
         for out in entry.get("outs", ())
     }
-    digests = {name: written.get(path.as_posix()) for name, path in paths.items()}
+    digests = {name: _digest_below(path, written) for name, path in paths.items()}
     return {name: md5 for name, md5 in digests.items() if md5}
+
+
+def _digest_below(path: Path, written: Mapping[str, str]) -> str:
+    """The digest of an output, or of a folder of several: of their digests in the files' order."""
+    if md5 := written.get(path.as_posix()):
+        return md5
+    parts = [f"{name} {md5}" for name, md5 in sorted(written.items()) if path in Path(name).parents]
+    return (
+        hashlib.md5("\n".join(parts).encode(), usedforsecurity=False).hexdigest() if parts else ""
+    )
 
 
 def sha256(path: Path) -> str:

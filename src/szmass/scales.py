@@ -49,7 +49,7 @@ def read_scale(folder: Path, name: str) -> dict[str, Scalar]:
         hint = did_you_mean(name, names)
         raise ScaleError(f"{name!r}: no scale among {', '.join(names)}{hint}")
     path = folder / f"{name}.yaml"
-    values = dict(_leaves(_read(path)))
+    values = dict(leaves(read_tree(path)))
     for key, value in values.items():
         if not isinstance(value, Scalar):
             raise ScaleError(f"{path}: {key} = {value!r}: expected a scalar")
@@ -71,7 +71,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
     Raises:
         ScaleError: a key is not in params.yaml, or the result makes no sense.
     """
-    document = _read(params_file)
+    document = read_tree(params_file)
     changes = []
     for key, new in read_scale(scale_file.parent, scale_file.stem).items():
         *sections, last = key.split(".")
@@ -79,7 +79,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
         for name in sections:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or last not in section:
-            hint = did_you_mean(key, dict(_leaves(document)))
+            hint = did_you_mean(key, dict(leaves(document)))
             raise ScaleError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
         if section[last] != new:
             changes.append(Change(key, section[last], new))
@@ -100,7 +100,7 @@ def scale_in_force(params_file: Path, folder: Path) -> str:
     Raises:
         ScaleError: it has those of none; the message says what keeps it from the nearest.
     """
-    values = dict(_leaves(_read(params_file)))
+    values = dict(leaves(read_tree(params_file)))
     others = {
         name: [
             f"{key} = {values.get(key)}: expected {wanted}"
@@ -125,7 +125,8 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _read(path: Path) -> Any:
+def read_tree(path: Path) -> Any:
+    """A file's mapping with its layout and comments; raises `ScaleError` where it has none."""
     try:
         content = _yaml().load(path)
     except (OSError, YAMLError) as error:
@@ -135,12 +136,12 @@ def _read(path: Path) -> Any:
     return content
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """What a tree of mappings holds, by dotted key."""
     for name, branch in tree.items():
         key = f"{prefix}{name}"
         if isinstance(branch, Mapping):
-            yield from _leaves(branch, f"{key}.")
+            yield from leaves(branch, f"{key}.")
         else:
             yield key, branch
 

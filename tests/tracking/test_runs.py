@@ -25,6 +25,11 @@ def write_weights(folder: Path, content: str) -> Path:
     return weights
 
 
+def by_label(line_of_work: str) -> dict[str, mlflow.entities.Run]:
+    """The runs of an experiment by the first word of their names."""
+    return {run.info.run_name.split()[0]: run for run in runs_of(line_of_work)}
+
+
 def test_a_run_records_settings_facts_and_data(
     repository: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ):
@@ -102,17 +107,18 @@ def test_metrics_are_seen_within_seconds_and_none_is_lost():
 
 
 def test_a_child_is_a_run_within_the_run():
-    with open_run("train_nest", sections={}, paths={}) as run:
+    with open_run("train_nest", sections={"seed": 7}, paths={}) as run:
         for name in ("member_000", "member_001"):
             with run.child(name) as child:
                 child.metric("loss", 0.5, 1)
                 child.tags({"number": name[-3:]})
 
-    runs = {run.info.run_name: run for run in runs_of("nest")}
+    runs = by_label("nest")
     (parent,) = [run for run in runs.values() if PARENT not in run.data.tags]
     for name in ("member_000", "member_001"):
         assert runs[name].data.tags[PARENT] == parent.info.run_id
         assert runs[name].data.metrics == {"loss": 0.5}
+        assert runs[name].data.params == {"seed": "7"}
         assert runs[name].data.tags["number"] == name[-3:]
         assert runs[name].info.status == "FINISHED"
 
@@ -127,10 +133,10 @@ def test_members_of_an_ensemble_are_runs_within_the_ensemble_within_the_bin():
                         member.metric("loss", 1.0 / epoch, epoch)
         assert monotonic() - started < 1.0
 
-    runs = {run.info.run_name: run for run in runs_of("cnn-ensemble")}
-    (bin_name,) = [name for name in runs if name.startswith("train_cnn z1")]
+    runs = by_label("cnn-ensemble")
     ensemble_run, member_run = runs["planck_m500c"], runs["member_004"]
-    assert ensemble_run.data.tags[PARENT] == runs[bin_name].info.run_id
+    assert runs["train_cnn"].info.run_name.startswith("train_cnn z1 ")
+    assert ensemble_run.data.tags[PARENT] == runs["train_cnn"].info.run_id
     assert member_run.data.tags[PARENT] == ensemble_run.info.run_id
     history = mlflow.MlflowClient().get_metric_history(member_run.info.run_id, "loss")
     assert len(history) == 200

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from urllib.request import urlopen
 
 import mlflow
 import pytest
 from checkout import Checkout
-from mlflow_runs import runs_of, wait_for
+from mlflow_runs import free_port, runs_of, wait_for
 
 from szmass.tracking import TrackingError, open_run, service
 
@@ -50,9 +53,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Starts while the tests that need none go ahead."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [
             sys.executable,
@@ -116,6 +117,47 @@ def test_no_repository_and_no_server_are_told_before_anything_is_computed(
     with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 ") as caught:
         open_run("train_none", sections={}, paths={}).__enter__()
     assert "secret" not in str(caught.value)
+
+
+class OldVersion(BaseHTTPRequestHandler):
+    """What a server of MLflow 2 answers to the first question, its version."""
+
+    def do_GET(self) -> None:  # http.server's name
+        self.send_response(HTTPStatus.OK)
+        self.end_headers()
+        self.wfile.write(b"2.22.4")
+
+    def log_message(self, *_: object) -> None:
+        """Prints nothing."""
+
+
+def test_a_server_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch):
+    with HTTPServer(("127.0.0.1", 0), OldVersion) as old:
+        address = f"127.0.0.1:{old.server_port}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@{address}/")
+        Thread(target=old.handle_request, daemon=True).start()
+        message = rf"MLflow at http://{address}/ .*: the server is of version 2.22.4; expected 3.x"
+        with pytest.raises(TrackingError, match=message):
+            open_run("train_none", sections={}, paths={}).__enter__()
+
+
+def test_a_database_of_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    database = tmp_path / "runs.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    with open_run("train_none", sections={}, paths={}):
+        pass
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("update alembic_version set version_num = '451aebb31d03'")
+    script = (
+        "from szmass.tracking import open_run\n"
+        "open_run('train_none', sections={}, paths={}).__enter__()"
+    )
+    done = subprocess.run(  # MLflow looks at a database once a process
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert f"TrackingError: MLflow at sqlite:///{database}" in last
+    assert "out-of-date database schema" in last
 
 
 def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):

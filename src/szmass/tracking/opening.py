@@ -8,13 +8,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from szmass import provenance
 from szmass.reporting import Run
-from szmass.tracking.runs import MlflowRun
+from szmass.tracking.best import mark_best
+from szmass.tracking.runs import Description, MlflowRun
 from szmass.tracking.service import connect, experiment_of, reaching
+from szmass.variant import Variant, current_variant
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +46,19 @@ def open_run(
     """
     service = connect(experiment_of(stage))
     label = " ".join([stage, *items])
-    facts = _facts(stage, paths) | {"mlflow.source.name": f"python -m szmass {label}"}
-    run = MlflowRun(service, _run_name(label), facts)
+    variant = current_variant()
+    facts = _facts(stage, paths) | variant.facts
+    facts["mlflow.source.name"] = f"python -m szmass {label}"
+    run = MlflowRun(
+        service, Description(label, _suffix(variant), facts, provenance.flat_settings(sections))
+    )
     with reaching(service.name):
         run.create()
     try:
         with run.ending():
-            run.describe(stage, provenance.flat_settings(sections), paths)
+            run.describe_data(stage, paths)
             yield run
+        service.delivery.send("the best model's alias", partial(mark_best, service))
     finally:
         if lost := service.delivery.close():
             names = ", ".join(dict.fromkeys(lost))
@@ -72,6 +80,8 @@ def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def _run_name(label: str) -> str:
+def _suffix(variant: Variant) -> str:
+    """Ends the names of a run and its children: the variant, and the experiment or the time."""
     name = provenance.experiment_facts().get("dvc.exp_name")
-    return f"{label} {name or datetime.now().astimezone().strftime('%Y-%m-%d %H:%M')}"
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    return " ".join([*variant.words, name or when])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -28,12 +29,23 @@ TRAINED, JUDGED = "model.sha256", "evaluated_model.sha256"
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a run says of itself from its beginning."""
+
+    label: str
+    """What is run."""
+    suffix: str
+    """What tells it from other runs of the same; its children bear it too."""
+    facts: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
 class MlflowRun:
     """A `szmass.reporting.Run` in MLflow; its methods return at once."""
 
-    def __init__(self, service: Service, name: str, tags: Mapping[str, str]) -> None:
-        self._service, self._name, self.facts = service, name, dict(tags)
-        self.id = ""
+    def __init__(self, service: Service, description: Description, run_id: str = "") -> None:
+        self._service, self._description, self.id = service, description, run_id
         self._open_batch: list[Metric] | None = None
         self._lock = Lock()
         self.results = self
@@ -45,12 +57,19 @@ class MlflowRun:
     def _send(self, what: str, call: Callable[[], object]) -> None:
         self._service.delivery.send(what, call)
 
-    def create(self) -> None:
-        """Creates the run in MLflow."""
+    def create(self, parent: str | None = None) -> None:
+        """Creates the run in MLflow, within a parent if that is named; has its settings sent."""
+        own = self._description
         run = self._client.create_run(
-            self._service.experiment, run_name=self._name, tags=self.facts
+            self._service.experiment,
+            run_name=f"{own.label} {own.suffix}",
+            tags=dict(own.facts) | ({PARENT: parent} if parent else {}),
         )
         self.id = run.info.run_id
+        params = [Param(key, value) for key, value in own.settings.items()]
+        for start in range(0, len(params), BATCH):
+            batch = params[start : start + BATCH]
+            self._send("parameters", partial(self._client.log_batch, self.id, params=batch))
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -66,12 +85,8 @@ class MlflowRun:
         now = _now_ms()
         self._send("its end", lambda: self._client.set_terminated(self.id, status, now))
 
-    def describe(self, stage: str, settings: Mapping[str, str], paths: Mapping[str, Path]) -> None:
-        """Records the settings, and the input stores as datasets."""
-        params = [Param(key, value) for key, value in settings.items()]
-        for start in range(0, len(params), BATCH):
-            batch = params[start : start + BATCH]
-            self._send("parameters", partial(self._client.log_batch, self.id, params=batch))
+    def describe_data(self, stage: str, paths: Mapping[str, Path]) -> None:
+        """Records the input stores as datasets."""
         datasets = [
             dataset_input(paths[name], md5, context=stage.partition("_")[0])
             for name, md5 in provenance.data_md5(stage, paths).items()
@@ -115,13 +130,8 @@ class MlflowRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See `Run`."""
-        child = MlflowRun(self._service, name, self.facts)
-
-        def create() -> None:
-            child.facts[PARENT] = self.results.id
-            child.create()
-
-        self._send(f"run {name}", create)
+        child = MlflowRun(self._service, replace(self._description, label=name))
+        self._send(f"run {name}", lambda: child.create(parent=self.results.id))
         with child.ending():
             yield child
 
@@ -146,12 +156,11 @@ class MlflowRun:
             return
         if not found:
             return
-        own = self.facts.get("dvc.exp_name")
+        own = self._description.facts.get("dvc.exp_name")
         same = [run for run in found if run.data.tags.get("dvc.exp_name") == own]
-        training = MlflowRun(self._service, "", {})
-        training.id = (same or found)[0].info.run_id
-        self.results = training
-        self.tags({PARENT: training.id})
+        training = (same or found)[0].info.run_id
+        self.results = MlflowRun(self._service, self._description, training)
+        self.tags({PARENT: training})
 
 
 def _now_ms() -> int:

@@ -11,15 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from szmass.delivery import AWAY_S, Delivery
 
 SETUP_TIMEOUT_S = 120
-EXPERIMENTS = {"cnn": "cnn-ensemble"}  # named otherwise than their stages
+VERSION_TIMEOUT_S = 5
+EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to another's
+    "hydro": "mresunet",
+    "cnn": "cnn-ensemble",
+    "psz2": "cnn-ensemble",
+}
+MAJOR = mlflow.__version__.partition(".")[0]
 
 
 class TrackingError(RuntimeError):
@@ -47,6 +55,7 @@ def connect(experiment_name: str) -> Service:
     uri = tracking_uri(root)
     name = f"MLflow at {_without_password(uri)}"
     with reaching(name):
+        _require_version(uri)
         client, experiment = _set_up(root, uri, experiment_name)
     ask = partial(client.get_experiment, experiment)
     return Service(name, client, experiment, Delivery(name, ask, away_s=AWAY_S))
@@ -61,14 +70,14 @@ def reaching(name: str) -> Iterator[None]:
         raise TrackingError(
             f"{error.lock_file}: held by another process for {SETUP_TIMEOUT_S} s"
         ) from error
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         shown = _without_password(str(error))
         raise TrackingError(f"{name} (MLFLOW_TRACKING_URI): {shown}") from error
 
 
 def experiment_of(stage: str) -> str:
     """The experiment of a stage's runs is the line of work: what follows the verb in its name."""
-    line_of_work = stage.partition("_")[2]
+    line_of_work = stage.partition("_")[2].replace("_", "-")
     return EXPERIMENTS.get(line_of_work, line_of_work)
 
 
@@ -102,16 +111,41 @@ def _set_up(root: Path, uri: str, experiment_name: str) -> tuple[mlflow.MlflowCl
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
-        found = client.get_experiment_by_name(experiment_name)
-        if found is None:
-            # MLflow would put a local run's files into the current folder, often a temporary one
-            files = (root / "mlartifacts" / experiment_name).as_uri()
-            location = files if uri.startswith("sqlite:") else None
-            experiment = client.create_experiment(experiment_name, artifact_location=location)
-        else:
-            experiment = found.experiment_id
+        # MLflow would put a local run's files into the current folder, often a temporary one
+        files = (root / "mlartifacts" / experiment_name).as_uri()
+        location = files if uri.startswith("sqlite:") else None
+        experiment = _find_or_create(client, experiment_name, location)
         mlflow.set_experiment(experiment_id=experiment)  # where models are logged to
     return client, experiment
+
+
+def _find_or_create(client: mlflow.MlflowClient, name: str, location: str | None) -> str:
+    """The id of an experiment; another machine may create it at the same time."""
+    if found := client.get_experiment_by_name(name):
+        return found.experiment_id
+    try:
+        return client.create_experiment(name, artifact_location=location)
+    except MlflowException as error:
+        if found := client.get_experiment_by_name(name):
+            return found.experiment_id
+        raise error from None
+
+
+def _require_version(uri: str) -> None:
+    """Requires that a server is of this MLflow's major version: others speak otherwise."""
+    address = _without_password(uri).rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        return
+    try:
+        with urlopen(f"{address}/version", timeout=VERSION_TIMEOUT_S) as answer:  # noqa: S310
+            version = answer.read(100).decode(errors="replace").strip()
+    except OSError:
+        return  # the first request tells what is wrong
+    if re.match(r"\d+\.", version) and version.partition(".")[0] != MAJOR:
+        raise MlflowException(
+            f"the server is of version {version}; expected {MAJOR}.x, as mlflow "
+            f"{mlflow.__version__} here: upgrade the server, or name another one"
+        )
 
 
 def _without_password(text: str) -> str:
