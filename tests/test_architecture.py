@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharing": set(),
     "served_cnn": {"inference"},
     "served_mresunet": {"learning"},
-    "predicting": LIBRARY | {"quiet", "release"},
+    "predicting": LIBRARY | {"quiet", "release", "tracking"},
     "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
     "server": set(),
     "cli": LIBRARY

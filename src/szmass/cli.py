@@ -81,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--remote", metavar="NAME", help="read there, and not DVC's cache")
     verify.add_argument("--remove", action="store_true", help="remove what is damaged")
     verify.set_defaults(command=_verify)
+
+    compare = commands.add_parser("compare", help="MLflow's page that compares runs of a stage")
+    compare.add_argument("stage", nargs="?", default="", help="without it, stages are listed")
+    compare.add_argument(
+        "experiments", nargs="*", help="DVC experiments; without them, the newest runs"
+    )
+    compare.set_defaults(command=_compare)
+
     server = commands.add_parser(
         "mlflow-server", help="MLflow for a group, on PostgreSQL and an object store"
     )
@@ -114,8 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--models",
-        choices=(OWN, RELEASE),
-        help="those of this pipeline (the default where it has run), or those that came with it",
+        metavar="WHICH",
+        help=f"{OWN}: of this pipeline (the default where it has run); {RELEASE}: those that came "
+        "with it; or of MLflow's registry, as cnn-ensemble@best or cnn-ensemble/3",
     )
     predict.add_argument("--json", action="store_true", help="print JSON, for programs")
     predict.set_defaults(command=_predict)
@@ -188,6 +197,12 @@ def _summary(options: argparse.Namespace) -> None:
     )
     if missing:
         print("missing    " + "\n           ".join(missing))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from szmass.tracking import compare
+
+    print(compare(options.stage, options.experiments).as_text())
 
 
 def _mlflow_server(options: argparse.Namespace) -> None:

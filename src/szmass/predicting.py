@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from szmass.params import Params
@@ -39,7 +40,7 @@ class Wanted:
     catalogue: Path | None = None
     prior: str = "training"
     models: str | None = None
-    """`OWN` or `RELEASE`; without, one's own where there are any."""
+    """As for `chosen_models`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Models:
     """What a `Predictor` loads, and where it is from."""
 
     kind: str
-    """`OWN` or `RELEASE`."""
+    """`OWN`, `RELEASE`, or a name in MLflow's registry."""
     ensembles: Path
     knowledge: Path
     scale: str | None
@@ -59,6 +60,8 @@ class Models:
         """For people."""
         if self.kind == OWN:
             return f"trained here, {self.ensembles}"
+        if self.kind != RELEASE:
+            return f"{self.kind} of MLflow's registry"
         return f"released with szmass, trained at scale {self.scale}"
 
 
@@ -127,19 +130,28 @@ def predict(wanted: Wanted, params: Params) -> Answer:
 
 @contextmanager
 def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
-    """The models of this pipeline, or those that travel with it.
+    """The models of this pipeline, those that travel with it, or registered ones.
 
     Args:
-        kind: `OWN` or `RELEASE`; without, one's own where the pipeline has made all of them.
+        kind: `OWN`, `RELEASE`, or the name of a model in MLflow's registry; without, one's own
+            where the pipeline has made all of them.
         params: where one's own are, and what they were made for.
 
     Raises:
         ReleaseError: the released ones are asked for, and cannot be used.
+        RegistryError, TrackingError: the registered ones are, and cannot be had.
     """
     knowledge = params.paths["cnn_posterior"]
     if kind == OWN or (kind is None and knowledge.is_dir()):
         nside = params.planck_sky.nside
         yield Models(OWN, params.paths["cnn_models"], knowledge, None, nside)
+        return
+    if kind not in (None, RELEASE):
+        from szmass.tracking import registered_ensemble
+
+        with TemporaryDirectory() as folder:
+            ensembles, knowledge = registered_ensemble(kind, Path(folder))
+            yield Models(kind, ensembles, knowledge, None, params.planck_sky.nside)
         return
     with unpacked(RELEASED) as found:
         yield Models(RELEASE, found.ensembles, found.knowledge, found.scale, found.nside)

@@ -7,9 +7,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from szmass.provenance import sha256
 from szmass.tracking import open_run
 from szmass.tracking.best import ALIAS
-from szmass.tracking.runs import sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 

@@ -30,7 +30,7 @@ EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to anoth
 MAJOR = mlflow.__version__.partition(".")[0]
 
 
-class TrackingError(RuntimeError):
+class TrackingError(ConnectionError):
     """The tracking server or database is not to be had."""
 
 
@@ -52,13 +52,35 @@ def connect(experiment_name: str) -> Service:
         TrackingError: it cannot be reached, or refuses.
     """
     root = repository_root()
-    uri = tracking_uri(root)
-    name = f"MLflow at {_without_password(uri)}"
-    with reaching(name):
-        _require_version(uri)
-        client, experiment = _set_up(root, uri, experiment_name)
+    name, client = open_client()
+    # MLflow would put a local run's files into the current folder, often a temporary one
+    files = (root / "mlartifacts" / experiment_name).as_uri()
+    location = files if mlflow.get_tracking_uri().startswith("sqlite:") else None
+    with reaching(name), _alone(root):
+        experiment = _find_or_create(client, experiment_name, location)
+        mlflow.set_experiment(experiment_id=experiment)  # where models are logged to
     ask = partial(client.get_experiment, experiment)
     return Service(name, client, experiment, Delivery(name, ask, away_s=AWAY_S))
+
+
+def open_client() -> tuple[str, mlflow.MlflowClient]:
+    """The server or database as messages call it, and a client of it.
+
+    Raises:
+        TrackingError: it cannot be reached, or refuses.
+    """
+    root = repository_root()
+    uri = tracking_uri(root)
+    name = f"MLflow at {_without_password(uri)}"
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
+    # a signature that is given needs no example
+    warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+    with reaching(name), _alone(root):
+        _require_version(uri)
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient()
+        client.search_experiments(max_results=1)  # sets up a new database
+    return name, client
 
 
 @contextmanager
@@ -101,22 +123,13 @@ def tracking_uri(root: Path) -> str:
     return re.sub(r"^sqlite:///(?!/)", f"sqlite:///{root.as_posix()}/", uri)
 
 
-def _set_up(root: Path, uri: str, experiment_name: str) -> tuple[mlflow.MlflowClient, str]:
-    """A client, and the id of the experiment; two processes never set up a database at once."""
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keeps other processes out: a database that two of them set up at once stays broken."""
     lock = root / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
-    # a signature that is given needs no example
-    warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with FileLock(lock, timeout=SETUP_TIMEOUT_S):
-        mlflow.set_tracking_uri(uri)
-        client = mlflow.MlflowClient()
-        # MLflow would put a local run's files into the current folder, often a temporary one
-        files = (root / "mlartifacts" / experiment_name).as_uri()
-        location = files if uri.startswith("sqlite:") else None
-        experiment = _find_or_create(client, experiment_name, location)
-        mlflow.set_experiment(experiment_id=experiment)  # where models are logged to
-    return client, experiment
+        yield
 
 
 def _find_or_create(client: mlflow.MlflowClient, name: str, location: str | None) -> str:
