@@ -22,7 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": {"files", "units", "sky", "params"},
     "learning": {"files", "units", "sky", "simulation", "params", "reporting"},
     "inference": {"files", "units", "sky", "simulation", "learning", "params"},
-    "stages": LIBRARY | {"evaluation"},
+    "report": {"files", "provenance", "scales"},
+    "stages": LIBRARY | {"evaluation", "report"},
     "variant": {"provenance", "scales"},
     "tracking": {"reporting", "delivery", "provenance", "variant"},
     "delivery": set(),
@@ -36,8 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
     "server": set(),
     "cli": LIBRARY
-    | {"evaluation", "predicting", "release", "scales", "server", "sharing", "studies"}
-    | {"tracking"},
+    | {"evaluation", "predicting", "release", "report", "scales", "server", "sharing"}
+    | {"studies", "tracking"},
     "__main__": LIBRARY | {"stages", "tracking"},
 }
 OWNERS = {
@@ -53,7 +54,9 @@ OWNERS = {
     "great_expectations": ("szmass.simulation.checks",),
     "healpy": ("szmass.sky.healpix",),
     "jax": ("szmass.learning",),
+    "jinja2": ("szmass.report.page",),
     "keras": ("szmass.learning",),
+    "markdown_it": ("szmass.report.page",),
     "matplotlib": (
         "szmass.evaluation.figures",
         "szmass.evaluation.compton_figures",
@@ -64,6 +67,7 @@ OWNERS = {
         "szmass.evaluation.study_figures",
     ),
     "mlflow": ("szmass.tracking", "szmass.served_cnn", "szmass.served_mresunet"),
+    "PIL": ("szmass.report.results",),
     "tensorflow": ("szmass.learning",),
     "zarr": ("szmass.simulation.store",),
 }

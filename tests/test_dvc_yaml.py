@@ -40,14 +40,26 @@ def only_a_docstring(module: str) -> bool:
     return len(tree(module).body) == 1 and ast.get_docstring(tree(module)) is not None
 
 
+def data_of(module: str) -> set[Path]:
+    """What a package holds beside its modules, such as a template."""
+    file = modules()[module]
+    return {
+        path
+        for path in file.parent.iterdir()
+        if file.name == "__init__.py" and path.is_file() and path.suffix != ".py"
+    }
+
+
 def code_of(module_of_stage: str) -> set[Path]:
     """The files of the code that can change what a stage, or a study's step, writes."""
     exempt = tuple(f"{module}." for module in NO_DEPENDENCY)
-    return {
-        modules()[module]
+    reached = {
+        module
         for module in reached_from(module_of_stage) - {"szmass"}
-        if not f"{module}.".startswith(exempt) and not only_a_docstring(module)
+        if not f"{module}.".startswith(exempt)
     }
+    code = {modules()[module] for module in reached if not only_a_docstring(module)}
+    return code.union(*map(data_of, reached))
 
 
 def signature(name: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -78,7 +90,7 @@ def test_a_stage_runs_the_code_of_its_own_folder(name: str) -> None:
 
 @stages
 def test_positional_arguments_are_the_declared_params(name: str) -> None:
-    declared = [key.split(".")[0] for key in STAGES[name]["params"]]
+    declared = [key.split(".")[0] for key in STAGES[name].get("params", [])]
     positional, _ = signature(name)
     assert list(positional) == list(dict.fromkeys(declared))
     types = {field.name: field.type for field in dataclasses.fields(Params)}
@@ -87,7 +99,7 @@ def test_positional_arguments_are_the_declared_params(name: str) -> None:
 
 @stages
 def test_declared_params_exist(name: str) -> None:
-    for key in STAGES[name]["params"]:
+    for key in STAGES[name].get("params", []):
         branch: Any = PARAMS
         for part in re.sub(r"\.?\$\{.*", "", key).split("."):
             assert part in branch, f"{name}: params.yaml has no {key}"
@@ -138,6 +150,8 @@ def test_every_path_is_one_stage_output_or_a_reference_file() -> None:
         if path.startswith("data/reference/"):
             assert not produced[key], f"{key} lies among the inputs, but {produced[key]} writes it"
             assert (ROOT / path).exists()
+        elif any(other.startswith(f"{path}/") for other in PARAMS["paths"].values()):
+            assert not produced[key], f"{key} is a folder of outputs, but {produced[key]} writes it"
         else:
             assert len(produced[key]) == 1, f"paths.{key} is written by {produced[key]}"
 

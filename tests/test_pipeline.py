@@ -14,6 +14,8 @@ import pytest
 from checkout import ROOT, Checkout
 
 from szmass.params import load
+from szmass.report.page import PARTS
+from szmass.report.results import files_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -67,6 +69,17 @@ def test_every_output_is_there(smoke: Checkout) -> None:
         assert values
         assert all(math.isfinite(value) for value in values.values()), file
     assert not [name for name, path in files.items() if not path.exists()]
+
+
+def test_the_report_shows_every_figure(smoke: Checkout) -> None:
+    figures = {
+        path.relative_to(smoke.path / "metrics") for path in (smoke.path / "metrics").rglob("*.png")
+    }
+    assert figures == {Path(file) for file in files_of(PARTS) if file.endswith(".png")}
+    page = paths(smoke)["report_page"].read_text()
+    of_studies = list((smoke.path / "studies").glob("*/figures/*.png"))
+    assert page.count("<img ") == len(figures) + len(of_studies)
+    assert "Those of scale <b>smoke</b>" in page
 
 
 def test_git_sees_settings_and_small_results_alone(smoke: Checkout) -> None:

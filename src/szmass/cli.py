@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("name", nargs="?", help="one of studies/*; without it they are listed")
     study.set_defaults(command=_study)
 
+    report = commands.add_parser("report", help="write the report with all figures and tables")
+    report.set_defaults(command=_report)
+
     summary = commands.add_parser("summary", help="print the results, and what to type next")
     summary.add_argument(
         "--readme", action="store_true", help="write the tables into README.md instead"
@@ -174,6 +177,15 @@ def _study(options: argparse.Namespace) -> None:
         raise UsageError(f"{pipeline}: dvc repro ended with status {done.returncode}")
 
 
+def _report(_options: argparse.Namespace) -> None:
+    from szmass.report.page import write_report
+
+    paths = load(PARAMS).paths
+    inputs = ("results", "microwave_verdict", "compton_verdict")
+    write_report(paths["report_page"], **{name: paths[name] for name in inputs})
+    print(paths["report_page"].resolve().as_uri())
+
+
 def _summary(options: argparse.Namespace) -> None:
     paths = load(PARAMS).paths
     there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
@@ -188,6 +200,7 @@ def _summary(options: argparse.Namespace) -> None:
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
     print(
         "\n\n".join(tables.values()) + "\n\n"
+        f"report     {paths['report_page']}\n"
         f"figures    {paths['microwave_figures'].parent}/\n"
         f"tables     {paths['microwave_table'].parent}/*_table.md\n"
         f"masses     {paths['psz2_masses_csv']}\n"

@@ -48,6 +48,15 @@ def hardware_facts() -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if fact}
 
 
+def locked_stages() -> Mapping[str, Any]:
+    """What dvc.lock has of each stage; nothing where DVC has run none here."""
+    try:
+        stages: Mapping[str, Any] = YAML(typ="safe").load(Path("dvc.lock"))["stages"]
+    except FileNotFoundError:
+        return {}
+    return stages
+
+
 def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     """DVC's digest of each of these paths that another stage writes, from dvc.lock.
 
@@ -61,10 +70,7 @@ def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     Returns:
         Digests by the path's name.
     """
-    try:
-        stages = YAML(typ="safe").load(Path("dvc.lock"))["stages"]
-    except FileNotFoundError:
-        return {}
+    stages = locked_stages()
     written = {
         out["path"]: out["md5"]
         for name, entry in stages.items()

@@ -1,0 +1,1 @@
+"""The report: every figure and table of both papers on one page, ours beside theirs."""

@@ -1,0 +1,100 @@
+"""What the report shows that neither paper has."""
+
+from __future__ import annotations
+
+from szmass.report.exhibits import Exhibit, Headline, Part, Row, Table
+
+BEYOND = Part(
+    key="beyond",
+    title="Beyond the papers",
+    introduction="Checks of both lines, and studies of what their results depend on.",
+    exhibits=(
+        Exhibit(
+            names=(),
+            title="Training of the mResUNet",
+            figures={"figures/microwave/training_curve.png": "Loss by epoch"},
+        ),
+        Exhibit(
+            names=(),
+            title="Estimators that need no training",
+            ours=(
+                "What a network could gain at most: the Y-M relation with R500 known, and a "
+                "matched filter that does not know it."
+            ),
+            tables=(Table("compton_table.md", "of every estimator on the same maps"),),
+        ),
+        Exhibit(
+            names=(),
+            title="Calibration of the posteriors",
+            ours="Ranks of the truth are flat, and intervals cover what they claim, or they lie.",
+            figures={
+                "figures/compton/coverage.png": "Coverage of the intervals",
+                "figures/compton/ranks.png": "Ranks of the true mass",
+            },
+            tables=(Table("compton_table.md", "Share of true masses inside"),),
+        ),
+        Exhibit(
+            names=(),
+            title="M200c in the place of M500c",
+            theirs=(
+                "de Andres et al. 2022 say without numbers that M200 is poor on Planck mocks and "
+                "as good as M500 on clean ones."
+            ),
+            tables=(Table("compton_table.md", "trained for M500c and for M200c"),),
+        ),
+        Exhibit(
+            names=(),
+            title="The mock clusters' Y-M relation",
+            figures={"figures/compton/scaling_relation.png": "As put in, and as the pixels sum"},
+        ),
+        Exhibit(names=(), title="Size of the CNN's training set", study="training_size"),
+        Exhibit(
+            names=(),
+            title="Leakage",
+            ours="The scatter that would be claimed if maps in the place of clusters were divided.",
+            study="leakage",
+        ),
+        Exhibit(
+            names=(),
+            title="What the microwave line depends on",
+            ours=(
+                "Noise, beam, scatter, patch size, width of the network, training recipe and "
+                "masses, each against the exact bound."
+            ),
+            study="microwave",
+        ),
+    ),
+)
+
+HEADLINES = (
+    Headline(
+        Row("mResUNet: Gaussian width of ln(M_est / M_true)", "scatter_ln_mass_gauss"),
+        "microwave_mresunet.json",
+        "gr2020-figure-5",
+    ),
+    Headline(
+        Row("mResUNet: scatter over that of the exact posterior", "scatter_ln_mass_over_bound"),
+        "microwave_mresunet.json",
+        "gr2020-figure-5",
+    ),
+    Headline(
+        Row("Hydro-like clusters: the same width", "scatter_ln_mass_gauss"),
+        "microwave_hydro.json",
+        "gr2020-figure-6",
+    ),
+    Headline(
+        Row("CNN on Planck mocks: half of the 16-84 % range of b", "relerr_half_width_selected"),
+        "cnn_planck_all.json",
+        "da2022-figure-1",
+    ),
+    Headline(
+        Row("PSZ2: median b against Planck's masses", "relerr_median_msz_all"),
+        "psz2.json",
+        "da2022-figure-2",
+    ),
+    Headline(
+        Row("Posteriors: truth inside the 68 % interval", "coverage_68_ensemble"),
+        "cnn_planck_all.json",
+        "beyond-calibration-of-the-posteriors",
+    ),
+)

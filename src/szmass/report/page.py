@@ -1,0 +1,161 @@
+"""The report as one HTML page that loads nothing: pictures and style lie within it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import szmass
+from szmass.files import write_text
+from szmass.provenance import locked_stages
+from szmass.report import record
+from szmass.report.beyond import BEYOND, HEADLINES
+from szmass.report.compton import COMPTON
+from szmass.report.exhibits import Exhibit, Part
+from szmass.report.microwave import MICROWAVE
+from szmass.report.results import (
+    ReportError,
+    files_of,
+    grid,
+    image,
+    images,
+    markdown_of,
+    read_metrics,
+    shown,
+)
+
+PARTS = (MICROWAVE, COMPTON, BEYOND)
+STAGE = "report"
+STUDIES = Path("studies")
+MOST_BYTES = 10_000_000
+"""A page beyond this opens slowly."""
+TEMPLATE = "page.html.jinja"
+
+
+def write_report(
+    page: Path, *, results: Path, microwave_verdict: Path, compton_verdict: Path
+) -> None:
+    """Writes the page; an older one stays until the new one is whole.
+
+    Args:
+        page: the file to write.
+        results: folder of metrics, tables and figures.
+        microwave_verdict: of the validation of this line's maps.
+        compton_verdict: the same.
+
+    Raises:
+        ReportError: an input is missing or cannot be read, or the page would be too large.
+    """
+    headline_files = (headline.file for headline in HEADLINES)
+    files = [results / file for file in (*files_of(PARTS), *headline_files)]
+    verdicts = {"microwave line": microwave_verdict, "Compton line": compton_verdict}
+    record.require([*dict.fromkeys(files), *verdicts.values()])
+    content = _render(_context(results, verdicts))
+    size = len(content.encode())
+    if size > MOST_BYTES:
+        raise ReportError(
+            f"{page}: {size} bytes: expected at most {MOST_BYTES}; see the largest of "
+            f"{results}/figures and {STUDIES}/*/figures"
+        )
+    write_text(page, content)
+
+
+def _render(context: Mapping[str, Any]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["markdown"] = lambda text: Markup(  # noqa: S704  # markdown escapes HTML
+        markdown.render(text.replace("+-", "±"))
+    )
+    return environment.get_template(TEMPLATE).render(context)
+
+
+def _context(results: Path, verdicts: Mapping[str, Path]) -> dict[str, Any]:
+    lock = locked_stages()
+    return {
+        "version": szmass.__version__,
+        "headlines": [
+            {
+                "place": headline.place,
+                "label": headline.row.label,
+                "ours": shown(metrics, headline.row),
+                "paper": shown(metrics, headline.row, "paper_"),
+            }
+            for headline in HEADLINES
+            for metrics in [read_metrics(results / headline.file)]
+        ],
+        "parts": [_part(part, results) for part in PARTS],
+        "settings": record.settings(lock),
+        "versions": record.versions(lock, but=STAGE),
+        "verdicts": {name: _verdict(path) for name, path in verdicts.items()},
+    }
+
+
+def _part(part: Part, results: Path) -> dict[str, Any]:
+    exhibits = [
+        _exhibit(exhibit, results) | {"anchor": part.anchor(exhibit)} for exhibit in part.exhibits
+    ]
+    return {"part": part, "exhibits": exhibits}
+
+
+def _exhibit(exhibit: Exhibit, results: Path) -> dict[str, Any]:
+    return {
+        "exhibit": exhibit,
+        "images": images(exhibit, results),
+        "grids": [grid(numbers, results) for numbers in exhibit.numbers],
+        "tables": [markdown_of(table, results) for table in exhibit.tables],
+        "study": read_study(exhibit.study) if exhibit.study else None,
+    }
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study has written, if it was run."""
+
+    name: str
+    images: list[Any]
+    table: str
+
+    @property
+    def was_run(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.images or self.table)
+
+    @property
+    def command(self) -> str:
+        """What makes it."""
+        return f"dvc repro {STUDIES}/{self.name}/dvc.yaml"
+
+
+def read_study(name: str) -> Study:
+    """The figures and the table of `studies/<name>`, where they exist."""
+    folder = STUDIES / name
+    table = folder / "table.md"
+    return Study(
+        name,
+        [
+            image(path, path.stem.replace("_", " "))
+            for path in sorted((folder / "figures").glob("*.png"))
+        ],
+        table.read_text() if table.is_file() else "",
+    )
+
+
+def _verdict(path: Path) -> dict[str, Any]:
+    try:
+        verdict = json.loads(path.read_text())
+        return {"expectations": int(verdict["expectations"]), "failed": int(verdict["failed"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReportError(f"{path}: cannot be read as a verdict: {error!r}") from error

@@ -1,0 +1,245 @@
+"""The report: complete, true to the metrics, self-contained, and plain about what it lacks."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+from report_inputs import picture, write_inputs
+
+from szmass.cli import main
+from szmass.params import load
+from szmass.report.beyond import HEADLINES
+from szmass.report.page import MOST_BYTES, PARTS
+from szmass.report.record import makers
+from szmass.report.results import WIDEST_PIXELS, files_of
+from szmass.studies.listing import study_names
+
+MICROWAVE_PAPER = {f"Figure {n}" for n in range(1, 7)}
+COMPTON_PAPER = {"Table 1"} | {f"Figure {n}" for n in range(1, 4)}
+COMPTON_PAPER |= {f"Supp. Figure {n}" for n in range(1, 12)}
+COMPTON_PAPER |= {f"Supp. Table {n}" for n in range(1, 4)}
+
+
+class Page(HTMLParser):
+    """What a test looks for in a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.text = text
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        if tag != "a":
+            self.sources += [found[key] for key in ("src", "srcset", "href") if key in found]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the report reads, and the current one."""
+    write_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(project: Path) -> Page:
+    main(["report"])
+    return Page((project / "report.html").read_text())
+
+
+def change(path: Path, **values: float) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_each_figure_and_table_of_both_papers_has_one_place() -> None:
+    microwave, compton, _ = PARTS
+    for part, names in ((microwave, MICROWAVE_PAPER), (compton, COMPTON_PAPER)):
+        listed = [name for exhibit in part.exhibits for name in exhibit.names]
+        assert sorted(listed) == sorted(names)
+        for exhibit in part.exhibits:
+            assert exhibit.theirs
+            assert exhibit.figures or exhibit.tables or exhibit.study
+
+
+def test_every_study_has_its_place() -> None:
+    named = {exhibit.study for part in PARTS for exhibit in part.exhibits} - {""}
+    assert named == set(study_names(ROOT / "studies"))
+
+
+def test_the_list_at_the_top_leads_to_each_of_them(project: Path) -> None:
+    page = written(project)
+    assert len(page.ids) == len(set(page.ids))
+    inner = {link.removeprefix("#") for link in page.links if link.startswith("#")}
+    assert inner <= set(page.ids)
+    for part in PARTS:
+        assert {part.anchor(exhibit) for exhibit in part.exhibits} <= inner
+    top = page.text[: page.text.index("</nav>")]
+    for name in MICROWAVE_PAPER | COMPTON_PAPER:
+        assert f"<b>{name}</b>" in top
+    assert {headline.place for headline in HEADLINES} <= set(page.ids)
+
+
+def test_each_file_that_it_shows_is_an_output_of_a_stage(project: Path) -> None:
+    outputs = {path.as_posix() for path in makers()}
+    for file in files_of(PARTS):
+        path = Path("metrics") / file
+        assert {path.as_posix(), *(parent.as_posix() for parent in path.parents)} & outputs
+
+
+def test_numbers_are_those_of_the_metrics(project: Path) -> None:
+    values = {"scatter_ln_mass_gauss": 0.4321, "scatter_ln_mass_gauss_err": 0.0789}
+    change(project / "metrics/microwave_mresunet.json", **values, paper_scatter_ln_mass_gauss=0.6)
+    change(
+        project / "metrics/psz2.json",
+        relerr_median_msz_all=0.31, relerr_p84_msz_all=0.5, relerr_p16_msz_all=0.11,
+    )  # fmt: skip
+    text = written(project).text
+    assert text.count("0.432 ± 0.079") == 2  # at the top, and at Figure 5
+    assert "paper: 0.600 ± 0.013" in text
+    assert "+0.31 +0.19 -0.20" in text
+
+
+def test_what_a_smaller_run_has_not_is_a_dash(project: Path) -> None:
+    path = project / "metrics/microwave_mresunet.json"
+    values = json.loads(path.read_text())
+    del values["profile_residual_m2p0e14"], values["paper_profile_residual_m2p0e14"]
+    path.write_text(json.dumps(values))
+    row = re.compile(r"<td>residual at 2e14 Msun</td><td>-</td><td>-</td>")
+    assert row.search(written(project).text)
+
+
+def test_the_page_loads_nothing(project: Path) -> None:
+    page = written(project)
+    assert page.sources
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "url(" not in page.text
+    assert "@import" not in page.text
+    assert "default-src 'none'" in page.text
+
+
+def test_a_wide_picture_is_scaled_down(project: Path) -> None:
+    file = project / "metrics/figures/compton/figure1.png"
+    file.write_bytes(picture(4 * WIDEST_PIXELS, 800))
+    assert f'width="{WIDEST_PIXELS}" height="200"' in written(project).text
+
+
+def test_a_page_that_opens_slowly_is_refused(project: Path) -> None:
+    with (project / "metrics/compton_table.md").open("a") as table:
+        table.write("\nof every estimator on the same maps")
+    path = project / "metrics/compton_table.md"
+    path.write_text(path.read_text().replace("| prior alone ", f"| {'x' * MOST_BYTES} "))
+    with pytest.raises(SystemExit, match=f"report.html: .* at most {MOST_BYTES}; see the largest"):
+        main(["report"])
+    assert not (project / "report.html").exists()
+
+
+def test_a_study_shows_its_command_and_once_run_its_results(project: Path) -> None:
+    page = written(project)
+    assert "dvc repro studies/saliency/dvc.yaml" in page.text
+    folder = project / "studies" / "saliency"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "radial_profile.png").write_bytes(picture(50, 50))
+    (folder / "table.md").write_text("| radius |\n|--------|\n| 0.7 R500 |\n")
+    shown = written(project)
+    assert "makes it, then" in page.text
+    top = shown.text[: shown.text.index("</nav>")]
+    assert "dvc repro studies/saliency/dvc.yaml" not in top
+    assert "0.7 R500" in shown.text
+    assert 'alt="Where the network looks: radial profile"' in shown.text
+    assert len(shown.sources) == len(page.sources) + 1
+
+
+def test_text_of_a_table_is_no_html(project: Path) -> None:
+    (project / "studies/leakage").mkdir(parents=True)
+    (project / "studies/leakage/table.md").write_text("| <script>x</script> |\n|---|\n| 1 |\n")
+    assert "script" not in written(project).tags
+
+
+def test_versions_are_those_of_dvc_lock(project: Path) -> None:
+    text = written(project).text
+    lock = (project / "dvc.lock").read_text()
+    md5 = re.search(r"path: data/microwave.zarr\n\s+hash: md5\n\s+md5: (\w+.dir)", lock)
+    assert md5 is not None
+    row = f"<td>data/microwave.zarr</td><td>simulate_microwave</td><td><code>{md5[1]}</code></td>"
+    assert row in text
+    (project / "dvc.lock").unlink()
+    assert "there is no <code>dvc.lock</code> here" in written(project).text
+
+
+def test_settings_that_differ_from_the_scale_and_the_commit(project: Path) -> None:
+    assert "Those of scale <b>laptop</b>" in written(project).text
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run([*git, "init", "--quiet"], cwd=project, check=True)
+    subprocess.run([*git, "add", "params.yaml"], cwd=project, check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message", "settings"], cwd=project, check=True)
+    lock = (project / "dvc.lock").read_text()
+    lock = lock.replace("epochs: 12\n", "epochs: 9\n").replace(
+        "noise_uk_arcmin: 5.0\n", "noise_uk_arcmin: 2.5\n"
+    )
+    (project / "dvc.lock").write_text(lock)
+    text = written(project).text
+    cells = "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>"
+    assert cells.format("mresunet.epochs", "9", "12") in text
+    assert cells.format("microwave.noise_uk_arcmin", "2.5", "5.0") in text
+    assert "differ from scale laptop" in text
+
+
+def test_a_report_before_its_inputs_names_the_commands(project: Path) -> None:
+    (project / "metrics/figures/microwave/figure4_masses.png").unlink()
+    (project / "metrics/psz2_table.md").unlink()
+    (project / "data/compton/verdict.json").unlink()
+    with pytest.raises(SystemExit) as error:
+        main(["report"])
+    assert str(error.value).splitlines()[1:] == [
+        "dvc repro evaluate_mresunet: metrics/figures/microwave/figure4_masses.png",
+        "dvc repro infer_psz2: metrics/psz2_table.md",
+        "dvc repro validate_compton: data/compton/verdict.json",
+    ]
+    assert not (project / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("psz2.json", "{", "psz2.json: cannot be read as JSON"),
+        ("psz2.json", "[1]", "psz2.json: expected an object of numbers"),
+        ("psz2.json", '{"a": "b"}', "psz2.json: a = 'b': expected a number"),
+        ("compton_table.md", "no table\n", r"compton_table.md: expected a table about '\(Table 1"),
+        ("figures/compton/figure1.png", "no image", "figure1.png: expected a PNG image"),
+        ("../data/compton/verdict.json", "{}", "verdict.json: cannot be read as a verdict"),
+        ("../dvc.yaml", "a: [", "dvc.yaml: cannot be read as YAML"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_the_old_page_stays(
+    project: Path, file: str, content: str, message: str
+) -> None:
+    (project / "report.html").write_text("old")
+    (project / "metrics" / file).write_text(content)
+    if file == "../dvc.yaml":
+        (project / "metrics/psz2.json").unlink()
+    with pytest.raises(SystemExit, match=message):
+        main(["report"])
+    assert (project / "report.html").read_text() == "old"
+
+
+def test_a_page_that_dvc_shares_is_replaced_not_overwritten(project: Path) -> None:
+    shared = project / "shared"
+    shared.write_text("in the cache")
+    shared.chmod(0o444)
+    load(project / "params.yaml").paths["report_page"].hardlink_to(shared)
+    written(project)
+    assert shared.read_text() == "in the cache"
