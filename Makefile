@@ -41,8 +41,8 @@ bench: setup    ## what benchmarks/ measures, one script after the other
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
 
 lock: setup    ## the pinned requirements, anew from pyproject.toml
-	$(COMPILE) --extra jax --extra remotes --extra dev -o requirements.lock
-	$(COMPILE) --extra gpu --extra jax --extra remotes --extra dev -o requirements-gpu.lock
+	$(COMPILE) --extra jax --extra remotes --extra server --extra dev -o requirements.lock
+	$(COMPILE) --extra gpu --extra jax --extra remotes --extra server --extra dev -o requirements-gpu.lock
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 

@@ -18,8 +18,8 @@ from szmass.params import load
 from szmass.predicting import OWN, RELEASE, Wanted, predict
 from szmass.release import RELEASED, require_reproduced, write_release
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
-from szmass.sharing import share, verify
 from szmass.server import serve
+from szmass.sharing import share, verify
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
 PARAMS = Path("params.yaml")

@@ -128,8 +128,9 @@ def _postgres(folder: Path) -> Iterator[tuple[Program, str]]:
         command = [programs / "postgres", "-D", data, "-k", sockets, "-c", "listen_addresses="]
         log, stop = folder / "postgres.log", signal.SIGINT  # which ends sessions first
         with _running("PostgreSQL", command, log, {}, stop=stop, cwd=sockets, **account) as program:
-            asks = [programs / "pg_isready", "-q", "-h", sockets, "-U", "mlflow", "-d", "postgres"]
-            program.wait_until(lambda: subprocess.run(asks, check=False).returncode == 0)  # noqa: S603
+            ask = [str(programs / "pg_isready"), "-q", "-h", sockets, "-U", "mlflow"]
+            ask += ["-d", "postgres"]
+            program.wait_until(lambda: subprocess.run(ask, check=False).returncode == 0)  # noqa: S603
             yield program, f"postgresql+psycopg2://mlflow@/postgres?host={sockets}"
 
 

@@ -79,9 +79,9 @@ def test_members_report_to_runs_of_their_own(whole: tuple[Path, ListRun]) -> Non
 def start_training(folder: Path, stores: dict[str, Path], *options: str) -> subprocess.Popen[str]:
     """Trains in a process of its own, as a stage does: its code is part of its identity."""
     places = [TESTS.parent / "src", TESTS]
-    arguments = [stores["planck_store"].parent, folder, *options]
+    arguments = [str(stores["planck_store"].parent), str(folder), *options]
     return subprocess.Popen(
-        [sys.executable, TESTS / "cnn_training.py", *arguments],
+        [sys.executable, str(TESTS / "cnn_training.py"), *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places))},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
