@@ -18,7 +18,6 @@ from szmass.params import load
 from szmass.predicting import OWN, RELEASE, Wanted, predict
 from szmass.release import RELEASED, require_reproduced, write_release
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
-from szmass.server import serve
 from szmass.sharing import share, verify
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
@@ -219,6 +218,8 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _mlflow_server(options: argparse.Namespace) -> None:
+    from szmass.server import serve
+
     def started(address: str) -> None:
         print(
             f"MLflow     {address}\n"
