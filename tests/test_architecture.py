@@ -34,12 +34,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "served_cnn": {"inference"},
     "served_mresunet": {"learning"},
     "predicting": LIBRARY | {"quiet", "release", "tracking"},
-    "studies": LIBRARY | {"evaluation", "stages", "__main__", "tracking"},
+    "studies": LIBRARY | {"evaluation", "stages", "__main__", "quiet", "tracking"},
     "server": set(),
     "cli": LIBRARY
     | {"evaluation", "predicting", "release", "report", "scales", "server", "sharing"}
     | {"studies", "tracking"},
-    "__main__": LIBRARY | {"stages", "tracking"},
+    "__main__": LIBRARY | {"quiet", "stages", "tracking"},
 }
 OWNERS = {
     "astropy": (

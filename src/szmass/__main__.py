@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import importlib
 import inspect
-import os
 import pkgutil
 import signal
 import sys
@@ -25,11 +24,11 @@ from typing import Any, NoReturn
 import szmass
 from szmass import stages
 from szmass.params import Params, did_you_mean, load
+from szmass.quiet import quiet_start
 
 PARAMS_FILE = Path("params.yaml")
 INTERRUPTED = 128 + signal.SIGINT
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # a CPU is no error; what fails raises anyway
 
 
 class StageError(ValueError):
@@ -71,9 +70,8 @@ def run_stage(name: str = "", *items: str) -> None:
             or Python would run another folder's code.
     """
     require_own_code()
-    for variable, value in ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
-    stage = find_stage(name)
+    with quiet_start():
+        stage = find_stage(name)
     sections, paths = bind(stage, load(PARAMS_FILE))
     wanted = [key for key in ("item",) if key in inspect.signature(stage).parameters]
     if len(items) != len(wanted):

@@ -63,7 +63,7 @@ def run_tasks(
         )
         with tqdm(total=len(items), desc=label, unit="shard", disable=None) as bar:
             try:
-                for future in as_completed(futures):
+                for future in as_completed(futures, loop=client.loop):
                     number, result = future.result()
                     results[number] = result
                     bar.update()
@@ -94,7 +94,7 @@ def _client(resources: Resources) -> Iterator[Client]:
     address = resources.scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
     if address:
         try:
-            client = Client(address, timeout=CONNECT_TIMEOUT)
+            client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
         except (OSError, ValueError) as error:
             raise SchedulerError(
                 f"no dask scheduler answers at {address} (resources.scheduler_address or "
@@ -112,6 +112,6 @@ def _client(resources: Resources) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",  # any free port: None would take 8787
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster, set_as_default=False) as client,
     ):
         yield client

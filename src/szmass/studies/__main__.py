@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from szmass.__main__ import ENVIRONMENT, PARAMS_FILE, guarded, require_own_code
+from szmass.__main__ import PARAMS_FILE, guarded, require_own_code
 from szmass.params import Params, load, load_as
+from szmass.quiet import quiet_start
 from szmass.studies.listing import STUDIES, StudyError, study_folder
 
 STEPS = {"simulate", "train", "judge", "report"}
@@ -35,10 +35,9 @@ def run_step(name: str = "", step: str = "", *items: str) -> None:
         StudyError: there is no such study or step, or the step asks for something else.
     """
     require_own_code()
-    for variable, value in ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
     here = study_folder(STUDIES, name)
-    function = find_step(name, step)
+    with quiet_start():
+        function = find_step(name, step)
     wanted = inspect.signature(function).parameters
     if len(items) != ("item" in wanted):
         raise StudyError(f"{name} {step}: expected {int('item' in wanted)} words, got {items}")
