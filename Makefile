@@ -30,7 +30,7 @@ repro: setup    ## the pipeline, then its table
 	@$(BIN)/szmass summary
 
 test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup    ## style and types
 	$(BIN)/ruff check .

@@ -17,6 +17,12 @@ from szmass.simulation.spectra_file import read_george2015
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 ROOT = Path(__file__).parents[1]
+LONGEST = "test_pipeline.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: several processes then end together."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,7 @@ functions of one variable for each p_s: projected on a plane, enclosed in a cyli
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -139,11 +140,17 @@ def mean_disc_integral(tables: RadialTables, ellipsoids: Ellipsoids, radius: flo
     amplitude = ellipsoids.amplitude
     spheres = 2.0 * np.pi * crossing**2 * tables.enclosed(crossing, amplitude[centred])
     inside[centred] = spheres.mean(axis=1)
-    m, thickness = radial_nodes(tables.truncation, nodes=RADIAL_NODES)
+    m, thickness = _shells(tables.truncation)
     shells = amplitude[~centred] @ (tables.pressure(m) * 4.0 * np.pi * m**2 * thickness)
     share = _share_of_directions(ellipsoids.position[~centred], ray[~centred], m, radius)
     inside[~centred] = np.sum(shells * share.mean(axis=2), axis=1)
     return float(ellipsoids.volume_factor() @ inside)
+
+
+@lru_cache
+def _shells(truncation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Radii and thicknesses of the shells of a component."""
+    return radial_nodes(truncation, nodes=RADIAL_NODES)
 
 
 def _share_of_directions(
