@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,10 @@ def evaluate_mresunet(
     microwave_table: Path,
     run: Run,
 ) -> None:
-    """Writes predictions, metrics by estimator, the paper's figures and the closing table."""
+    """Writes predictions, metrics by estimator, the paper's figures and the closing table.
+
+    The run gets the network's metrics, a child of it those of each other estimator.
+    """
     run.continue_training_run(mresunet_model / WEIGHTS_FILE)
     store = open_microwave_store(microwave_store)
     maps = {name: read_maps(store, name) for name in SETS}
@@ -88,10 +92,11 @@ def evaluate_mresunet(
         metrics[estimator] = with_paper(judged)
         path = microwave_metrics.with_name(f"{microwave_metrics.name}_{estimator}.json")
         write_metrics(path, metrics[estimator])
-    for name, value in metrics[NETWORK].items():
-        run.metric(name, value)
-    for name, value in metrics[BOUND].items():
-        run.metric(f"{BOUND}.{name}", value)
+    for estimator, values in metrics.items():
+        with nullcontext(run) if estimator == NETWORK else run.child(estimator) as reported:
+            reported.tags({"estimator": estimator})
+            for name, value in values.items():
+                reported.metric(name, value)
 
     table = closing_table(
         sorted(set(maps["test"].m200c_msun)), metrics, network=NETWORK, bound=BOUND
