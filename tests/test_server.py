@@ -2,68 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from checkout import Checkout
 from mlflow_runs import free_port
+from mlflow_servers import HOST, START_S, group_server, needs_postgres, open_folder
 
-from szmass.server import POSTGRES_FOLDERS, ServerError, _program, serve
+from szmass.server import ServerError, _program, serve
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
 
-HOST = "127.0.0.1"
-START_S = 150
-INITDB = shutil.which("initdb") or next(Path("/").glob(f"{POSTGRES_FOLDERS[1:]}/initdb"), None)
-needs_postgres = pytest.mark.skipif(
-    INITDB is None and not os.environ.get("CI"), reason="needs PostgreSQL: apt install postgresql"
-)
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that other users can reach, as PostgreSQL's must where root runs the test."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@contextmanager
-def started(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """The command of the README, until it ends itself or the block does."""
-    checkout = Checkout(Path(__file__).parents[1])
-    words = ["mlflow-server", "--folder", str(folder / "server"), "--port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from szmass.cli import main; main()", *words],
-        cwd=checkout.path,
-        env=checkout.environment(PYTHONPATH="src"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        assert f"http://{HOST}:{port}" in first, process.communicate()
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=60)
-        assert stderr == ""
-        assert process.returncode == 0
+    with open_folder() as path:
+        yield path
 
 
 @needs_postgres
@@ -86,13 +47,12 @@ def test_runs_and_files_are_there_after_a_restart(folder: Path):
         """,
     )
     port = free_port()
-    address = f"http://{HOST}:{port}"
-    with started(folder, port):
+    with group_server(folder, port) as address:
         done = checkout.run_stage("train_toy", MLFLOW_TRACKING_URI=address)
         assert (done.returncode, done.stderr) == (0, "")
         assert not (checkout.path / "mlflow.db").exists()
 
-    with started(folder, port):
+    with group_server(folder, port) as address:
         client = mlflow.MlflowClient(address)
         found = client.get_experiment_by_name("toy")
         assert found is not None

@@ -39,13 +39,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("edits", "words", "changes"),
     [
-        ({}, ["small"], ""),
-        ({"workers: 2": "workers: 8"}, ["small"], ""),
-        (
-            {"2.0e-3": "5e-4"},
-            ["small", "learning_rate=0.0005"],
-            "mresunet.learning_rate=0.0005",
-        ),
+        ({}, [], ""),
+        ({"workers: 2": "workers: 8"}, [], ""),
+        ({"2.0e-3": "5e-4"}, ["learning_rate=0.0005"], "mresunet.learning_rate=0.0005"),
         ({"8, epochs: 12": "64, epochs: 100"}, ["large"], ""),
         (
             {"8, epochs: 12": "64, epochs: 90", "0.1]": "0.2]"},
@@ -54,12 +50,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             {"seed: 1": "seed: 2", "2.0e-3": "1.0e-3", "0.1]": "0.2]", "z1": "z9"},
-            ["small", "seed=2", "learning_rate=0.001", "z9=[0.0,0.2]"],
+            ["seed=2", "learning_rate=0.001", "z9=[0.0,0.2]"],
             "seed=2 mresunet.learning_rate=0.001 bins.z9=[0.0,0.2]",
         ),
     ],
 )
-def test_a_variant_is_the_scale_and_what_differs(
+def test_a_variant_is_what_differs_from_the_commit(
     settings: Path, edits: dict[str, str], words: list[str], changes: str
 ):
     text = settings.read_text()
@@ -75,10 +71,10 @@ def test_a_variant_is_the_scale_and_what_differs(
 
 def test_a_name_has_room_for_few_changes(settings: Path):
     settings.write_text(COMMITTED.replace("seed: 1", "\n".join(f"k{i}: {i}" for i in range(5))))
-    assert current_variant().words == ["small", "k0=0", "k1=1", "k2=2", "2 more"]
+    assert current_variant().words == ["k0=0", "k1=1", "k2=2", "2 more"]
 
 
-def test_without_a_commit_there_is_only_the_scale(
+def test_without_a_commit_there_are_no_words(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     elsewhere = tmp_path / "elsewhere"
@@ -86,7 +82,8 @@ def test_without_a_commit_there_is_only_the_scale(
     settings.rename(elsewhere / "params.yaml")
     (tmp_path / "scales").rename(elsewhere / "scales")
     monkeypatch.chdir(elsewhere)
-    assert current_variant().words == ["small"]
+    assert current_variant().words == []
+    assert current_variant().facts == {"scale": "small"}
 
 
 def test_without_settings_there_are_no_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -26,15 +26,18 @@ class Variant:
 
     scale: str
     """The nearest one; empty where there are no scales."""
+    committed: bool
+    """Whether that is the scale of the commit."""
     changes: Mapping[str, str]
     """Settings that are neither the commit's nor the scale's, by dotted key."""
 
     @property
     def words(self) -> list[str]:
-        """For a name: the scale and the first changes, by the last part of their keys."""
+        """For a name: another scale than the commit's, and the first changes, by their last key."""
         settings = [f"{key.rpartition('.')[2]}={text}" for key, text in self.changes.items()]
         more = [f"{len(settings) - SHOWN} more"] if len(settings) > SHOWN else []
-        return [word for word in (self.scale, *settings[:SHOWN], *more) if word]
+        scale = [] if self.committed else [self.scale]
+        return [*scale, *settings[:SHOWN], *more]
 
     @property
     def facts(self) -> dict[str, str]:
@@ -53,14 +56,12 @@ def current_variant() -> Variant:
     settings = _settings(read_tree(PARAMS)) if PARAMS.is_file() else {}
     committed = committed_text(PARAMS)
     base = _settings(YAML(typ="safe").load(committed)) if committed else settings
+    scaled = {name: base | read_scale(SCALES, name) for name in scale_names(SCALES)}
     candidates = [
-        Variant(name, _changes(base | read_scale(SCALES, name), settings))
-        for name in scale_names(SCALES)
+        Variant(name, values == base, _changes(values, settings))
+        for name, values in (scaled or {"": base}).items()
     ]
-    return min(
-        candidates or [Variant("", _changes(base, settings))],
-        key=lambda variant: len(variant.changes),
-    )
+    return min(candidates, key=lambda variant: len(variant.changes))
 
 
 def _settings(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def test_a_child_is_a_run_within_the_run():
         assert runs[name].data.metrics == {"loss": 0.5}
         assert runs[name].data.params == {"seed": "7"}
         assert runs[name].data.tags["number"] == name[-3:]
+        assert runs[name].info.start_time <= runs[name].info.end_time
         assert runs[name].info.status == "FINISHED"
 
 
@@ -136,6 +137,7 @@ def test_members_of_an_ensemble_are_runs_within_the_ensemble_within_the_bin():
     runs = by_label("cnn-ensemble")
     ensemble_run, member_run = runs["planck_m500c"], runs["member_004"]
     assert runs["train_cnn"].info.run_name.startswith("train_cnn z1 ")
+    assert member_run.info.run_name.startswith("member_004 planck_m500c z1 ")
     assert ensemble_run.data.tags[PARENT] == runs["train_cnn"].info.run_id
     assert member_run.data.tags[PARENT] == ensemble_run.info.run_id
     history = mlflow.MlflowClient().get_metric_history(member_run.info.run_id, "loss")
@@ -183,7 +185,8 @@ def test_an_evaluation_reports_to_the_run_that_trained_the_weights(tmp_path: Pat
     assert other.data.metrics == {}
     assert evaluation.data.tags[PARENT] == training.info.run_id
     assert evaluation.data.params == {"draws": "500"}
-    assert evaluation.data.metrics == {}
+    assert evaluation.data.metrics == training.data.metrics
+    assert not mlflow.MlflowClient().list_artifacts(evaluation.info.run_id)
 
 
 def test_an_evaluation_prefers_the_training_of_its_own_experiment(
@@ -201,6 +204,28 @@ def test_an_evaluation_prefers_the_training_of_its_own_experiment(
 
     evaluation, _, first = runs_of("twice")
     assert evaluation.data.tags[PARENT] == first.info.run_id
+
+
+def test_an_evaluation_in_another_experiment_leaves_the_training_s_results_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    weights = write_weights(tmp_path, "from the cache")
+    for name, scatter in (("first", 0.18), ("second", 0.19)):
+        monkeypatch.setenv("DVC_EXP_NAME", name)
+        if name == "first":
+            with open_run("train_cached", sections={}, paths={}) as run:
+                run.tags({TRAINED: sha256(weights)})
+        with open_run("evaluate_cached", sections={}, paths={}) as run:
+            run.continue_training_run(weights)
+            run.metric("scatter_ln_mass", scatter)
+            run.artifact(weights)
+
+    second, first, training = runs_of("cached")
+    assert training.data.metrics == first.data.metrics == {"scatter_ln_mass": 0.18}
+    assert second.data.metrics == {"scatter_ln_mass": 0.19}
+    assert second.data.tags[PARENT] == first.data.tags[PARENT] == training.info.run_id
+    (file,) = mlflow.MlflowClient().list_artifacts(second.info.run_id)
+    assert file.path == weights.name
 
 
 def test_an_evaluation_of_unknown_weights_has_a_run_of_its_own(tmp_path: Path):

@@ -1,25 +1,28 @@
-"""MLflow's comparison page of chosen runs."""
+"""MLflow's pages that compare chosen runs: their curves, and all in which they differ."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from urllib.parse import quote
 
 import mlflow
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run
 
 from szmass.tracking.service import open_client, reaching
+from szmass.tracking.views import KEY, TAG
 
 LOCAL_ADDRESS = "http://127.0.0.1:5000"
 """Of `mlflow ui`, as it comes."""
 MOST = 10
 """Runs that are compared where none is named: what the page has colours for."""
 EXPERIMENT = "dvc.exp_name"
+CURVES = ("loss", "validation_loss")
+"""Metrics that a training reports after every epoch, and that are drawn beside each other."""
 
 
 class ComparisonError(ValueError):
@@ -31,15 +34,25 @@ class Comparison:
     """Runs of one stage, the newest first."""
 
     runs: Sequence[Run]
-    address: str
-    """Of the page that compares them."""
+    differences: str
+    """Address of the page with their settings, metrics and tags side by side."""
+    curves: str
+    """Address of the page with their training curves; empty where they have none."""
+    all_runs: str
+    """Address of the page with all runs of their line of work, in its saved view."""
     command: str
-    """What has to run before that address answers; empty where a server does."""
+    """What has to run before these addresses answer; empty where a server does."""
 
     def as_text(self) -> str:
         """The runs, and where they are compared."""
         lines = [f"{_started(run)}  {run.info.status:8}  {run.info.run_name}" for run in self.runs]
-        return "\n".join([*lines, "", *filter(None, [self.command]), self.address])
+        where = {
+            "first": self.command,
+            "curves": self.curves,
+            "differences": self.differences,
+            "all runs": self.all_runs,
+        }
+        return "\n".join([*lines, "", *(f"{key:12} {text}" for key, text in where.items() if text)])
 
 
 def compare(stage: str = "", experiments: Sequence[str] = ()) -> Comparison:
@@ -55,37 +68,54 @@ def compare(stage: str = "", experiments: Sequence[str] = ()) -> Comparison:
     """
     name, client = open_client()
     with reaching(name):
-        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        lines = {line.experiment_id: line for line in client.search_experiments()}
         order = ["attributes.start_time DESC"]
-        runs = list(client.search_runs(ids, max_results=5000, order_by=order))
+        runs = list(client.search_runs([*lines], max_results=5000, order_by=order))
     found = [run for run in runs if f"{run.info.run_name} ".startswith(f"{stage} ")]
     if not stage or not found:
         raise ComparisonError(_choices(name, stage, runs))
-    chosen = found[:MOST]
-    if experiments:
-        newest = {run.data.tags.get(EXPERIMENT, ""): run for run in reversed(found)}
-        for wanted in experiments:
-            if wanted not in newest:
-                near = get_close_matches(wanted, newest, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
-                there = ", ".join(filter(None, newest)) or "none"
-                raise ComparisonError(
-                    f"{name}: no run of {stage} in experiment {wanted!r}: {hint}there are: {there}"
-                )
-        chosen = [newest[wanted] for wanted in experiments]
+    newest = {run.data.tags.get(EXPERIMENT, ""): run for run in reversed(found)}
+    for wanted in experiments:
+        if wanted not in newest:
+            near = get_close_matches(wanted, newest, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            there = ", ".join(filter(None, newest)) or "none"
+            raise ComparisonError(
+                f"{name}: no run of {stage} in experiment {wanted!r}: {hint}there are: {there}"
+            )
+    chosen = [newest[wanted] for wanted in experiments] or found[:MOST]
+    return _pages(chosen, lines[chosen[0].info.experiment_id])
+
+
+def _pages(chosen: Sequence[Run], line: Experiment) -> Comparison:
+    """Where runs of a line of work are compared."""
     uri = mlflow.get_tracking_uri()
     server = uri.startswith(("http://", "https://"))
-    command = "" if server else f"mlflow ui --backend-store-uri {uri}"
-    return Comparison(chosen, _address(uri if server else LOCAL_ADDRESS, chosen), command)
+    page = f"{(uri if server else LOCAL_ADDRESS).rstrip('/')}/#"
+    which = {
+        "runs": json.dumps([run.info.run_id for run in chosen]),
+        "experiments": json.dumps(sorted({run.info.experiment_id for run in chosen})),
+    }
+    drawn = [name for name in CURVES if any(name in run.data.metrics for run in chosen)]
+    curves = which | {
+        "metric": json.dumps("".join(drawn[:1])),
+        "plot_metric_keys": json.dumps(drawn),
+        "x_axis": "step",
+        "y_axis_scale": "log",
+    }
+    view = {"viewStateShareKey": KEY} if TAG in line.tags else {}
+    view |= {"workflowType": "machine_learning"}
+    return Comparison(
+        chosen,
+        differences=f"{page}/compare-runs?{_query(which)}",
+        curves=f"{page}/metric?{_query(curves)}" if drawn else "",
+        all_runs=f"{page}/experiments/{line.experiment_id}/runs?{_query(view)}",
+        command="" if server else f"mlflow ui --backend-store-uri {uri}",
+    )
 
 
-def _address(server: str, runs: Sequence[Run]) -> str:
-    """The page's address, with its lists of runs and experiments as JSON."""
-    ids = [run.info.run_id for run in runs]
-    experiments = sorted({run.info.experiment_id for run in runs})
-    lists = {"runs": ids, "experiments": experiments}
-    query = "&".join(f"{key}={quote(json.dumps(value))}" for key, value in lists.items())
-    return f"{server.rstrip('/')}/#/compare-runs?{query}"
+def _query(parts: Mapping[str, str]) -> str:
+    return "&".join(f"{key}={quote(value)}" for key, value in parts.items())
 
 
 def _choices(name: str, stage: str, runs: Sequence[Run]) -> str:

@@ -49,9 +49,8 @@ def open_run(
     variant = current_variant()
     facts = _facts(stage, paths) | variant.facts
     facts["mlflow.source.name"] = f"python -m szmass {label}"
-    run = MlflowRun(
-        service, Description(label, _suffix(variant), facts, provenance.flat_settings(sections))
-    )
+    settings = provenance.flat_settings(sections)
+    run = MlflowRun(service, Description(label, items, _suffix(variant), facts, settings))
     with reaching(service.name):
         run.create()
     try:

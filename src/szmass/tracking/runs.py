@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +35,8 @@ class Description:
 
     label: str
     """What is run."""
+    place: Sequence[str]
+    """Of what its children are parts, the nearest first: a bin, or an ensemble of a bin."""
     suffix: str
     """What tells it from other runs of the same; its children bear it too."""
     facts: Mapping[str, str]
@@ -46,6 +48,7 @@ class MlflowRun:
 
     def __init__(self, service: Service, description: Description, run_id: str = "") -> None:
         self._service, self._description, self.id = service, description, run_id
+        self._began_ms = _now_ms()
         self._open_batch: list[Metric] | None = None
         self._lock = Lock()
         self.results = self
@@ -62,6 +65,7 @@ class MlflowRun:
         own = self._description
         run = self._client.create_run(
             self._service.experiment,
+            start_time=self._began_ms,  # a child may be created after its end
             run_name=f"{own.label} {own.suffix}",
             tags=dict(own.facts) | ({PARENT: parent} if parent else {}),
         )
@@ -97,7 +101,9 @@ class MlflowRun:
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
         """See `Run`. What is reported within about a second goes in one request."""
-        self.results.add(Metric(name, float(value), _now_ms(), step or 0))
+        metric = Metric(name, float(value), _now_ms(), step or 0)
+        for run in dict.fromkeys((self, self.results)):
+            run.add(metric)
 
     def add(self, metric: Metric) -> None:
         """Has a metric sent, with those of the same second."""
@@ -130,7 +136,9 @@ class MlflowRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See `Run`."""
-        child = MlflowRun(self._service, replace(self._description, label=name))
+        place = (name, *self._description.place)
+        own = replace(self._description, label=" ".join(place), place=place)
+        child = MlflowRun(self._service, own)
         self._send(f"run {name}", lambda: child.create(parent=self.results.id))
         with child.ending():
             yield child
@@ -142,7 +150,7 @@ class MlflowRun:
         self._send(f"model {name}", lambda: log_model(self.id, served, name))
 
     def continue_training_run(self, weights: Path) -> None:
-        """See `Run`. This run then becomes a child of the training's, and keeps its own tags."""
+        """See `Run`. This run becomes a child of the training's, and keeps tags and metrics too."""
         digest = provenance.sha256(weights)
         self.tags({JUDGED: digest})
         try:
@@ -158,9 +166,9 @@ class MlflowRun:
             return
         own = self._description.facts.get("dvc.exp_name")
         same = [run for run in found if run.data.tags.get("dvc.exp_name") == own]
-        training = (same or found)[0].info.run_id
-        self.results = MlflowRun(self._service, self._description, training)
-        self.tags({PARENT: training})
+        self.tags({PARENT: (same or found)[0].info.run_id})
+        if same:  # what another experiment measures is not the training's
+            self.results = MlflowRun(self._service, self._description, same[0].info.run_id)
 
 
 def _now_ms() -> int:
