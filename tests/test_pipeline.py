@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import pytest
+from astropy.io import fits
 from checkout import ROOT, Checkout
+from pages import columns, spans
 
 from szmass.params import load
 from szmass.report.page import PARTS
@@ -69,6 +72,27 @@ def test_every_output_is_there(smoke: Checkout) -> None:
         assert values
         assert all(math.isfinite(value) for value in values.values()), file
     assert not [name for name, path in files.items() if not path.exists()]
+
+
+def columns_of(path: Path) -> set[str]:
+    """The columns of a table, or the files of a folder, of members the first."""
+    if path.suffix == ".csv":
+        return set(path.read_text().partition("\n")[0].split(","))
+    if path.suffix == ".fits":
+        return set(fits.getdata(path, 1).names)
+    return {file.name for file in path.iterdir() if not re.search("_00[1-9]", file.name)}
+
+
+def test_tables_and_models_are_as_documented(smoke: Checkout) -> None:
+    formats = (smoke.path / "docs" / "formats.md").read_text()
+    for name, wanted in columns(formats).items():
+        found = {path: columns_of(path) for path in smoke.path.glob(name)}
+        assert found
+        assert {path: names for path, names in found.items() if names != wanted} == {}
+    *_, verdicts = formats.strip().split("\n\n")
+    first, second, *names = spans(verdicts)
+    for path in (first, second):
+        assert set(json.loads((smoke.path / path).read_text())) == set(names[:5])
 
 
 def test_the_report_shows_every_figure(smoke: Checkout) -> None:

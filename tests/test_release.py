@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from checkout import Checkout
+from pages import spans
 from small_ensembles import MEMBERS, small_params, write_ensembles, write_store
 
 from szmass.inference.measured_knowledge import measure_knowledge
@@ -126,6 +127,13 @@ def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
     of_bin = {"architecture.json", "ensemble.json", "out_of_fold.csv", *members}
     wanted = {f"cnn/{name}/planck/m500c/{file}" for name in project.bins for file in of_bin}
     assert set(names) == {"cnn_posterior/knowledge.json"} | wanted
+
+
+def test_a_release_has_the_facts_that_are_documented(project: Params) -> None:
+    facts = project.paths["cnn_models"].parents[1] / RELEASED / FACTS_FILE
+    formats = (ROOT / "docs" / "formats.md").read_text()
+    (paragraph,) = (text for text in formats.split("\n\n") if text.startswith("`szmass release`"))
+    assert spans(paragraph.partition(", with ")[2]) == list(json.loads(facts.read_text()))
 
 
 def test_equal_models_make_equal_archives(project: Params, tmp_path: Path) -> None:
