@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from source_tree import ROOT, modules, tree
+from source_tree import ROOT, modules
 
 from szmass.cli import _parser
 from szmass.release import RELEASED
@@ -22,6 +22,7 @@ from szmass.release import RELEASED
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMS: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+MAKEFILE = (ROOT / "Makefile").read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)(?: {4,}.*\n|\n(?= {4}))+")
 SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
@@ -137,24 +138,29 @@ def unknown_commands(text: str) -> list[str]:
     return [problem for part in code(text) for problem in _unknown_in(part.replace("\\\n", ""))]
 
 
-def _unknown_in(part: str) -> Iterator[str]:
+@cache
+def _options() -> Mapping[str, frozenset[str]]:
+    """The options of each command of szmass."""
     (choices,) = (
         action.choices
         for action in _parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
+    return {name: frozenset(command._option_string_actions) for name, command in choices.items()}
+
+
+def _unknown_in(part: str) -> Iterator[str]:
     for found in COMMAND.finditer(part):
         name, rest = found["name"], found["rest"].partition("  #")[0]
-        if name not in choices:
+        if name not in _options():
             yield f"szmass {name}"
             continue
-        known = choices[name]._option_string_actions
+        known = _options()[name]
         yield from (f"szmass {name} {o}" for o in re.findall(r"--[\w-]+", rest) if o not in known)
         if name == "study":
             yield from (f"szmass study {s}" for s in _words(rest) if not _is_study(s))
-    targets = re.findall(r"(\w+):", (ROOT / "Makefile").read_text())
     for target in re.findall(r"(?:^|&& )\s*make ([a-z]+)", part, re.MULTILINE):
-        if target not in targets:
+        if f"\n{target}:" not in MAKEFILE:
             yield f"make {target}"
     for stage in re.findall(r"python -m szmass ([a-z_]+)", part):
         if stage not in STAGES:
@@ -229,11 +235,7 @@ def _is_defined(name: str) -> bool:
 
 
 @cache
-def literals() -> tuple[str, ...]:
-    """All text in our code, cut where something is filled in."""
-    return tuple(
-        node.value
-        for module in modules()
-        for node in ast.walk(tree(module))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+def our_text() -> str:
+    """All our code, with what is written as several strings in a row as one."""
+    text = "\n".join(path.read_text() for path in modules().values())
+    return re.sub(r'"\s*\n\s*f?"', "", text)
