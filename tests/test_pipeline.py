@@ -8,9 +8,13 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 
+import psutil
 import pytest
 from astropy.io import fits
 from checkout import ROOT, Checkout
@@ -20,9 +24,15 @@ from szmass.params import load
 from szmass.report.page import PARTS
 from szmass.report.results import files_of
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    from mlflow_runs import wait_for
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 MOST_SECONDS_OF_NOTHING = 5.0
+MOST_SECONDS_OF_A_QUEUE = 300.0
 METRICS = ("microwave_metrics", "cnn_metrics")  # paths that begin the names of several files
 
 
@@ -53,6 +63,52 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     succeed(checkout, "szmass", "scale", "smoke", PYTHONPATH="src")
     succeed(checkout, "dvc", "repro")
     return checkout
+
+
+@contextmanager
+def queue_workers(smoke: Checkout, count: int) -> Iterator[None]:
+    """DVC's workers of the queue; they have ended after the block."""
+    # they would hold a pipe open for as long as they live
+    start = subprocess.run(
+        ["dvc", "queue", "start", "--jobs", str(count)],
+        cwd=smoke.path,
+        env=smoke.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    try:
+        assert start.returncode == 0
+        yield
+    finally:
+        smoke.run("dvc", "queue", "stop", "--kill")
+        pids = [file.read_text() for file in smoke.path.glob(".dvc/tmp/exps/celery/*.pid")]
+        workers = [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))]
+        _, left = psutil.wait_procs(workers, timeout=30.0)
+        for worker in left:
+            worker.kill()
+    assert len(pids) == count
+    assert not left
+
+
+def finished_experiments(smoke: Checkout) -> set[str]:
+    """The names of the experiments that have a commit."""
+    command = ("git", "for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps")
+    return set(smoke.succeed(*command).split())
+
+
+def mresunet_metrics(smoke: Checkout) -> dict[str, dict[str, dict[str, float]]]:
+    """What `dvc exp show` has of the mResUNet's evaluation, by experiment and file."""
+    shown = {}
+    for revision in json.loads(smoke.succeed("dvc", "exp", "show", "--json")):
+        for experiment in revision["experiments"] or ():
+            (found,) = experiment["revs"]
+            shown[found["name"]] = {
+                file: metrics["data"]
+                for file, metrics in found["data"]["metrics"].items()
+                if file.startswith("metrics/microwave_") and file != "metrics/microwave_hydro.json"
+            }
+    return shown
 
 
 def paths(smoke: Checkout) -> dict[str, Path]:
@@ -133,6 +189,38 @@ def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
     stages |= {"train_cnn", "evaluate_cnn", "infer_psz2"}
     assert {name.split()[0] for name in runs} >= stages
     assert set(runs.values()) == {"FINISHED"}
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checkout) -> None:
+    before = succeed(smoke, "git", "status", "--porcelain")
+    queue = ("dvc", "exp", "run", "--queue", "evaluate_mresunet")
+    succeed(smoke, *queue, "--name", "rate", "-S", "mresunet.learning_rate=1e-3")
+    succeed(smoke, *queue, "--name", "draws", "-S", "evaluation.bootstrap_draws=10,30")
+    names = ("rate", "draws-1", "draws-2")
+    with queue_workers(smoke, 2):
+        wait_for(lambda: set(names) <= finished_experiments(smoke), seconds=MOST_SECONDS_OF_A_QUEUE)
+    assert succeed(smoke, "git", "status", "--porcelain") == before
+
+    shown = mresunet_metrics(smoke)
+    client = mlflow.MlflowClient(f"sqlite:///{smoke.path}/mlflow.db")
+    experiment = client.get_experiment_by_name("mresunet")
+    assert experiment is not None
+    of_all = {
+        name: client.search_runs([experiment.experiment_id], f"tags.`dvc.exp_name` = '{name}'")
+        for name in names
+    }
+    for name, runs in of_all.items():
+        assert {run.info.status for run in runs} == {"FINISHED"}
+        reported = {run.data.tags.get("estimator", "training"): run.data.metrics for run in runs}
+        # a training that DVC takes from its cache makes no run
+        training = reported.pop("training", None)
+        assert (training is None) == (name != "rate")
+        assert training is None or training.items() > reported["mresunet"].items()
+        assert shown[name] == {f"metrics/microwave_{key}.json": reported[key] for key in reported}
+    ends = [max(run.info.end_time for run in runs) for runs in of_all.values()]
+    begins = [min(run.info.start_time for run in runs) for runs in of_all.values()]
+    assert sorted(begins)[1] < min(ends)  # side by side
 
 
 def test_the_summary_ends_it(smoke: Checkout) -> None:

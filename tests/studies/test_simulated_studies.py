@@ -36,7 +36,7 @@ from szmass.studies.microwave.settings import MicrowaveStudy, Quantity
 
 ROOT = Path(__file__).parents[2]
 BARYONS = BaryonModels(0.05, 32, 4.0, 120.0, [14.6, 15.2], 12, 2, 10, 1, 1)
-TEST_CLUSTERS = 8
+TEST_CLUSTERS = 12
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,10 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
     noise_store, rng = tmp_path / "noise.zarr", np.random.default_rng(1)
     with replacing(noise_store, noise_spec(8, grid), {}) as unfinished:
         noise = rng.normal(0.0, 1e-6, (8, grid.pixels, grid.pixels))
-        partition = np.arange(8) % 2
-        write_rows(unfinished, slice(None), {"noise_y": noise, "partition": partition})
+        row = np.arange(8)
+        columns = {"partition": row % 2, "realisation": row % 2, "catalogue_row": row}
+        columns |= {"glon_deg": 10.0 * row, "glat_deg": 30.0 + row}
+        write_rows(unfinished, slice(None), {"noise_y": noise, **columns})
     items = {
         "clean_clusters": Division("clean", "clusters"),
         "planck_maps": Division("planck", "maps"),

@@ -22,6 +22,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     (root / ".dvc").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         for name in VARIANTS:
             patch.setenv("DVC_EXP_NAME", name)
             with open_run("train_mresunet", sections={}, paths={}) as run:
