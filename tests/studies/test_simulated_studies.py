@@ -59,9 +59,10 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
     with replacing(noise_store, noise_spec(8, grid), {}) as unfinished:
         noise = rng.normal(0.0, 1e-6, (8, grid.pixels, grid.pixels))
         row = np.arange(8)
-        columns = {"partition": row % 2, "realisation": row % 2, "catalogue_row": row}
+        columns: dict[str, np.ndarray] = {"noise_y": noise, "catalogue_row": row}
+        columns |= {"partition": row % 2, "realisation": row % 2}
         columns |= {"glon_deg": 10.0 * row, "glat_deg": 30.0 + row}
-        write_rows(unfinished, slice(None), {"noise_y": noise, **columns})
+        write_rows(unfinished, slice(None), columns)
     items = {
         "clean_clusters": Division("clean", "clusters"),
         "planck_maps": Division("planck", "maps"),
