@@ -93,8 +93,7 @@ def queue_workers(smoke: Checkout, count: int) -> Iterator[None]:
 
 def finished_experiments(smoke: Checkout) -> set[str]:
     """The names of the experiments that have a commit."""
-    command = ("git", "for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps")
-    return set(smoke.succeed(*command).split())
+    return {file.name for file in smoke.path.glob(".git/refs/exps/*/*/*")}
 
 
 def mresunet_metrics(smoke: Checkout) -> dict[str, dict[str, dict[str, float]]]:
@@ -189,6 +188,19 @@ def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
     stages |= {"train_cnn", "evaluate_cnn", "infer_psz2"}
     assert {name.split()[0] for name in runs} >= stages
     assert set(runs.values()) == {"FINISHED"}
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+def test_every_metric_of_dvc_is_a_run_s_in_mlflow(smoke: Checkout) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{smoke.path}/mlflow.db")
+    lines = [experiment.experiment_id for experiment in client.search_experiments()]
+    reported = [run.data.metrics for run in client.search_runs(lines, max_results=5000)]
+    files = sorted((smoke.path / "metrics").glob("*.json"))
+    assert files
+    for file in files:
+        prefix = "hydro." if file == paths(smoke)["hydro_metrics"] else ""
+        values = json.loads(file.read_text())
+        assert {f"{prefix}{name}": value for name, value in values.items()} in reported, file
 
 
 @pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
