@@ -71,7 +71,6 @@ def test_the_figure_is_the_same_bytes_twice(estimates, tmp_path):
 
 # eight clusters are too few for a Gaussian's fit to say how sure it is
 @pytest.mark.filterwarnings("ignore:Covariance of the parameters could not be estimated")
-@pytest.mark.filterwarnings("ignore:invalid value encountered in divide:RuntimeWarning")
 def test_the_stage_judges_a_network(params: Params, dl_uk2: dict[str, np.ndarray], tmp_path: Path):
     microwave = replace(params.microwave, pixels=8)
     write_spectra(tmp_path / "spectra.csv", dl_uk2)
