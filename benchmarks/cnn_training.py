@@ -2,9 +2,10 @@
 
     PYTHONPATH=src python benchmarks/cnn_training.py
 
-Trains members of an ensemble on maps kept in memory, on the same maps read from disk in each epoch,
-and the same network by `fit` on arrays in memory; each validates on the same maps. They take turns,
-so that a machine whose speed drifts favours none. `fit` is timed until its last callback: on
+Trains members of an ensemble, as many side by side as a stage does, on maps kept in memory, then on
+the same maps read from disk in each epoch, and the same network by `fit` on arrays in memory, with
+all threads for it; each validates on the same maps. They take turns, in a process for each, so that
+a machine whose speed drifts favours none. `fit` is timed until its last callback: on
 TensorFlow 2.21 it ends up to twice as late, when the tuning thread of its tf.data iterator wakes.
 The peak memory is that of a process that trains on a bin of the paper's size without keeping its
 maps. What MLflow costs is measured in a database of its own.
@@ -17,7 +18,10 @@ import multiprocessing
 import os
 import resource
 import tempfile
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,17 +30,20 @@ import keras
 import numpy as np
 from measured import keep, row
 
-from szmass.learning.backend import EVALUATION_BATCH, prepare_backend
+from szmass.learning.backend import EVALUATION_BATCH, prepare_backend, side_by_side
 from szmass.learning.cnn import cnn, compile_cnn
-from szmass.learning.compton_arrays import DevelopmentMaps
-from szmass.learning.members import CnnTrainer, Epoch, Member, plan_members, report_epoch
+from szmass.learning.compton_arrays import MOST_BYTES_KEPT, DevelopmentMaps
+from szmass.learning.ensemble_files import EnsembleFiles
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
+from szmass.learning.members import CnnTrainer, Epoch, plan_members, report_epoch
 from szmass.params import Cnn, load
 from szmass.simulation.compton_samples import clean_spec, open_clean_store
 from szmass.simulation.store import replacing, write_rows
 from szmass.sky.grid import PixelGrid
 
 ROOT = Path(__file__).parents[1]
-CLUSTERS, ROUNDS, EPOCHS, SEED = 1728, 5, 2, 1
+CLUSTERS, ROUNDS, EPOCHS = 1728, 5, 2
+IDENTITY = 1, 0, 0, 0  # of an ensemble, its seed first
 PAPER_MAPS = 45_000  # of a redshift bin
 MEMBERS, MEMBER_EPOCHS = 40, 200  # whose bookkeeping is timed
 PAPER_MEMBERS = 800
@@ -45,15 +52,23 @@ GIB = 2.0**30
 
 
 class SilentRun:
-    """A `szmass.reporting.Run` that nobody listens to; training reports only metrics."""
+    """A `szmass.reporting.Run` that nobody listens to."""
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
         """Drops a number."""
 
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Drops facts."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[SilentRun]:  # noqa: ARG002
+        """The same for a part."""
+        yield self
+
 
 def write_noise(path: Path, maps: int, pixels: int) -> None:
     """Writes a store of development maps, each a cluster's, with noise for a signal."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(IDENTITY)
     spec = clean_spec(maps, PixelGrid(pixels, 1.7), ["gadget_x"])
     labels = {
         **{name: np.zeros(maps) for name, of in spec.arrays.items() if of.dims == ("map",)},
@@ -70,15 +85,40 @@ def write_noise(path: Path, maps: int, pixels: int) -> None:
             write_rows(unfinished, rows, {"compton_y": rng.standard_normal(shape, np.float32)})
 
 
-def train(trainer: CnnTrainer, maps: DevelopmentMaps, member: Member) -> float:
-    """Seconds to train a member."""
-    started = perf_counter()
-    trainer.train(member, maps, "m500c", run=SilentRun(), progress=lambda _: None)  # type: ignore[arg-type]
-    return perf_counter() - started
+@cache
+def development(path: Path, *, kept: bool) -> DevelopmentMaps:
+    """The maps, in memory or on the disk."""
+    return DevelopmentMaps(
+        open_clean_store(path), EDGES, most_bytes_kept=MOST_BYTES_KEPT if kept else 0
+    )
 
 
-def plain_fit(network: keras.Model, settings: Cnn, maps: DevelopmentMaps, member: Member) -> float:
-    """Seconds of `fit` on arrays that are ready."""
+@cache
+def trainers(pixels: int, settings: Cnn) -> list[CnnTrainer]:
+    """As many as a stage has."""
+    return [CnnTrainer(pixels, settings) for _ in range(side_by_side(settings.threads))]
+
+
+def train(path: Path, settings: Cnn, *, kept: bool) -> float:
+    """Training maps a second of members side by side."""
+    maps = development(path, kept=kept)
+    networks = trainers(maps.pixels, settings)
+    fraction = settings.validation_fraction
+    members = plan_members(IDENTITY, maps.cluster, count=len(networks), fraction=fraction)
+    with tempfile.TemporaryDirectory() as name:
+        parts = Path(name) / "output", Path(name) / "facts"
+        files = EnsembleFiles(*parts, networks[0].network)
+        ensemble = EnsemblePlan("clean", "m500c", maps, members, files)
+        started = perf_counter()
+        train_ensembles([ensemble], networks, run=SilentRun(), progress=lambda _: None)
+        return settings.epochs * ensemble.maps_an_epoch / (perf_counter() - started)
+
+
+def plain_fit(path: Path, settings: Cnn) -> float:
+    """Training maps a second of `fit` on arrays that are ready."""
+    maps = development(path, kept=True)
+    fraction = settings.validation_fraction
+    (member,) = plan_members(IDENTITY, maps.cluster, count=1, fraction=fraction)
     scale = maps.scale(member.train, "m500c")
     arrays, held_out = (
         (scale.inputs(maps.compton_y(rows)), scale.labels(maps.log10_m["m500c"][rows]))
@@ -89,7 +129,7 @@ def plain_fit(network: keras.Model, settings: Cnn, maps: DevelopmentMaps, member
     ended = keras.callbacks.LambdaCallback(
         on_train_end=lambda _: seconds.append(perf_counter() - started)
     )
-    network.fit(
+    compiled(maps.pixels, settings).fit(
         *arrays,
         batch_size=settings.batch,
         epochs=settings.epochs,
@@ -98,15 +138,20 @@ def plain_fit(network: keras.Model, settings: Cnn, maps: DevelopmentMaps, member
         verbose=0,
         callbacks=[ended],
     )
-    return seconds[0]
+    return settings.epochs * len(member.train) / seconds[0]
+
+
+@cache
+def compiled(pixels: int, settings: Cnn) -> keras.Model:
+    """The network for `fit`."""
+    network = cnn(pixels, settings)
+    compile_cnn(network, settings)
+    return network
 
 
 def peak_memory_gib(path: Path, settings: Cnn) -> float:
     """The most memory that this process has held after an epoch on maps that it does not keep."""
-    prepare_backend(seed=SEED, threads=settings.threads)
-    maps = DevelopmentMaps(open_clean_store(path), EDGES)
-    (member,) = plan(maps, settings)
-    train(CnnTrainer(maps.pixels, settings), maps, member)
+    train(path, settings, kept=False)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
 
 
@@ -131,55 +176,46 @@ def bookkeeping_seconds(folder: Path) -> float:
     return perf_counter() - started
 
 
-def plan(maps: DevelopmentMaps, settings: Cnn) -> list[Member]:
-    """One member."""
-    fraction = settings.validation_fraction
-    return plan_members((SEED, 0, 0, 0), maps.cluster, count=1, fraction=fraction)
-
-
-def in_process_of_its_own(task: object, *arguments: object) -> float:
-    """What a task returns in a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as executor:
-        return executor.submit(task, *arguments).result()  # type: ignore[arg-type]
+def process(settings: Cnn, networks: int) -> ProcessPoolExecutor:
+    """A fresh process, whose threads are shared by some networks."""
+    return ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=partial(
+            prepare_backend, seed=IDENTITY[0], threads=settings.threads, networks=networks
+        ),
+    )
 
 
 def main() -> None:
     """Takes the turns, then measures memory and bookkeeping."""
     params = load(ROOT / "params.yaml")
     settings = dataclasses.replace(params.cnn, epochs=EPOCHS)
-    pixels = params.compton.pixels
+    rates: dict[str, list[float]] = {"memory": [], "fit": [], "store": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_noise(folder / "paper.zarr", PAPER_MAPS, pixels)
-        once = dataclasses.replace(settings, epochs=1)
-        peak = in_process_of_its_own(peak_memory_gib, folder / "paper.zarr", once)
-        bookkeeping = in_process_of_its_own(bookkeeping_seconds, folder)
-        write_noise(folder / "laptop.zarr", CLUSTERS, pixels)
-        prepare_backend(seed=SEED, threads=settings.threads)
-        store = open_clean_store(folder / "laptop.zarr")
-        kept = DevelopmentMaps(store, EDGES)
-        read = DevelopmentMaps(store, EDGES, most_bytes_kept=0)
-        (member,) = plan(kept, settings)
-        trainer, network = CnnTrainer(pixels, settings), cnn(pixels, settings)
-        compile_cnn(network, settings)
-        seconds: dict[str, list[float]] = {"memory": [], "store": [], "fit": []}
-        for _ in range(ROUNDS + 1):
-            seconds["memory"].append(train(trainer, kept, member))
-            seconds["fit"].append(plain_fit(network, settings, kept, member))
-            seconds["store"].append(train(trainer, read, member))
+        paper, laptop = folder / "paper.zarr", folder / "laptop.zarr"
+        write_noise(paper, PAPER_MAPS, params.compton.pixels)
+        write_noise(laptop, CLUSTERS, params.compton.pixels)
+        with process(settings, settings.threads) as alone:
+            once = dataclasses.replace(settings, epochs=1)
+            peak = alone.submit(peak_memory_gib, paper, once).result()
+            bookkeeping = alone.submit(bookkeeping_seconds, folder).result()
+        with process(settings, settings.threads) as ours, process(settings, 1) as plain:
+            for _ in range(ROUNDS + 1):
+                rates["memory"].append(ours.submit(train, laptop, settings, kept=True).result())
+                rates["fit"].append(plain.submit(plain_fit, laptop, settings).result())
+                rates["store"].append(ours.submit(train, laptop, settings, kept=False).result())
     # the first round holds the compilation
-    taken = {name: np.array(each[1:]) for name, each in seconds.items()}
-    over_fit = float(median(taken["fit"] / taken["memory"]))
-    slower = float(median(taken["store"] / taken["memory"]) - 1.0)
-    trained = EPOCHS * len(member.train)
-    speeds = {name: trained / float(median(each)) for name, each in taken.items()}
+    taken = {name: np.array(each[1:]) for name, each in rates.items()}
+    over_fit = float(median(taken["memory"] / taken["fit"]))
+    slower = float(median(taken["memory"] / taken["store"]) - 1.0)
+    speeds = {name: float(median(each)) for name, each in taken.items()}
     hour = bookkeeping * PAPER_MEMBERS / MEMBERS
     results = {
-        "maps_an_epoch": len(member.train),
         "maps_per_second": speeds,
-        "speed_over_plain_fit": (taken["fit"] / taken["memory"]).tolist(),
-        "seconds_from_store_over_memory": (taken["store"] / taken["memory"]).tolist(),
+        "speed_over_plain_fit": (taken["memory"] / taken["fit"]).tolist(),
+        "seconds_from_store_over_memory": (taken["memory"] / taken["store"]).tolist(),
         "peak_memory_gib": peak,
         "bookkeeping_seconds": bookkeeping,
     }

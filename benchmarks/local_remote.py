@@ -58,10 +58,10 @@ def one_round(folder: Path) -> dict[str, float]:
     """Copies, pushes and pulls once, in an empty folder."""
     source = clone(folder / "source", folder / "remote")
     dvc(source, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
-    pushed = seconds(lambda: dvc(source, "push"))
+    pushed = seconds(lambda: dvc(source, "push", "dvc.yaml"))
     copied = seconds(lambda: shutil.copytree(folder / "remote", folder / "copy"))
     target = clone(folder / "target", folder / "remote")
-    pulled = seconds(lambda: dvc(target, "fetch"))
+    pulled = seconds(lambda: dvc(target, "fetch", "dvc.yaml"))
     there, back = files(folder / "remote"), files(target / ".dvc" / "cache")
     same = there.keys() == back.keys() and all(cmp(there[name], back[name], False) for name in back)
     if not same:

@@ -2,6 +2,7 @@
 
 python cnn_training.py STORES FOLDER          trains in FOLDER, and prints what members reported
 python cnn_training.py STORES FOLDER --wait   waits within a member, to be killed
+python cnn_training.py STORES FOLDER --long   trains for hours, and says when it begins
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MEMBERS, M200_MEMBERS = 2, 1
 WAITS_S = 120.0
 
 
-def train(folder: Path, stores: dict[str, Path], run: Run) -> Path:
+def train(folder: Path, stores: dict[str, Path], run: Run, *, epochs: int = 2) -> Path:
     """Trains the ensembles of a bin below `folder`; returns theirs."""
     verdict = folder / "verdict.json"
     verdict.write_text('{"success": true}')
@@ -35,7 +36,7 @@ def train(folder: Path, stores: dict[str, Path], run: Run) -> Path:
         filters=4,
         neurons=16,
         batch=8,
-        epochs=2,
+        epochs=epochs,
         members=MEMBERS,
         m200_members=M200_MEMBERS,
         mass_bins=3,
@@ -53,6 +54,19 @@ def train(folder: Path, stores: dict[str, Path], run: Run) -> Path:
         run=run,
     )
     return folder / "cnn" / "z2"
+
+
+class SpeakingRun(ListRun):
+    """Says that a training has begun, at its first report."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[ListRun]:  # noqa: ARG002
+        yield self
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        if not self.metrics:
+            print("training", flush=True)
+        super().metric(name, value, step)
 
 
 class WaitingRun(ListRun):
@@ -80,6 +94,8 @@ def reports(run: ListRun) -> dict[str, list]:
 
 
 if __name__ == "__main__":
-    run = WaitingRun() if sys.argv[3:] == ["--wait"] else ListRun()
-    train(Path(sys.argv[2]), store_paths(Path(sys.argv[1])), run)
+    stores, folder, *options = sys.argv[1:]
+    run = {"--wait": WaitingRun, "--long": SpeakingRun}.get("".join(options), ListRun)()
+    epochs = 10**6 if options == ["--long"] else 2
+    train(Path(folder), store_paths(Path(stores)), run, epochs=epochs)
     print(json.dumps(reports(run)))

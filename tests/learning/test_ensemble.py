@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,13 @@ from cnn_training import M200_MEMBERS, MEMBERS, reports, train
 from compton_maps import EDGES, write_stores
 from recording import ListRun
 
+from szmass.learning.backend import prepare_backend
 from szmass.learning.cnn import cnn
 from szmass.learning.compton_arrays import DevelopmentMaps, MapScale
 from szmass.learning.ensemble import Ensemble, EnsembleError
 from szmass.learning.ensemble_files import EnsembleFiles, UnfinishedOutput
-from szmass.learning.members import Epoch, TrainedMember
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
+from szmass.learning.members import CnnTrainer, Epoch, TrainedMember, plan_members
 from szmass.learning.selection import score, select
 from szmass.params import Params, ParamsError
 from szmass.simulation.compton_samples import open_planck_store
@@ -87,17 +90,28 @@ def start_training(folder: Path, stores: dict[str, Path], *options: str) -> subp
     )  # fmt: skip
 
 
+def wait_for(file: Path) -> None:
+    """Returns once there is such a file."""
+    for _ in range(600):
+        if file.is_file():
+            return
+        sleep(0.1)
+    raise TimeoutError(file)
+
+
 def test_a_killed_training_goes_on_to_the_same_bytes(
     whole: tuple[Path, ListRun], tmp_path: Path, stores: dict[str, Path]
 ) -> None:
     killed = start_training(tmp_path, stores, "--wait")
     assert killed.stdout is not None
     line = killed.stdout.readline()
+    unfinished = tmp_path / "cnn" / "z2.training"
+    # the other member of this ensemble may be in training beside it
+    wait_for(unfinished / "facts" / "planck" / "m500c" / "member_000.json")
     killed.kill()
     _, errors = killed.communicate()
     assert (line, killed.returncode) == ("waiting\n", -signal.SIGKILL), errors
 
-    unfinished = tmp_path / "cnn" / "z2.training"
     assert not (tmp_path / "cnn" / "z2").exists()
     finished, begun = (
         unfinished / "output" / "planck" / "m500c" / f"member_{number:03d}.weights.h5"
@@ -114,6 +128,41 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert (folder / "planck" / "m500c" / finished.name).stat().st_mtime_ns == written
     assert json.loads(printed) == reports(whole[1])
     assert not unfinished.exists()
+
+
+def test_an_interrupted_training_ends_within_its_members(
+    tmp_path: Path, stores: dict[str, Path]
+) -> None:
+    training = start_training(tmp_path, stores, "--long")
+    assert training.stdout is not None
+    assert training.stdout.readline() == "training\n"
+    training.send_signal(signal.SIGINT)
+    _, errors = training.communicate(timeout=30)
+    assert training.returncode != 0
+    assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert not (tmp_path / "cnn" / "z2").exists()
+
+
+@pytest.mark.parametrize("trainers", [1, 2, 3])
+def test_members_are_the_same_side_by_side(
+    tmp_path: Path, stores: dict[str, Path], params: Params, trainers: int
+) -> None:
+    prepare_backend(seed=1, threads=1)
+    settings = dataclasses.replace(params.cnn, filters=2, neurons=8, batch=8, epochs=2, mass_bins=3)
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES)
+    members = plan_members((1, 0, 0, 0), maps.cluster, count=4, fraction=0.25)
+
+    def trained(count: int) -> np.ndarray:
+        networks = [CnnTrainer(maps.pixels, settings) for _ in range(count)]
+        output, facts = tmp_path / f"{count}", tmp_path / f"facts_{count}"
+        files = EnsembleFiles(output, facts, networks[0].network)
+        plan = EnsemblePlan("planck", "m500c", maps, members, files)
+        seen: list[int] = []
+        train_ensembles([plan], networks, run=ListRun(), progress=seen.append)
+        assert sum(seen) == settings.epochs * plan.maps_an_epoch
+        return Ensemble.load(output)(maps.compton_y(np.arange(len(maps))))
+
+    np.testing.assert_array_equal(trained(trainers), trained(4))
 
 
 def test_members_of_another_training_are_not_taken_up(tmp_path: Path, params: Params) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from szmass.learning.backend import hardware, prepare_backend
+from szmass.learning.backend import hardware, prepare_backend, side_by_side
 from szmass.learning.compton_arrays import DevelopmentMaps
 from szmass.learning.ensemble_files import UnfinishedOutput
-from szmass.learning.ensemble_training import EnsemblePlan, train_ensemble
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
 from szmass.learning.identity import training_identity
 from szmass.learning.members import CnnTrainer, plan_members
 from szmass.params import Cnn, require
@@ -34,7 +34,7 @@ def train_cnn(
     """Writes the ensembles of the bin `item`; members that a killed training finished are kept."""
     require(item in bins, "bins", item, f"one of {', '.join(bins)}")
     require_passed(compton_verdict)
-    prepare_backend(seed=seed, threads=cnn.threads)
+    prepare_backend(seed=seed, threads=cnn.threads, networks=cnn.threads)
     run.tags({"bin": item, **hardware()})
     identity = training_identity([seed, item, bins[item], cnn], [clean_store, planck_store])
     unfinished = UnfinishedOutput(cnn_models / item, identity)
@@ -42,6 +42,9 @@ def train_cnn(
         "clean": DevelopmentMaps(open_clean_store(clean_store), bins[item]),
         "planck": DevelopmentMaps(open_planck_store(planck_store), bins[item]),
     }
+    trainers = [
+        CnnTrainer(data_sets["clean"].pixels, cnn) for _ in range(side_by_side(cnn.threads))
+    ]
     plans = [
         EnsemblePlan(
             data_set,
@@ -53,6 +56,7 @@ def train_cnn(
                 count=count,
                 fraction=cnn.validation_fraction,
             ),
+            unfinished.ensemble(data_set, target, trainers[0].network),
         )
         for data_set_index, (data_set, maps) in enumerate(data_sets.items())
         for target_index, (target, count) in enumerate(
@@ -60,10 +64,7 @@ def train_cnn(
         )
         if count
     ]
-    trainer = CnnTrainer(data_sets["clean"].pixels, cnn)
     total = cnn.epochs * sum(plan.maps_an_epoch for plan in plans)
     with tqdm(total=total, desc=f"train_cnn {item}", unit="map", disable=None) as bar:
-        for plan in plans:
-            files = unfinished.ensemble(plan.data_set, plan.target, trainer.network)
-            train_ensemble(plan, trainer, files, run=run, progress=bar.update)
+        train_ensembles(plans, trainers, run=run, progress=bar.update)
     unfinished.finish()

@@ -15,7 +15,7 @@ from szmass.inference.judgement import ENSEMBLE, SELECTED, predictors_msun, requ
 from szmass.learning.compton_arrays import DevelopmentMaps
 from szmass.learning.ensemble import Ensemble
 from szmass.learning.ensemble_files import UnfinishedOutput
-from szmass.learning.ensemble_training import EnsemblePlan, train_ensemble
+from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
 from szmass.learning.identity import training_identity
 from szmass.learning.members import CnnTrainer, Member, plan_members
 from szmass.params import Cnn
@@ -48,13 +48,13 @@ def train_networks(training: Training, identity: Iterable[object], run: Run) -> 
         run: is told of the ensemble and of each member.
     """
     settings = training.settings
-    plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members)
     unfinished = UnfinishedOutput(training.output, training_identity([*identity, settings], []))
     trainer = CnnTrainer(training.maps.pixels, settings)
     files = unfinished.ensemble("", "", trainer.network)
+    plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members, files)
     total, label = settings.epochs * plan.maps_an_epoch, training.output.name
     with tqdm(total=total, desc=label, unit="map", disable=None) as bar:
-        train_ensemble(plan, trainer, files, run=run, progress=bar.update)
+        train_ensembles([plan], [trainer], run=run, progress=bar.update)
     unfinished.finish()
     return Ensemble.load(training.output)
 
