@@ -17,6 +17,7 @@ from szmass.sky.healpix import (
     gnomonic_pixels,
     pixel_count,
     pixel_sines,
+    pixel_vectors,
     ring_order,
     ring_sines,
     unit_vectors,
@@ -140,6 +141,12 @@ def test_sines_of_latitudes():
     part = slice(1000, 2000)
     north = pixel_sines(32, np.array([0.0, 0.0, 1.0]), part)
     np.testing.assert_allclose(north, np.sin(np.radians(latitude[part])), atol=1e-12)
+
+
+def test_vectors_point_to_the_centres_of_pixels():
+    pixels = np.arange(0, pixel_count(32), 7).reshape(-1, 1)
+    glon, glat = healpy.pix2ang(32, pixels, lonlat=True)
+    np.testing.assert_allclose(pixel_vectors(32, pixels), unit_vectors(glon, glat), atol=1e-12)
 
 
 def test_unit_vectors_are_healpys():

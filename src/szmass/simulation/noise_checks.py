@@ -25,7 +25,7 @@ from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import (
     band_limited_variance,
     gnomonic_pixels,
-    pixel_sines,
+    pixel_vectors,
     unit_vectors,
 )
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
@@ -254,11 +254,7 @@ def expected_correlation(
     correlation = CubicSpline(nodes, legval(np.cos(nodes), weight) / weight.sum())
     rows = []
     for pixels in gnomonic_pixels(nside, glon_deg, glat_deg, grid):
-        low = int(pixels.min())
-        near = slice(low, int(pixels.max()) + 1)
-        vectors = np.stack(
-            [pixel_sines(nside, axis, near)[pixels - low] for axis in np.eye(3)], axis=-1
-        )
+        vectors = pixel_vectors(nside, pixels)
         row = [1.0]
         for lag in range(1, MOST_LAG + 1):
             along_x = np.linalg.norm(vectors[:, lag:] - vectors[:, :-lag], axis=-1)

@@ -134,6 +134,13 @@ def pixel_sines(nside: int, pole: np.ndarray, pixels: slice) -> np.ndarray:
     return pole @ np.array(healpy.pix2vec(nside, np.arange(pixels.start, pixels.stop)))
 
 
+def pixel_vectors(nside: int, pixels: np.ndarray) -> np.ndarray:
+    """Unit vectors to the centres of pixels in RING order, of the shape of `pixels` and 3."""
+    import healpy
+
+    return np.stack(healpy.pix2vec(nside, pixels), axis=-1)
+
+
 def ring_order(nested: np.ndarray) -> np.ndarray:
     """A map of NESTED order in RING order."""
     import healpy
