@@ -156,6 +156,55 @@ def test_every_path_is_one_stage_output_or_a_reference_file() -> None:
             assert len(produced[key]) == 1, f"paths.{key} is written by {produced[key]}"
 
 
+def files_of(stage: dict[str, Any], *kinds: str) -> set[str]:
+    """Paths of a stage, as params.yaml has them."""
+    return {PARAMS["paths"][key] for key in PATH.findall(" ".join(entries(stage, *kinds)))}
+
+
+def reruns(section: str) -> set[str]:
+    """The stages that run again when a section of params.yaml changes."""
+    stale: set[str] = set()
+    while True:
+        changed = {
+            parent
+            for name in stale
+            for file in files_of(STAGES[name], "outs", "metrics", "plots")
+            for parent in (file, *map(str, Path(file).parents))
+        }
+        begun = {
+            name
+            for name, stage in STAGES.items()
+            if any(key.split(".")[0] == section for key in stage.get("params", []))
+            or changed & files_of(stage, "deps")
+        }
+        if begun == stale:
+            return stale
+        stale = begun
+
+
+MICROWAVE_RESULTS = {"evaluate_mresunet", "evaluate_hydro", "report"}
+COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "report"}
+COMPTON_MAPS = {"add_planck_noise", "cut_psz2", "validate_compton", "train_cnn"}
+CHANGES = {
+    "mresunet": {"train_mresunet", *MICROWAVE_RESULTS},
+    "cnn": {"train_cnn", *COMPTON_RESULTS},
+    "evaluation": MICROWAVE_RESULTS | COMPTON_RESULTS - {"infer_psz2"},
+    "posterior": COMPTON_RESULTS,
+    "hydro": {"simulate_hydro", "evaluate_hydro", "report"},
+    "microwave_sets": {
+        *("simulate_microwave", "validate_microwave", "train_mresunet"),
+        *MICROWAVE_RESULTS,
+    },
+    "planck_sky": {"make_planck_sky", *COMPTON_MAPS, *COMPTON_RESULTS},
+    "compton": {"simulate_clusters", "make_planck_sky", *COMPTON_MAPS, *COMPTON_RESULTS},
+}
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_a_variant_runs_what_depends_on_it_and_no_more(section: str) -> None:
+    assert reruns(section) == CHANGES[section]
+
+
 def test_paths_are_used_and_distinct() -> None:
     used = {key for name in STAGES for key in signature(name)[1]} - GIVEN_BY_THE_RUNNER
     assert used == set(PARAMS["paths"])
