@@ -29,11 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def threads(params: Params) -> Iterator[None]:
     """One for BLAS, whose idle threads take the cores from the processes that tests start.
 
-    TensorFlow has as many as a training of the pipeline, whose last bits depend on their number;
+    TensorFlow has as many as a training of an ensemble, whose last bits depend on their number;
     it reads that once, before its first operation.
     """
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = str(params.cnn.threads)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(params.cnn.threads)
     with threadpool_limits(1):
         yield
 

@@ -27,6 +27,7 @@ from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
 from szmass.learning.members import CnnTrainer, Epoch, TrainedMember, plan_members
 from szmass.learning.selection import score, select
 from szmass.params import Params, ParamsError
+from szmass.provenance import sha256
 from szmass.simulation.compton_samples import open_planck_store
 from szmass.simulation.verdict import VerdictError
 from szmass.stages.train_cnn import train_cnn
@@ -47,9 +48,9 @@ def whole(
     return train(tmp_path_factory.mktemp("whole"), stores, run), run
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def files(folder: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)): sha256(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
