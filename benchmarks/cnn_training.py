@@ -223,7 +223,7 @@ def main() -> None:
     per_member = f"{bookkeeping / MEMBERS * 1e3:.0f} ms a member of {MEMBER_EPOCHS} epochs"
     rows = [
         row(
-            "CNN training, batch 32, on the CPU",
+            f"CNN training, batch {settings.batch}, on the CPU",
             f"{over_fit:.2f} times, {speeds['memory']:.0f} maps/s",
             fit_speed,
             "1.0 times",
