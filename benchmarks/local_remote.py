@@ -77,7 +77,7 @@ def one_round(folder: Path) -> dict[str, float]:
         taken[name] = seconds(partial(dvc, target, "fetch", "dvc.yaml"))
         back = files(target / ".dvc" / "cache")
         if there.keys() != back.keys() or not all(
-            cmp(there[name], back[name], False) for name in back
+            cmp(there[file], back[file], False) for file in back
         ):
             raise SystemExit("what came back is not what was sent")
         shutil.rmtree(target)
