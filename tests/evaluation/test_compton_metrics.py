@@ -112,6 +112,21 @@ def test_the_bootstrap_keeps_a_clusters_lines_of_sight_together(rng: np.random.G
     assert apart < 0.6 * together
 
 
+def test_the_bootstrap_is_of_medians_of_whole_resampled_clusters(
+    rng: np.random.Generator,
+) -> None:
+    cluster = rng.integers(60, size=300) * 7
+    values = np.round(rng.normal(size=300), 1)  # with ties
+    found = cluster_bootstrap_error(values, cluster, draws=200, rng=np.random.default_rng(4))
+    names = np.unique(cluster)
+    picked = np.random.default_rng(4).integers(len(names), size=(200, len(names)))
+    medians = [
+        np.median(np.concatenate([values[cluster == names[number]] for number in row]))
+        for row in picked
+    ]
+    assert found == pytest.approx(np.std(medians, ddof=1), rel=1e-12)
+
+
 def test_the_bootstrap_takes_clusters_of_different_numbers_of_maps() -> None:
     values, cluster = np.array([0.0, 0.0, 0.0, 1.0]), np.array([5, 5, 5, 2])
     draws = cluster_bootstrap_error(values, cluster, draws=400, rng=np.random.default_rng(0))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from time import sleep
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -205,6 +206,27 @@ def test_an_ensemble_gives_the_masses_that_it_was_scored_on(
     assert (ensemble.selected, ensemble.facts["members_passing"]) == chosen
     low, high = ensemble.facts["seen"]["log10_m"]
     assert (low, high) == (maps.log10_m["m500c"].min(), maps.log10_m["m500c"].max())
+
+
+def test_what_a_network_has_seen_leads_to_its_mass(
+    whole: tuple[Path, ListRun], stores: dict[str, Path]
+) -> None:
+    ensemble = Ensemble.load(whole[0] / "planck" / "m500c")
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES).compton_y(
+        np.arange(70)
+    )
+    log10_m, features = ensemble.with_features(maps)
+    np.testing.assert_array_equal(log10_m, ensemble(maps))
+    layers = ensemble.network.layers
+    names = [layer.name for layer in layers]
+    assert features.shape == (70, layers[names.index("conv3")].filters)
+    ensemble.network.set_weights(ensemble.weights[ensemble.selected])
+    x = features
+    for layer in layers[names.index("mean") + 1 :]:
+        x = layer(x, training=False)
+    scale = ensemble.scales[ensemble.selected]
+    selected = scale.log10_m(keras.ops.convert_to_numpy(x))
+    np.testing.assert_allclose(selected, log10_m[ensemble.selected], atol=1e-5)
 
 
 def test_an_ensemble_of_no_maps(whole: tuple[Path, ListRun]) -> None:

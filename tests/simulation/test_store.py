@@ -91,6 +91,30 @@ def test_what_was_written_is_read(store):
         opened.read("kappa")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([3, 150, 4, 3, 66, 63, 199, 0]),
+        np.array([], dtype=int),
+        np.arange(ROWS)[::-1],
+        np.arange(ROWS) % 3 == 0,
+        slice(60, 70),
+    ],
+    ids=["anywhere and twice", "none", "backwards", "mask", "slice"],
+)
+@pytest.mark.parametrize("name", ["temperature_uk", "m200c_msun"])
+def test_rows_are_read_as_they_are_asked_for(store, rows, name):
+    read = MapStore(store, TITLE).read(name, rows)
+    assert np.array_equal(read, arrays(7)[name][rows])
+
+
+@pytest.mark.parametrize("name", ["temperature_uk", "m200c_msun"])
+@pytest.mark.parametrize("row", [ROWS, -ROWS - 1])
+def test_rows_that_are_not_there_are_refused(store, name, row):
+    with pytest.raises(IndexError):
+        MapStore(store, TITLE).read(name, np.array([0, row]))
+
+
 def test_shards_are_whole_and_few(store, spec):
     assert spec.shards() == [slice(0, 64), slice(64, 128), slice(128, 192), slice(192, 200)]
     assert len(files(store)) == 1 + 7 + 2 * 4 + 5

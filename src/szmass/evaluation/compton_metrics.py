@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from scipy.stats import kurtosis, skew
 
-from szmass.evaluation.metrics import bootstrap_error, half_width
+from szmass.evaluation.metrics import half_width
 from szmass.units import MASS_UNIT_MSUN
 
 SELECTED, ENSEMBLE = "selected", "ensemble"
@@ -118,16 +118,18 @@ def cluster_bootstrap_error(
         draws: of the bootstrap.
         rng: of the bootstrap.
     """
-    ordered = values[np.argsort(cluster, kind="stable")]
-    _, counts = np.unique(cluster, return_counts=True)
-    starts = np.cumsum(counts) - counts
-
-    def median(picked: np.ndarray) -> float:
-        lengths = counts[picked]
-        shift = np.repeat(starts[picked] - (np.cumsum(lengths) - lengths), lengths)
-        return float(np.median(ordered[shift + np.arange(lengths.sum())]))
-
-    return bootstrap_error(median, np.arange(len(counts)), draws=draws, rng=rng)
+    ascending = np.argsort(values, kind="stable")
+    _, number = np.unique(cluster, return_inverse=True)
+    clusters = int(number.max()) + 1
+    picked = rng.integers(clusters, size=(draws, clusters))
+    times = np.array([np.bincount(row, minlength=clusters) for row in picked], np.int32)
+    # a map counts as often as its cluster was picked: the median is where half of all are below
+    below = np.cumsum(times[:, number[ascending]], axis=1, dtype=np.int32)
+    half = below[:, -1:] / 2.0
+    middles = [
+        values[ascending[reached.argmax(axis=1)]] for reached in (below >= half, below > half)
+    ]
+    return float(np.std(np.mean(middles, axis=0), ddof=1))
 
 
 def relerr_metrics(

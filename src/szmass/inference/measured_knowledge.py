@@ -11,7 +11,6 @@ from szmass.inference.familiarity import SeenMaps, map_statistics
 from szmass.inference.knowledge import BinKnowledge, Knowledge, ModelShift
 from szmass.inference.predictor import ensemble_folder, model_version
 from szmass.learning.ensemble import Ensemble
-from szmass.learning.features import features
 from szmass.params import Cnn, Compton, Posterior
 from szmass.simulation.compton_clusters import CLUSTERS_OF_A_KIND
 from szmass.simulation.compton_samples import baryon_model_names, partition_rows
@@ -71,8 +70,8 @@ def measure_knowledge(
 def _seen(store: MapStore, rows: np.ndarray, ensemble: Ensemble, grid: PixelGrid) -> SeenMaps:
     few = rows[np.unique(np.linspace(0, len(rows) - 1, SEEN_MAPS).astype(int))]
     maps = store.read("compton_y", few)
-    log10_m = ensemble(maps).mean(axis=0)
-    return SeenMaps.measure(map_statistics(maps, grid), log10_m, features(ensemble, maps))
+    log10_m, features = ensemble.with_features(maps)
+    return SeenMaps.measure(map_statistics(maps, grid), log10_m.mean(axis=0), features)
 
 
 def model_shifts(

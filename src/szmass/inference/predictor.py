@@ -19,7 +19,6 @@ from szmass.inference.knowledge import KNOWLEDGE_FILE, BinKnowledge, Knowledge
 from szmass.inference.out_of_fold import read_out_of_fold
 from szmass.inference.posterior import QUANTILES, mass_axis
 from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
-from szmass.learning.features import features
 from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
 
@@ -74,16 +73,14 @@ class BinPredictor:
         self, maps_y: np.ndarray, grid: PixelGrid, prior: np.ndarray | None
     ) -> tuple[Columns, EnsemblePosteriors]:
         """Columns and posteriors of maps of this redshift bin."""
-        members = self.ensemble(maps_y)
+        members, features = self.ensemble.with_features(maps_y)
         ensemble, selected = members.mean(axis=0), members[self.ensemble.selected]
         posteriors = self.calibration(members, prior)
         quantiles = posteriors.quantiles(QUANTILES)
         aleatoric, epistemic = posteriors.sigma_dex()
         names = [f"m500_msun_{suffix}".rstrip("_") for suffix in PERCENTS]
         median = quantiles[:, QUANTILES.index(0.5)]
-        strange = self.known.seen.outside(
-            map_statistics(maps_y, grid), ensemble, features(self.ensemble, maps_y)
-        )
+        strange = self.known.seen.outside(map_statistics(maps_y, grid), ensemble, features)
         columns = {
             **dict(zip(names, 10.0**quantiles.T, strict=True)),
             "log10_m500": median,

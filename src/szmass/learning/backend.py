@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ def prepare_backend(*, seed: int, threads: int, networks: int = 1) -> None:
     Args:
         seed: of what Keras draws.
         threads: of TensorFlow on a CPU.
-        networks: that share them, see `side_by_side`.
+        networks: that share them, or batches of predictions: see `side_by_side`.
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, threads // networks))
     os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
@@ -34,10 +35,11 @@ def hardware() -> dict[str, str]:
 
 
 def side_by_side(threads: int) -> int:
-    """How many small networks to train at once, each by a Python thread.
+    """How much to have computed at once, each by a Python thread.
 
-    TensorFlow on a CPU trains two of them on a thread each 1.2 times faster than one after the
-    other on both. An accelerator has work enough with one.
+    TensorFlow on a CPU trains two small networks on a thread each 1.2 times faster than one after
+    the other on both, and so it is with batches of predictions. An accelerator has work enough
+    with one.
     """
     return threads if _tensorflow_on_cpu() else 1
 
@@ -103,11 +105,19 @@ def mean_loss(model: keras.Model, inputs: np.ndarray, labels: np.ndarray) -> flo
     return float(np.average(losses, weights=_sizes(len(inputs), EVALUATION_BATCH)))
 
 
-def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Outputs of a model, `(n, ...)`; no more than a batch is held beside them."""
-    return np.concatenate(
-        [model.predict_on_batch(inputs[rows]) for rows in _batches(len(inputs), EVALUATION_BATCH)]
-    )
+def predict(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
+    """Each output of a model, `(n, ...)`; no more than a few batches are held beside them."""
+    batches = [inputs[rows] for rows in _batches(len(inputs), EVALUATION_BATCH)]
+    # the first alone: it compiles the model
+    outputs = [keras.tree.flatten(model.predict_on_batch(batch)) for batch in batches[:1]]
+    with ThreadPoolExecutor(side_by_side(_threads())) as threads:
+        outputs += map(keras.tree.flatten, threads.map(model.predict_on_batch, batches[1:]))
+    return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+def _threads() -> int:
+    """Of `prepare_backend`."""
+    return int(os.environ.get("TF_NUM_INTEROP_THREADS", "1"))
 
 
 def _batches(count: int, batch: int) -> Iterator[slice]:

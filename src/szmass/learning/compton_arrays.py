@@ -86,7 +86,7 @@ class DevelopmentMaps:
         middle = slice(self.pixels // 2 - 1, self.pixels // 2 + 1)
         for run in self._runs(np.arange(len(self))):
             rows = self._rows[run]
-            maps = store.read("compton_y", slice(rows[0], rows[-1] + 1))[rows - rows[0]]
+            maps = store.read("compton_y", rows)
             wide = maps.astype(np.float64)
             self._moments[:, run] = wide.mean(axis=(1, 2)), np.square(wide).mean(axis=(1, 2))
             self.central_y[run] = wide[:, middle, middle].mean(axis=(1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "member_{member:03d}.weights.h5"
 ENSEMBLE_FILE = "ensemble.json"
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
+FEATURE_LAYER = "mean"
 
 
 class EnsembleError(ValueError):
@@ -50,8 +52,32 @@ class Ensemble:
         Raises:
             EnsembleError: the maps are of another size than the networks', or not finite.
         """
+        if len(compton_y) == 0:
+            return np.empty((len(self.weights), 0))
+        return np.array([log10_m for (log10_m,) in self._outputs(self.network, compton_y)])
+
+    def with_features(self, compton_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Masses, and what the selected member has seen in each map before it told the mass.
+
+        Args:
+            compton_y: one map or more, as above.
+
+        Returns:
+            `(members, n)`, and the mean of each filter of the last convolution, `(n, filters)`.
+
+        Raises:
+            EnsembleError: as above.
+        """
+        inner = self.network.get_layer(FEATURE_LAYER).output
+        network = keras.Model(self.network.input, [self.network.output, inner])
+        network.compile(jit_compile=False)
+        log10_m, features = zip(*self._outputs(network, compton_y), strict=True)
+        return np.array(log10_m), features[self.selected]
+
+    def _outputs(self, network: keras.Model, compton_y: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """What a network of ours puts out with each member's weights: log10(M / Msun) first."""
         maps = np.asarray(compton_y)
-        wanted = self.network.input_shape[1:3]
+        wanted = network.input_shape[1:3]
         if maps.ndim != 3 or maps.shape[1:] != wanted:
             raise EnsembleError(
                 f"maps of shape {maps.shape}: expected (n, {wanted[0]}, {wanted[1]})"
@@ -60,13 +86,10 @@ class Ensemble:
         if not finite.all():
             bad = np.flatnonzero(~finite)[0]
             raise EnsembleError(f"map {bad}: has pixels that are not finite numbers")
-        log10_m = np.empty((len(self.weights), len(maps)))
-        if len(maps) == 0:
-            return log10_m
-        for member, (weights, scale) in enumerate(zip(self.weights, self.scales, strict=True)):
-            self.network.set_weights(weights)
-            log10_m[member] = scale.log10_m(predict(self.network, scale.inputs(maps)))
-        return log10_m
+        for weights, scale in zip(self.weights, self.scales, strict=True):
+            network.set_weights(weights)
+            masses, *others = predict(network, scale.inputs(maps))
+            yield [scale.log10_m(masses), *others]
 
     @classmethod
     def load(cls, folder: Path) -> Ensemble:

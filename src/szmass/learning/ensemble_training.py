@@ -61,11 +61,12 @@ def train_ensembles(
     with ExitStack() as runs, ThreadPoolExecutor(len(trainers)) as threads:
         of_ensembles = [runs.enter_context(_child(plan, run)) for plan in plans]
         training: dict[Future[TrainedMember], tuple[EnsemblePlan, int]] = {}
-        for plan, of_ensemble in zip(plans, of_ensembles, strict=True):
-            for number in range(len(plan.members)):
-                if not _told_of_finished(plan, number, of_ensemble, crew.tell):
-                    training[threads.submit(crew.train, plan, number, of_ensemble)] = plan, number
         try:
+            for plan, of_ensemble in zip(plans, of_ensembles, strict=True):
+                for number in range(len(plan.members)):
+                    if not _told_of_finished(plan, number, of_ensemble, crew.tell):
+                        member = threads.submit(crew.train, plan, number, of_ensemble)
+                        training[member] = plan, number
             for trained in as_completed(list(training)):
                 plan, number = training.pop(trained)
                 plan.files.keep(number, trained.result())

@@ -47,7 +47,7 @@ class MresunetEstimator:
         if not np.isfinite(maps).all():
             bad = np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))
             raise ModelError(f"map {bad[0]}: has pixels that are not finite numbers")
-        outputs = predict(self.model, self.normalisation.inputs(maps))
+        (outputs,) = predict(self.model, self.normalisation.inputs(maps))
         return self.normalisation.masses_msun(outputs), self.normalisation.profiles_uk(outputs)
 
     def save(self, folder: Path) -> None:

@@ -175,7 +175,8 @@ class CnnTrainer:
             if best_epoch(history) == number:
                 weights = network.get_weights()
         network.set_weights(weights)
-        log10_m_pred = scale.log10_m(predict(network, held_out))
+        (outputs,) = predict(network, held_out)
+        log10_m_pred = scale.log10_m(outputs)
         return TrainedMember(weights, scale, best_epoch(history), history, log10_m_pred)
 
     def _blocks(

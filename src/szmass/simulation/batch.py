@@ -18,9 +18,12 @@ from tqdm.auto import tqdm
 from szmass.params import Resources
 
 CONNECT_TIMEOUT = "10s"
-WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
-"""Instead of dask's, which has a worker give free memory back at once, and fetch it anew for each
-array: that doubles the time of a map."""
+LOCAL_CLUSTER = {
+    "distributed.worker.daemon": True,
+    # dask's has a worker give free memory back at once, and fetch it anew for each array: that
+    # doubles the time of a map
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
 
 
 class SchedulerError(RuntimeError):
@@ -107,12 +110,7 @@ def _client(resources: Resources) -> Iterator[Client]:
             yield client
         return
     with (
-        dask.config.set(
-            {
-                "distributed.worker.daemon": True,
-                "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
-            }
-        ),
+        dask.config.set(LOCAL_CLUSTER),
         LocalCluster(
             n_workers=resources.workers,
             threads_per_worker=1,

@@ -20,6 +20,10 @@ import szmass
 FORMAT = "szmass-maps"
 FORMAT_VERSION = 1
 COMPRESSION_LEVEL = 1
+READER = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
+"""zarr's own decodes the maps of a shard one after the other in Python, eight times slower."""
+SKIPPED_ROWS = 32
+"""So many maps are decoded in the time that another slice would take."""
 
 
 class StoreError(ValueError):
@@ -149,9 +153,10 @@ class MapStore:
     def __init__(self, path: Path, spec_title: str) -> None:
         self.path = path
         try:
-            group = zarr.open_group(path, mode="r")
-            self.attributes = dict(group.attrs)
-            self._arrays: dict[str, Any] = dict(sorted(group.arrays()))
+            with zarr.config.set(READER):
+                group = zarr.open_group(path, mode="r")
+                self.attributes = dict(group.attrs)
+                self._arrays: dict[str, Any] = dict(sorted(group.arrays()))
         except (GroupNotFoundError, NodeNotFoundError, FileNotFoundError) as error:
             raise StoreError(f"{path}: no Zarr group can be opened here") from error
         except Exception as error:  # damaged metadata ends in exceptions of any kind
@@ -203,9 +208,11 @@ class MapStore:
             raise StoreError(f"{self.path}: no array {name!r}; it has {', '.join(self.names)}")
         array = self._arrays[name]
         try:
-            return np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
-        except (RuntimeError, ValueError) as error:
-            raise StoreError(f"{self.path}: array {name!r} is damaged: {error}") from error
+            return np.asarray(array[rows] if isinstance(rows, slice) else _gathered(array, rows))
+        except (RuntimeError, ValueError, OSError) as error:
+            raise StoreError(
+                f"{self.path}: array {name!r} is damaged or cannot be read: {error}"
+            ) from error
 
     def layout(self, name: str) -> tuple[ArraySpec, tuple[int, ...]]:
         """What one of the arrays says of itself, and its shape."""
@@ -219,3 +226,18 @@ class MapStore:
             attributes=attributes,
         )
         return spec, tuple(array.shape)
+
+
+def _gathered(array: Any, rows: np.ndarray) -> np.ndarray:
+    """Some rows of an array, from slices of it: the fast reader takes nothing else."""
+    if array.shards is None:
+        return np.asarray(array[:])[rows]
+    wanted = np.flatnonzero(rows) if rows.dtype == bool else rows
+    values = np.empty((len(wanted), *array.shape[1:]), array.dtype)
+    order = np.argsort(wanted, kind="stable")
+    ascending = wanted[order]
+    apart = (np.diff(ascending) > SKIPPED_ROWS) | (np.diff(ascending // array.shards[0]) > 0)
+    for places in np.split(order, np.flatnonzero(apart) + 1) if len(order) else []:
+        first, last = wanted[places[0]], wanted[places[-1]]
+        values[places] = array[first : last + 1][wanted[places] - first]
+    return values

@@ -18,6 +18,7 @@ from szmass.inference.mass_factor import (
     relation_y500_arcmin2,
 )
 from szmass.learning.arrays import MassPrior
+from szmass.learning.backend import prepare_backend
 from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
@@ -46,6 +47,7 @@ def evaluate_hydro(
     run: Run,
 ) -> None:
     """Writes the metrics of the network and of the exact posterior, and the paper's Figure 6."""
+    prepare_backend(seed=seed, threads=mresunet.threads, networks=mresunet.threads)
     run.continue_training_run(mresunet_model / WEIGHTS_FILE)
     store = open_hydro_store(hydro_store)
     maps_uk = store.read("temperature_uk")

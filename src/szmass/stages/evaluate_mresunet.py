@@ -22,6 +22,7 @@ from szmass.files import replacing_file, write_metrics, write_text
 from szmass.inference.calibration import Response
 from szmass.inference.exact import ExactEstimators
 from szmass.learning.arrays import Maps, MassPrior, read_maps
+from szmass.learning.backend import prepare_backend
 from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.learning.mresunet import describe_blocks
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
@@ -58,6 +59,7 @@ def evaluate_mresunet(
 
     The run gets the network's metrics, a child of it those of each other estimator.
     """
+    prepare_backend(seed=seed, threads=mresunet.threads, networks=mresunet.threads)
     run.continue_training_run(mresunet_model / WEIGHTS_FILE)
     store = open_microwave_store(microwave_store)
     maps = {name: read_maps(store, name) for name in SETS}
