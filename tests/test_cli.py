@@ -183,9 +183,10 @@ def test_cost_grows_with_the_scale(project: Path) -> None:
 
     smoke, laptop, paper = cost("smoke"), cost("laptop"), cost("paper")
     # 19 masses of 800 maps, the two sets of Fig. 5, 95 clusters under 100 skies; and twice,
-    # with and without noise, 6765 clusters of 27 lines of sight, 1200 a bin and gas model of one
+    # with and without noise, 6765 clusters of 27 lines of sight; of one 2400 a bin, and 1200 of
+    # each other gas model
     microwave = 19 * 800 + 2000 + 95 * 100
-    assert paper[0] == microwave + 2 * (6765 * 27 + 4 * 4 * 1200)
+    assert paper[0] == microwave + 2 * (6765 * 27 + 4 * (2400 + 3 * 1200))
     assert all(a < b < c for a, b, c in zip(smoke, laptop, paper, strict=True))
 
 
