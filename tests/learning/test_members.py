@@ -61,6 +61,23 @@ def test_clusters_are_divided_anew_for_each_member_and_never_shared(maps: Develo
     np.testing.assert_array_equal(alone.validation, members[0].validation)
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.4, 0.9])
+def test_every_cluster_is_out_of_fold_as_soon_as_can_be(
+    maps: DevelopmentMaps, fraction: float
+) -> None:
+    enough = int(np.ceil(1.0 / fraction))
+    members = plan_members(IDENTITY, maps.cluster, count=2 * enough, fraction=fraction)
+    held_out = [set(maps.cluster[member.validation]) for member in members]
+    assert set.union(*held_out[:enough]) == set(maps.cluster)
+    first, again = held_out[:enough], held_out[enough:]
+    assert first != again
+    for member in members:
+        assert 0 < len(member.train) < len(maps)
+        assert len(set(maps.cluster[member.validation])) <= round(fraction * CLUSTERS)
+    fewer = plan_members(IDENTITY, maps.cluster, count=1, fraction=fraction)
+    np.testing.assert_array_equal(fewer[0].validation, members[0].validation)
+
+
 def test_one_cluster_cannot_be_divided() -> None:
     with pytest.raises(MemberError, match="1 development clusters: expected two or more"):
         plan_members(IDENTITY, np.array([5, 5, 5]), count=1, fraction=0.1)

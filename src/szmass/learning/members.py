@@ -62,7 +62,11 @@ class TrainedMember:
 def plan_members(
     identity: tuple[int, int, int, int], cluster: np.ndarray, *, count: int, fraction: float
 ) -> list[Member]:
-    """Divides a bin's development clusters anew for each member.
+    """Divides a bin's development clusters for each member.
+
+    The clusters are shuffled again and again, and each member holds out the next part of that
+    sequence: soon every cluster is out of fold for some member, which posteriors are calibrated
+    on. A part that reaches into the next shuffle may hold a cluster twice, and is then smaller.
 
     Args:
         identity: seed, and the indices of bin, data set and target.
@@ -79,11 +83,16 @@ def plan_members(
             f"{len(clusters)} development clusters: expected two or more in each redshift bin"
         )
     held_out = min(max(1, round(fraction * len(clusters))), len(clusters) - 1)
+    identities = [(identity[0], STREAM, *identity[1:], number) for number in range(count)]
+    shuffles = [
+        np.random.default_rng((*own, SPLIT)).permutation(clusters)
+        for own in identities[: -(-count * held_out // len(clusters))]
+    ]
+    sequence = np.concatenate(shuffles)
     members = []
-    for number in range(count):
-        own = identity[0], STREAM, *identity[1:], number
-        rng = np.random.default_rng((*own, SPLIT))
-        validation = np.isin(cluster, rng.permutation(clusters)[:held_out])
+    for number, own in enumerate(identities):
+        part = sequence[number * held_out : (number + 1) * held_out]
+        validation = np.isin(cluster, part)
         members.append(Member(own, np.flatnonzero(~validation), np.flatnonzero(validation)))
     return members
 
