@@ -122,7 +122,8 @@ def test_training_size(small: Params, store: MapStore, tmp_path: Path) -> None:
     for item, clusters in study.items.items():
         run_item(train_training_size, study, small, store, here=tmp_path, item=item)
         metrics, _ = read(tmp_path, item)
-        assert metrics["training_maps"] == round(0.8 * clusters)
+        trained_on = 1.0 - small.cnn.validation_fraction
+        assert metrics["training_maps"] == round(trained_on * clusters)
         facts = Ensemble.load(tmp_path / "items" / item / "networks").facts
         seen = len(facts["members"][0]["history"]) * metrics["training_maps"]
         assert seen == pytest.approx(study.maps_seen, rel=0.3)
