@@ -80,7 +80,8 @@ def run_stage(name: str = "", *items: str) -> None:
     if "run" not in inspect.signature(stage).parameters:
         stage(**sections, **paths)
         return
-    from szmass.tracking import open_run
+    with quiet_start():
+        from szmass.tracking import open_run
 
     files = {key: value for key, value in paths.items() if isinstance(value, Path)}
     with open_run(name, items=items, sections=sections, paths=files) as run:

@@ -228,7 +228,8 @@ def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
         right.axhline(68, color="0.6", lw=1)
         right.set(ylabel="within the 68 % interval [%]", title=title)
         log_mass_axis(right.xaxis, "estimated mass")
-    grid[0, 0].legend(fontsize=8)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=len(labels))
     return figure
 
 

@@ -22,6 +22,9 @@ FORMAT_VERSION = 1
 COMPRESSION_LEVEL = 1
 READER = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
 """zarr's own decodes the maps of a shard one after the other in Python, eight times slower."""
+WRITER = {"array.write_empty_chunks": True, "codec_pipeline.batch_size": 32}
+"""Chunks of zeros are written too, so that a missing file is always damage. Maps that are handed
+over in batches take half the time, and their bytes are the same."""
 SKIPPED_ROWS = 32
 """So many maps are decoded in the time that another slice would take."""
 
@@ -128,11 +131,8 @@ def _create(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> None:
 
 
 def write_rows(path: Path, rows: slice, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes rows of some of a store's arrays. Two processes must never share a shard.
-
-    Chunks of zeros are written too, so that a missing file is always damage.
-    """
-    with zarr.config.set({"array.write_empty_chunks": True}):
+    """Writes rows of some of a store's arrays. Two processes must never share a shard."""
+    with zarr.config.set(WRITER):
         group = zarr.open_group(path, mode="r+")
         for name, values in arrays.items():
             group[name][rows] = values  # type: ignore[index]

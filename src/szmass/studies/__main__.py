@@ -46,7 +46,8 @@ def run_step(name: str = "", step: str = "", *items: str) -> None:
     if "run" not in wanted:
         function(**sections, **keywords, **paths)
         return
-    from szmass.tracking import open_run
+    with quiet_start():
+        from szmass.tracking import open_run
 
     # the experiment is named after what follows the verb
     stage = f"{step}_{name.replace('_', '-')}"
