@@ -59,7 +59,7 @@ def run_stage(folder: Path, name: str) -> tuple[float, float, list[float]]:
             break
         for process in family:
             peaks[process.pid] = max(peaks.get(process.pid, 0.0), peak_memory_gib(process))
-        sleep(0.02)
+        sleep(0.25)
     if stage.wait() != 0:
         raise SystemExit("the stage failed")
     seconds = perf_counter() - started
