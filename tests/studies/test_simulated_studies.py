@@ -30,6 +30,7 @@ from szmass.studies.baryon_models.train import train as train_baryon_models
 from szmass.studies.leakage.report import report as report_leakage
 from szmass.studies.leakage.settings import Division, Leakage
 from szmass.studies.leakage.simulate import simulate as simulate_leakage
+from szmass.studies.leakage.train import scatter_error
 from szmass.studies.leakage.train import train as train_leakage
 from szmass.studies.microwave.judge import judge as judge_microwave
 from szmass.studies.microwave.settings import MicrowaveStudy, Quantity
@@ -191,3 +192,14 @@ def test_a_network_at_a_point_that_is_not_judged_is_refused() -> None:
     quantity = Quantity("mresunet", "width", [2.0], [4.0])
     with pytest.raises(ValueError, match="quantities.width.trained"):
         MicrowaveStudy(2, 32, 1, 200, [2.0, 7.0], {"width": quantity}, {})
+
+
+def test_the_error_of_a_scatter_is_that_of_its_independent_clusters() -> None:
+    rng = np.random.default_rng(0)
+    values, cluster = rng.normal(3.0, 0.2, 400), np.arange(400)
+    expected = 0.2 / np.sqrt(2.0 * 400.0)  # of a Gaussian's standard deviation
+    alone = scatter_error(values, cluster, draws=2000, rng=rng)
+    assert alone == pytest.approx(expected, rel=0.15)
+    repeated = np.repeat(values, 9), np.repeat(cluster, 9)
+    together = scatter_error(*repeated, draws=2000, rng=rng)
+    assert together == pytest.approx(alone, rel=0.1)

@@ -13,23 +13,26 @@ from matplotlib.figure import Figure
 ERROR_BINS = 6
 
 
-def paired_bars(labels: Sequence[str], bars: Mapping[str, Sequence[float]], axis: str) -> Figure:
+def paired_bars(
+    labels: Sequence[str], bars: Mapping[str, Sequence[tuple[float, float]]], axis: str
+) -> Figure:
     """Bars side by side, a group a label.
 
     Args:
         labels: of the groups.
-        bars: by their name in the legend, a value a group.
+        bars: by their name in the legend, a value with its error a group.
         axis: what the values are.
     """
     figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
     width, position = 0.8 / len(bars), np.arange(len(labels))
-    for number, (name, values) in enumerate(bars.items()):
+    for number, (name, measured) in enumerate(bars.items()):
         shift = (number - (len(bars) - 1) / 2.0) * width
-        drawn = axes.bar(position + shift, values, width, label=name)
+        values, errors = zip(*measured, strict=True)
+        drawn = axes.bar(position + shift, values, width, yerr=errors, capsize=3, label=name)
         axes.bar_label(drawn, fmt="%.3f", fontsize=8)
     axes.set_xticks(position, labels, fontsize=9)
     axes.set(ylabel=axis)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")
     return figure
 
 

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from szmass.evaluation.figures import save
 from szmass.evaluation.report import markdown_table
 from szmass.evaluation.study_figures import paired_bars
 from szmass.reporting import Run
-from szmass.studies.leakage.settings import CLAIMED, TRUE, Leakage
+from szmass.studies.leakage.settings import CLAIMED, ERROR, TRUE, Leakage
 from szmass.studies.results import FIGURES, read_metrics, write_results
 
 HEADER = ("maps", "divided", "claimed [dex]", "true [dex]", "claimed / true")
 NOTE = (
     "Standard deviation of log10(M_CNN / M_true) on the maps that a training was validated on\n"
     "(claimed) and on clusters that it has not seen (true), by what was divided at random into\n"
-    "training and validation: clusters with all their lines of sight, or maps.\n\n"
+    "training and validation: clusters with all their lines of sight, or maps. Errors are by\n"
+    "bootstrap over clusters.\n\n"
 )
 
 
 def report(study: Leakage, *, here: Path, run: Run) -> None:
     """Writes metrics, table and figure."""
     metrics = read_metrics(here, study.items)
-    claimed = {item: metrics[item][CLAIMED] for item in study.items}
-    true = {item: metrics[item][TRUE] for item in study.items}
+    claimed, true = (
+        {item: (of[name], of[ERROR.format(scatter=name)]) for item, of in metrics.items()}
+        for name in (CLAIMED, TRUE)
+    )
     rows = [
         (
             division.data_set,
             division.divided,
-            f"{claimed[item]:.4f}",
-            f"{true[item]:.4f}",
-            f"{claimed[item] / true[item]:.2f}",
+            "{:.4f} +- {:.4f}".format(*claimed[item]),
+            "{:.4f} +- {:.4f}".format(*true[item]),
+            "{:.2f} +- {:.2f}".format(*_ratio(claimed[item], true[item])),
         )
         for item, division in study.items.items()
     ]
@@ -42,3 +46,9 @@ def report(study: Leakage, *, here: Path, run: Run) -> None:
     figure = paired_bars(labels, bars, "scatter of log10(M_CNN / M_true) [dex]")
     save(figure, here / FIGURES / "leakage.png")
     write_results(here, metrics, NOTE + markdown_table(HEADER, rows), run)
+
+
+def _ratio(upper: tuple[float, float], lower: tuple[float, float]) -> tuple[float, float]:
+    """The ratio of two independent values, with its error."""
+    ratio = upper[0] / lower[0]
+    return ratio, ratio * math.hypot(upper[1] / upper[0], lower[1] / lower[0])

@@ -11,6 +11,8 @@ from szmass.params.checks import REDSHIFT_BIN, PositiveFloat, PositiveInt, Secti
 STORES = "stores"
 DATA_SETS = ("clean", "planck")
 CLAIMED, TRUE = "scatter_dex_validation", "scatter_dex_selected"
+ERROR = "stderr_bootstrap_{scatter}"
+"""The metric that is the error of one of these."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from szmass.learning.ensemble import OUT_OF_FOLD_FILE
 from szmass.params import Cnn, Evaluation
 from szmass.reporting import Run
 from szmass.simulation.compton_samples import partition_rows
-from szmass.studies.leakage.settings import CLAIMED, DATA_SETS, STORES, Leakage
+from szmass.studies.leakage.settings import (
+    CLAIMED,
+    DATA_SETS,
+    ERROR,
+    STORES,
+    TRUE,
+    Leakage,
+)
 from szmass.studies.networks import (
     Training,
     mass_metrics,
@@ -48,11 +55,33 @@ def train(
     table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
     draws = evaluation.bootstrap_draws
     metrics = mass_metrics(table, draws=draws, seed=seed, names=("selected",))
-    metrics[CLAIMED] = claimed_scatter_dex(training)
+    known = pd.read_csv(training.output / OUT_OF_FOLD_FILE)
+    claimed_dex = (known["log10_m_pred"] - known["log10_m_true"]).to_numpy()
+    true_dex = np.log10(table["selected_msun"] / table["m500c_msun"]).to_numpy()
+    metrics[CLAIMED] = float(np.std(claimed_dex))
+    for name, values, cluster in (
+        (CLAIMED, claimed_dex, known["cluster"]),
+        (TRUE, true_dex, table["cluster"]),
+    ):
+        rng = np.random.default_rng(seed)
+        error = scatter_error(values, cluster.to_numpy(), draws=draws, rng=rng)
+        metrics[ERROR.format(scatter=name)] = error
     write_item(folder, metrics, table, run)
 
 
-def claimed_scatter_dex(training: Training) -> float:
-    """Scatter of log10(M_CNN / M_true) over the maps that a training was validated on."""
-    known = pd.read_csv(training.output / OUT_OF_FOLD_FILE)
-    return float(np.std(known["log10_m_pred"] - known["log10_m_true"]))
+def scatter_error(
+    values: np.ndarray, cluster: np.ndarray, *, draws: int, rng: np.random.Generator
+) -> float:
+    """Standard deviation of a standard deviation over samples of clusters with replacement.
+
+    Args:
+        values: one a map, `(n,)`.
+        cluster: the cluster of each map, `(n,)`; its maps stay together.
+        draws: of the bootstrap.
+        rng: of the bootstrap.
+    """
+    _, number = np.unique(cluster, return_inverse=True)
+    powers = np.array([np.bincount(number, values**power) for power in range(3)])
+    picked = rng.integers(powers.shape[1], size=(draws, powers.shape[1]))
+    maps, sums, squares = powers[:, picked].sum(axis=2)
+    return float(np.std(np.sqrt(squares / maps - (sums / maps) ** 2), ddof=1))
