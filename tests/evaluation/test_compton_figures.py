@@ -75,7 +75,7 @@ def test_percentiles_of_groups_are_those_of_their_members() -> None:
 
 
 def labels_in(figure: Figure) -> str:
-    legends = [axes.get_legend() for axes in figure.axes]
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
     return " ".join(text.get_text() for one in legends if one for text in one.get_texts())
 
 
