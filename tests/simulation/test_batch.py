@@ -1,15 +1,18 @@
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import faults
 import psutil
 import pytest
+from distributed import Client
+from servers import free_ports
 
 from szmass.simulation.batch import SchedulerError, run_tasks
 from szmass.simulation.microwave import MicrowaveSky
@@ -18,6 +21,8 @@ from szmass.simulation.spectra_file import read_spectra
 from szmass.simulation.store import replacing
 
 ROOT = Path(__file__).parents[2]
+OWN_CODE = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+Cluster = tuple[str, list[subprocess.Popen]]
 
 
 def contents(store: Path) -> dict[str, bytes]:
@@ -64,31 +69,41 @@ def kill_workers_once_a_shard_is_there(store: Path, killed: list[str]) -> thread
     return thread
 
 
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
-    """The address of a scheduler with two workers, started as a user does, and the processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    }
-    folder = tmp_path_factory.mktemp("scheduler")
-    listen = ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-show"]
+@contextmanager
+def started_cluster(folder: Path, *, scheduler_path: str, worker_path: str) -> Iterator[Cluster]:
+    """A scheduler with two workers, started as a user does, each with its own PYTHONPATH."""
+    (port,) = free_ports(1)
+    address = f"tcp://127.0.0.1:{port}"
+    listen = ["--host", "127.0.0.1", "--port", str(port), "--no-show"]
     capacity = ["--nthreads", "1", "--nworkers", "2", "--local-directory", str(folder)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "dask", *command, "--no-dashboard"], env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
+            env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        for command in (["scheduler", *listen], ["worker", address, *capacity])
+        for command, path in (
+            (["scheduler", *listen], scheduler_path), (["worker", address, *capacity], worker_path)
+        )
     ]  # fmt: skip
-    yield address, processes
-    family = [psutil.Process(processes[1].pid), *psutil.Process(processes[1].pid).children(True)]
-    for process in [*processes, *family]:
-        process.kill()
-    for process in processes:
-        process.wait(20)
+    try:
+        with Client(address, timeout="30s", set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=30)
+        yield address, processes
+    finally:
+        family = psutil.Process(processes[1].pid).children(recursive=True)
+        for process in [*processes, *family]:
+            process.kill()
+        for process in processes:
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """The address of a scheduler with two workers, and the processes."""
+    folder = tmp_path_factory.mktemp("scheduler")
+    with started_cluster(folder, scheduler_path=OWN_CODE, worker_path=OWN_CODE) as cluster:
+        yield cluster
 
 
 def test_two_workers_write_the_bytes_of_one(simulate, tiny_store, tmp_path):
@@ -163,6 +178,16 @@ def test_an_unreachable_scheduler_is_named(tiny, monkeypatch, address):
     resources = replace(tiny.resources, scheduler_address=address)
     with pytest.raises(SchedulerError, match=f"no dask scheduler answers at {address} .*resources"):
         run_tasks(faults.square, [1], resources=resources, label="test", offset=0)
+
+
+@pytest.mark.parametrize("where", ["scheduler_path", "worker_path"])
+def test_a_cluster_without_szmass_is_told_what_it_needs(tiny, tmp_path, where):
+    (tmp_path / "szmass.py").write_text("raise ModuleNotFoundError(\"No module named 'szmass'\")")
+    paths = {"scheduler_path": OWN_CODE, "worker_path": OWN_CODE, where: str(tmp_path)}
+    with started_cluster(tmp_path, **paths) as (address, _):
+        resources = replace(tiny.resources, scheduler_address=address)
+        with pytest.raises(SchedulerError, match=f"at {address}.*No module.*expected szmass"):
+            run_tasks(faults.square, [1], resources=resources, label="test", offset=0)
 
 
 def test_results_keep_their_order_whichever_is_first(tiny, scheduler):

@@ -15,6 +15,7 @@ from distributed.comm.core import CommClosedError
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+import szmass
 from szmass.params import Resources
 
 CONNECT_TIMEOUT = "10s"
@@ -54,8 +55,8 @@ def run_tasks(
         The results, in the order of `items`.
 
     Raises:
-        SchedulerError: no scheduler answers at the address, it was lost, or a task killed its
-            worker each time.
+        SchedulerError: no scheduler answers at the address, its workers lack szmass, it was lost,
+            or a task killed its worker each time.
     """
     results: dict[int, Any] = {}
     with _client(resources) as client:
@@ -107,6 +108,7 @@ def _client(resources: Resources) -> Iterator[Client]:
                 f"DASK_SCHEDULER_ADDRESS): {error}"
             ) from error
         with client:
+            _require_szmass(client, address)
             yield client
         return
     with (
@@ -121,3 +123,16 @@ def _client(resources: Resources) -> Iterator[Client]:
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _require_szmass(client: Client, address: str) -> None:
+    """Requires that a scheduler and its workers can import szmass: without, no task ever ends."""
+    attempt = exec, f"import {szmass.__name__}"
+    try:
+        client.run_on_scheduler(*attempt)
+        client.run(*attempt)
+    except ImportError as error:
+        raise SchedulerError(
+            f"the dask scheduler at {address}, or a worker of its: {error}: expected szmass to be "
+            "installed there, or its src/ on the PYTHONPATH"
+        ) from error
