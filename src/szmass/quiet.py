@@ -24,7 +24,7 @@ def quiet_start() -> Iterator[None]:
     os.environ.setdefault(TENSORFLOW_LEVEL, "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
-    terminal = os.dup(2)
+    terminal, collecting = os.dup(2), gc.isenabled()
     gc.disable()
     try:
         with TemporaryFile() as said:
@@ -32,6 +32,7 @@ def quiet_start() -> Iterator[None]:
             yield
     finally:
         gc.freeze()
-        gc.enable()
+        if collecting:
+            gc.enable()
         os.dup2(terminal, 2)
         os.close(terminal)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
 
@@ -206,6 +207,23 @@ def test_an_ensemble_gives_the_masses_that_it_was_scored_on(
     assert (ensemble.selected, ensemble.facts["members_passing"]) == chosen
     low, high = ensemble.facts["seen"]["log10_m"]
     assert (low, high) == (maps.log10_m["m500c"].min(), maps.log10_m["m500c"].max())
+
+
+def test_ensembles_that_are_asked_at_once_give_their_own_masses(
+    whole: tuple[Path, ListRun], stores: dict[str, Path]
+) -> None:
+    """As a served model is, by one thread a request."""
+    ensembles = [Ensemble.load(whole[0] / name / "m500c") for name in ("clean", "planck")]
+    assert ensembles[0].network is ensembles[1].network
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES).compton_y(
+        np.arange(16)
+    )
+    alone = [ensemble(maps) for ensemble in ensembles]
+    assert len(np.unique(alone)) == 2 * MEMBERS * len(maps)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ensembles[number % 2], maps) for number in range(60)]
+    for number, masses in enumerate(asked):
+        np.testing.assert_array_equal(masses.result(), alone[number % 2])
 
 
 def test_what_a_network_has_seen_leads_to_its_mass(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import keras
 import numpy as np
@@ -29,7 +32,7 @@ class Ensemble:
     """Masses from y-maps by every member of an ensemble: one redshift bin, data set and target."""
 
     network: keras.Model
-    """Takes each member's weights in turn, so that it is compiled once."""
+    """Takes each member's weights in turn, and those of other ensembles of its architecture."""
     weights: list[list[np.ndarray]]
     """Of each member."""
     scales: list[MapScale]
@@ -38,6 +41,8 @@ class Ensemble:
     """Which member the paper's criteria choose."""
     facts: dict
     """What `ensemble.json` holds."""
+    turn: Lock = field(default_factory=Lock)
+    """Whoever holds it has the network."""
 
     def __call__(self, compton_y: np.ndarray) -> np.ndarray:
         """Estimates log10(M / Msun) of each map by each member.
@@ -86,10 +91,17 @@ class Ensemble:
         if not finite.all():
             bad = np.flatnonzero(~finite)[0]
             raise EnsembleError(f"map {bad}: has pixels that are not finite numbers")
-        for weights, scale in zip(self.weights, self.scales, strict=True):
-            network.set_weights(weights)
-            masses, *others = predict(network, scale.inputs(maps))
+        for number, scale in enumerate(self.scales):
+            with self.as_member(number):
+                masses, *others = predict(network, scale.inputs(maps))
             yield [scale.log10_m(masses), *others]
+
+    @contextmanager
+    def as_member(self, number: int) -> Iterator[None]:
+        """Gives the network a member's weights, which no other thread changes within the block."""
+        with self.turn:
+            self.network.set_weights(self.weights[number])
+            yield
 
     @classmethod
     def load(cls, folder: Path) -> Ensemble:
@@ -101,14 +113,22 @@ class Ensemble:
         try:
             facts = json.loads((folder / ENSEMBLE_FILE).read_text())
             architecture = (folder / ARCHITECTURE_FILE).read_text()
-            network = keras.models.model_from_json(architecture)
+            network, turn = _network(architecture)
             weights = []
-            for member in range(len(facts["members"])):
-                network.load_weights(folder / WEIGHTS_FILE.format(member=member))
-                weights.append(network.get_weights())
+            with turn:
+                for member in range(len(facts["members"])):
+                    network.load_weights(folder / WEIGHTS_FILE.format(member=member))
+                    weights.append(network.get_weights())
             scales = [MapScale(**member["scale"]) for member in facts["members"]]
             selected = int(facts["selected"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise EnsembleError(f"{folder}: cannot be read as an ensemble: {error}") from error
-        network.compile(jit_compile=False)
-        return cls(network, weights, scales, selected, facts)
+        return cls(network, weights, scales, selected, facts, turn)
+
+
+@lru_cache(maxsize=1)
+def _network(architecture: str) -> tuple[keras.Model, Lock]:
+    """A network for all ensembles of an architecture, so that it is compiled once, and its lock."""
+    network = keras.models.model_from_json(architecture)
+    network.compile(optimizer=None, jit_compile=False)  # weights would be loaded into an optimiser
+    return network, Lock()

@@ -21,12 +21,12 @@ def saliency_maps(ensemble: Ensemble, compton_y: np.ndarray) -> np.ndarray:
         `(n, pixels, pixels)` float64, per unit of Compton y.
     """
     network, scale = ensemble.network, ensemble.scales[ensemble.selected]
-    network.set_weights(ensemble.weights[ensemble.selected])
     inputs = scale.inputs(compton_y)
-    parts = [
-        _input_gradient(network, inputs[start : start + BATCH])
-        for start in range(0, len(inputs), BATCH)
-    ]
+    with ensemble.as_member(ensemble.selected):
+        parts = [
+            _input_gradient(network, inputs[start : start + BATCH])
+            for start in range(0, len(inputs), BATCH)
+        ]
     # the network sees (y - mean) / std
     return np.abs(np.concatenate(parts)[..., 0].astype(np.float64)) / scale.std_y
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.special import j0
+from scipy.special import j0, roots_legendre
 
 from szmass.sky.grid import gaussian_beam
 from szmass.sky.pressure import GnfwPressure, radial_nodes
@@ -49,14 +49,16 @@ def beamed_profiles(
     Returns:
         Dimensionless y for an integrated one of 1 arcmin^2, shape `(n, k)`.
     """
-    sigma_rad = beam_fwhm_arcmin * ARCMIN_RAD / FWHM_PER_SIGMA
-    ell, weight = radial_nodes(BEAM_SIGMAS / sigma_rad, nodes=HANKEL_NODES)
+    half_range = BEAM_SIGMAS / 2.0 * FWHM_PER_SIGMA / (beam_fwhm_arcmin * ARCMIN_RAD)
+    # numpy's leggauss takes seconds for so many
+    nodes, weights = roots_legendre(HANKEL_NODES)
+    ell = half_range * (nodes + 1.0)
     theta500_rad = theta500_arcmin * ARCMIN_RAD
     x, x_weight = radial_nodes(pressure.truncation_r500)
     shell = 3.0 * x**2 * pressure.shape(x) * x_weight / pressure.cylinder_integral(1.0)
     k = np.arange(0.0, ell[-1] * theta500_rad.max() + 3 * TABLE_STEP, TABLE_STEP)
     # np.sinc(t) = sin(pi t) / (pi t)
     transform = CubicSpline(k, np.sinc(k[:, None] * x / np.pi) @ shell)
-    kernel = ell * weight * gaussian_beam(ell, beam_fwhm_arcmin) / (2.0 * np.pi)
+    kernel = ell * half_range * weights * gaussian_beam(ell, beam_fwhm_arcmin) / (2.0 * np.pi)
     to_angle = kernel[:, None] * j0(ell[:, None] * radius_arcmin * ARCMIN_RAD)
     return transform(theta500_rad[:, None] * ell) @ to_angle * ARCMIN_RAD**2

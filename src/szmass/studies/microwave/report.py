@@ -23,7 +23,7 @@ NOTE = (
     "Standard deviation of ln(M_est / M_true) over clusters even in mass between {low:g} and\n"
     "{high:g}e14 Msun, with its bootstrap error, when one setting is changed; the exact posterior\n"
     "knows the setting. A network of width {width} has seen {seen} maps, unless that is what is\n"
-    "changed: far fewer than it needs, so read how it approaches the bound.\n\n"
+    "changed: fewer than the pipeline's, so read how it approaches the bound.\n\n"
 )
 SETS_NOTE = (
     "\nThe same over the pipeline's test clusters with SZ scatter, by what a network was trained\n"
