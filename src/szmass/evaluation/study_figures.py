@@ -94,7 +94,7 @@ def losses_and_errors(losses: Mapping[str, np.ndarray], errors: Mapping[str, np.
         right.hist(clipped, edges, density=True, histtype="step", label=name)
     right.axvline(0, color="0.6", lw=1)
     right.set(xlabel="(M_CNN - M_true) / M_CNN", ylabel="density")
-    right.legend(fontsize=7)
+    figure.legend(fontsize=8, loc="outside upper right", ncols=len(errors))
     return figure
 
 
