@@ -205,7 +205,7 @@ def _summary(options: argparse.Namespace) -> None:
         f"masses     {paths['psz2_masses_csv']}\n"
         f"metrics    dvc metrics show\n"
         f"runs       {runs}\n"
-        f"next       dvc exp run -S mresunet.learning_rate=5e-4"
+        f"next       dvc exp run -S mresunet.learning_rate=3e-3"
     )
     if missing:
         print("missing    " + "\n           ".join(missing))
