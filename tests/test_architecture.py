@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scales": {"files", "params"},
     "sky": {"units"},
     "evaluation": {"files", "units"},
-    "simulation": {"files", "units", "sky", "params"},
+    "simulation": {"files", "quiet", "units", "sky", "params"},
     "learning": {"files", "units", "sky", "simulation", "params", "reporting"},
     "inference": {"files", "units", "sky", "simulation", "learning", "params"},
     "report": {"files", "provenance", "scales"},

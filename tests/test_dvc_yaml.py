@@ -21,7 +21,7 @@ STAGE_MODULES = {
     name.rpartition(".")[2]: name for name in modules() if name.startswith("szmass.stages.")
 }
 # they, and what lies in them, cannot change a result
-NO_DEPENDENCY = ("szmass.params", "szmass.reporting")
+NO_DEPENDENCY = ("szmass.params", "szmass.quiet", "szmass.reporting")
 GIVEN_BY_THE_RUNNER = {"resources", "run", "item"}
 PATH = re.compile(r"\$\{paths\.(\w+)\}")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from source_tree import PACKAGE
 
 SCRIPT = """
@@ -19,6 +21,41 @@ model.predict_on_batch(keras.ops.ones((1, 1)))
 with quiet_start():
     raise ValueError('what fails')
 """
+
+
+UNASKED = """
+import os, sys
+from szmass.quiet import quiet_start
+with quiet_start():
+    import keras
+assert keras.backend.backend() == os.environ.get('WANTED')
+found = {'jax', 'sklearn'} & set(sys.modules)
+import sklearn, jax
+print(*sorted(found))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "backend", "found"),
+    [({}, "tensorflow", ""), ({"KERAS_BACKEND": "jax"}, "jax", "jax")],
+)
+def test_what_keras_imports_unasked_is_left_out_and_comes_when_asked(
+    tmp_path: Path, environment: dict[str, str], backend: str, found: str
+) -> None:
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')  # as some home may have it
+    done = subprocess.run(
+        [sys.executable, "-c", UNASKED],
+        env={
+            "PYTHONPATH": str(PACKAGE.parent),
+            "KERAS_HOME": str(tmp_path),
+            "WANTED": backend,
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (found, "")
 
 
 def test_only_ones_own_words_and_errors_are_printed() -> None:

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -38,8 +39,10 @@ class NetworkBlock:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG, the same bytes for the same figure, and closes the figure."""
+    figure.set_dpi(130)
     with replacing_file(path) as unfinished:
-        figure.savefig(unfinished, format="png", dpi=130, metadata={"Software": None})
+        # `savefig` would draw it twice, for the sake of formats that need it
+        FigureCanvasAgg(figure).print_png(unfinished, metadata={"Software": None})
     plt.close(figure)
 
 

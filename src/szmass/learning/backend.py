@@ -108,11 +108,13 @@ def mean_loss(model: keras.Model, inputs: np.ndarray, labels: np.ndarray) -> flo
 def predict(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
     """Each output of a model, `(n, ...)`; no more than a few batches are held beside them."""
     batches = [inputs[rows] for rows in _batches(len(inputs), EVALUATION_BATCH)]
+    if len(batches) > 1:  # a shorter last one would have the model compiled for its size as well
+        batches[-1] = np.resize(batches[-1], batches[0].shape)
     # the first alone: it compiles the model
     outputs = [keras.tree.flatten(model.predict_on_batch(batch)) for batch in batches[:1]]
     with ThreadPoolExecutor(side_by_side(_threads())) as threads:
         outputs += map(keras.tree.flatten, threads.map(model.predict_on_batch, batches[1:]))
-    return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+    return [np.concatenate(parts)[: len(inputs)] for parts in zip(*outputs, strict=True)]
 
 
 def _threads() -> int:

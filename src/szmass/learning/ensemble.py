@@ -73,10 +73,8 @@ class Ensemble:
         Raises:
             EnsembleError: as above.
         """
-        inner = self.network.get_layer(FEATURE_LAYER).output
-        network = keras.Model(self.network.input, [self.network.output, inner])
-        network.compile(jit_compile=False)
-        log10_m, features = zip(*self._outputs(network, compton_y), strict=True)
+        outputs = self._outputs(_with_features(self.network), compton_y)
+        log10_m, features = zip(*outputs, strict=True)
         return np.array(log10_m), features[self.selected]
 
     def _outputs(self, network: keras.Model, compton_y: np.ndarray) -> Iterator[list[np.ndarray]]:
@@ -132,3 +130,12 @@ def _network(architecture: str) -> tuple[keras.Model, Lock]:
     network = keras.models.model_from_json(architecture)
     network.compile(optimizer=None, jit_compile=False)  # weights would be loaded into an optimiser
     return network, Lock()
+
+
+@lru_cache(maxsize=1)
+def _with_features(network: keras.Model) -> keras.Model:
+    """A network of the same weights that also puts out what `FEATURE_LAYER` holds."""
+    inner = network.get_layer(FEATURE_LAYER).output
+    both = keras.Model(network.input, [network.output, inner])
+    both.compile(jit_compile=False)
+    return both

@@ -55,8 +55,8 @@ def run_tasks(
         The results, in the order of `items`.
 
     Raises:
-        SchedulerError: no scheduler answers at the address, its workers lack szmass, it was lost,
-            or a task killed its worker each time.
+        SchedulerError: no scheduler answers at the address, it or its workers lack szmass, it was
+            lost, or a task killed its worker each time.
     """
     results: dict[int, Any] = {}
     with _client(resources) as client:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.files import write_text
+from szmass.quiet import quiet_start
 
 SIGNIFICANT_DIGITS = 6
 FAILING_ROWS_NAMED = 5
@@ -226,7 +227,7 @@ def _range_text(value: Any) -> str:
 def _great_expectations() -> Any:
     """Imports great_expectations, without its telemetry and without its own warnings."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
+    with quiet_start(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations
     return great_expectations

@@ -66,8 +66,9 @@ def lensed_cmb_dl_uk2(cosmology: CmbCosmology, *, lmax: int, camb_lmax: int) -> 
         lens_potential_accuracy=cosmology.lens_potential_accuracy,
         WantTensors=False,
     )
+    # given the settings once more, CAMB would solve for everything once more
     spectra = camb.get_results(settings).get_cmb_power_spectra(
-        settings, spectra=["lensed_scalar"], CMB_unit="muK", lmax=camb_lmax
+        spectra=["lensed_scalar"], CMB_unit="muK", lmax=camb_lmax
     )
     dl = np.zeros(lmax + 1)
     computed = min(lmax, camb_lmax) + 1

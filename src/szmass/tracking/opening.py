@@ -47,7 +47,8 @@ def open_run(
     service = connect(experiment_of(stage))
     label = " ".join([stage, *items])
     variant = current_variant()
-    facts = _facts(stage, paths) | variant.facts
+    md5 = provenance.data_md5(stage, paths)
+    facts = _facts(stage, md5) | variant.facts
     facts["mlflow.source.name"] = f"python -m szmass {label}"
     settings = provenance.flat_settings(sections)
     run = MlflowRun(service, Description(label, items, _suffix(variant), facts, settings))
@@ -55,7 +56,7 @@ def open_run(
         run.create()
     try:
         with run.ending():
-            run.describe_data(stage, paths)
+            run.describe_data(stage, {paths[name]: digest for name, digest in md5.items()})
             yield run
         service.delivery.send("the best model's alias", partial(mark_best, service))
     finally:
@@ -64,10 +65,9 @@ def open_run(
             logger.warning("%s has no record of: %s", service.name, names)
 
 
-def _facts(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
-    """The tags of a stage's run."""
+def _facts(stage: str, md5: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a stage's run, whose inputs have these digests."""
     code = provenance.code_facts()
-    md5 = provenance.data_md5(stage, paths)
     return {
         "dvc.stage": os.environ.get("DVC_STAGE", stage),
         "mlflow.source.git.commit": code.get("git.rev", ""),

@@ -89,12 +89,12 @@ class MlflowRun:
         now = _now_ms()
         self._send("its end", lambda: self._client.set_terminated(self.id, status, now))
 
-    def describe_data(self, stage: str, paths: Mapping[str, Path]) -> None:
-        """Records the input stores as datasets."""
+    def describe_data(self, stage: str, md5: Mapping[Path, str]) -> None:
+        """Records the stores among a stage's inputs, of these digests, as datasets."""
         datasets = [
-            dataset_input(paths[name], md5, context=stage.partition("_")[0])
-            for name, md5 in provenance.data_md5(stage, paths).items()
-            if paths[name].suffix == ".zarr"
+            dataset_input(path, digest, context=stage.partition("_")[0])
+            for path, digest in md5.items()
+            if path.suffix == ".zarr"
         ]
         if datasets:
             self._send("datasets", lambda: self._client.log_inputs(self.id, datasets))
