@@ -19,7 +19,7 @@ setup: $(INSTALLED)    ## the environment in .venv, from LOCK (or requirements-g
 
 $(INSTALLED): $(LOCK) pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) found; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make .venv; on Debian install python3.11-venv, then type it again" >&2; exit 1; }
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(LOCK)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .

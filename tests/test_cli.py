@@ -121,6 +121,13 @@ def test_scale_as_options_of_an_experiment(
     assert (project / "params.yaml").read_bytes() == before
 
 
+def test_the_comment_of_scale_paper_counts_its_maps(project: Path) -> None:
+    main(["scale", "paper"])
+    comment = (project / "scales" / "paper.yaml").read_text().partition("\n")[0]
+    maps = estimate_cost(load(project / "params.yaml")).maps
+    assert f"{maps:,} maps".replace(",", " ") in comment
+
+
 def test_scale_alone_lists_the_scales(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["scale"])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == SCALES
@@ -208,12 +215,17 @@ def test_summary_prints_the_tables_and_what_to_type_next(
     printed = capsys.readouterr().out
     assert printed.startswith("| microwave_table |\n|---|\n| \\1 |\n")
     assert f"mlflow ui --backend-store-uri sqlite:///{project}/mlflow.db" in printed
-    assert "metrics/figures/\n" in printed
+    later = "  (not there yet: make repro)\n"
+    places = ("report.html", "metrics/figures/", "data/psz2_masses.csv")
+    assert all(f" {place}{later}" in printed for place in places)
+    for place in places:
+        (project / place).mkdir(parents=True)
     assert "missing    metrics/psz2_table.md: dvc repro infer_psz2\n" in printed
     write_tables(project, *RESULTS)
     main(["summary"])
     printed = capsys.readouterr().out
     assert all(name in printed for name in RESULTS)
+    assert all(f" {place}\n" in printed for place in places)
     assert "missing" not in printed
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from contextlib import chdir
 from pathlib import Path
+from shutil import rmtree
 from time import monotonic, sleep
 
 import pytest
@@ -14,7 +15,7 @@ from checkout import ROOT
 from ruamel.yaml import YAML
 from shared_project import DATA, MODEL, Project
 
-from szmass.sharing import Check, SharingError, verify
+from szmass.sharing import Check, SharingError, share, verify
 
 SHARD = f"{DATA}/temperature_uk/c/4/0/0"
 WAIT_S = 60.0
@@ -75,6 +76,7 @@ def test_damage_is_found_and_mended_wherever_it_is(project: Project):
     named = colleague.szmass("verify", "--remote", "store")
     assert named.returncode == 1
     assert f"{SHARD}: damaged in store" in named.stderr
+    assert "the same command with --remove, then dvc push" in named.stderr
 
     check(project, remote="store", remove=True)
     project.succeed("dvc", "push", "--quiet")
@@ -190,7 +192,49 @@ def test_a_killed_push_to_a_folder_goes_on(project: Project, tmp_path: Path):
 def test_share_fills_a_remote_and_pulls_back(project: Project):
     shared = project.szmass("share", DATA)
     assert "the same byte for byte" in shared.stdout, shared.stderr
+    assert "not on the remote" not in shared.stdout
     assert not list(project.path.parent.glob("szmass-clone-*"))
+    folder = project.szmass("share", "models")
+    assert "models: 2 files" in folder.stdout, folder.stderr
+
+
+def test_share_tells_what_did_not_come_back(project: Project, tmp_path: Path):
+    group = project.clone(tmp_path / "szmass")
+    group.use(str(tmp_path / "remote"))
+    for target in ("tabulate_spectra", "data/spectra"):
+        with chdir(group.path), pytest.raises(SharingError, match=f"{target}: no output .*{DATA}"):
+            share(target, None)
+    assert not (tmp_path / "remote").exists(), "nothing is pushed for a wrong target"
+
+    group.share_cache(project)
+    spectra = group.path / "data" / "spectra.csv"
+    with chdir(group.path), pytest.raises(SharingError, match="spectra.csv: came back, but is not"):
+        share("data/spectra.csv", None)
+    group.succeed("dvc", "checkout", "--quiet")
+    spectra.unlink()
+    spectra.write_text("of another run")
+    with chdir(group.path), pytest.raises(SharingError, match="spectra.csv: differs"):
+        share("data/spectra.csv", None)
+    rmtree(group.path / MODEL)
+    (group.path / MODEL).mkdir()
+    group.succeed("dvc", "commit", "--quiet", "--force", "train_mresunet")
+    group.commit("A model without files")
+    with chdir(group.path), pytest.raises(SharingError, match=f"{MODEL}: nothing came back"):
+        share(MODEL, None)
+
+
+def test_share_counts_what_nobody_has(project: Project, tmp_path: Path):
+    group = project.clone(tmp_path / "szmass")
+    group.use(str(tmp_path / "remote"))
+    spectra = project.path / "data" / "spectra.csv"
+    (group.path / "data" / "spectra.csv").write_bytes(spectra.read_bytes())
+    group.succeed("dvc", "commit", "--quiet", "--force", "data/spectra.csv")
+    shared = group.szmass("share", "data/spectra.csv")
+    assert "data/spectra.csv: 1 files" in shared.stdout, shared.stderr
+    assert "3 outputs are not on the remote (not here either)" in shared.stdout
+    missing = group.szmass("verify", "--remote", "team").stderr
+    assert f"{DATA}: missing in team" in missing
+    assert "szmass: to mend it: dvc push, where the data is" in missing
 
 
 def test_unknown_names_are_told(project: Project):

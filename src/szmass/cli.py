@@ -199,10 +199,10 @@ def _summary(options: argparse.Namespace) -> None:
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
     print(
         "\n\n".join(tables.values()) + "\n\n"
-        f"report     {paths['report_page']}\n"
-        f"figures    {paths['microwave_figures'].parent}/\n"
+        f"report     {_place(paths['report_page'])}\n"
+        f"figures    {_place(paths['microwave_figures'].parent, '/')}\n"
         f"tables     {paths['microwave_table'].parent}/*_table.md\n"
-        f"masses     {paths['psz2_masses_csv']}\n"
+        f"masses     {_place(paths['psz2_masses_csv'])}\n"
         f"metrics    dvc metrics show\n"
         f"runs       {runs}\n"
         f"next       dvc exp run -S mresunet.learning_rate=3e-3"
@@ -211,9 +211,17 @@ def _summary(options: argparse.Namespace) -> None:
         print("missing    " + "\n           ".join(missing))
 
 
-def _compare(options: argparse.Namespace) -> None:
-    from szmass.tracking import compare
+def _place(path: Path, ending: str = "") -> str:
+    """Where a result is, or will be."""
+    return f"{path}{ending}" + ("" if path.exists() else "  (not there yet: make repro)")
 
+
+def _compare(options: argparse.Namespace) -> None:
+    from szmass.tracking import compare, list_stages
+
+    if not options.stage:
+        print(list_stages())
+        return
     print(compare(options.stage, options.experiments).as_text())
 
 
@@ -271,6 +279,11 @@ def _share(options: argparse.Namespace) -> None:
         f"{options.target}: {shared.files} files, {shared.bytes / 1e6:.1f} MB, came back from "
         f"{shared.remote} into a fresh clone in {shared.seconds:.1f} s, the same byte for byte"
     )
+    if shared.absent:
+        print(
+            f"{shared.absent} outputs are not on the remote (not here either); "
+            f"`szmass verify --remote {shared.remote}` names them"
+        )
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -282,8 +295,9 @@ def _verify(options: argparse.Namespace) -> None:
         lines += [f"{file.path}: missing in {where}" for file in check.missing]
     if lines:
         again = "dvc push, where the data is" if options.remote else "dvc pull, or dvc repro"
-        remove = "" if options.remove else "the same command with --remove, then "
-        sys.exit("\n".join([*lines, f"szmass: to mend it: {remove}{again}"]))
+        if check.to_remove and not options.remove:
+            again = f"the same command with --remove, then {again}"
+        sys.exit("\n".join([*lines, f"szmass: to mend it: {again}"]))
 
 
 def _escaped(text: str) -> str:

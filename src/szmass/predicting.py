@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -97,10 +98,17 @@ class Answer:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        lines += ["", f"models: {self.models.in_words()}"]
+        lines += ["", f"intervals: without what other baryon models would shift, {self._shift()}"]
+        lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
         lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
         return "\n".join(lines)
+
+    def _shift(self) -> str:
+        largest = max(self.columns["systematic_dex"])
+        if largest == 0.0:
+            return "which is not known here"
+        return f"at most {math.ceil(100 * (10.0**largest - 1))} % here (systematic_dex of --json)"
 
     def _row(self, number: int) -> tuple[str, ...]:
         def mass(suffix: str) -> str:

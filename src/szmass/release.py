@@ -69,7 +69,7 @@ def require_reproduced() -> None:
             f"expected a git checkout in which {', '.join(CODE)} are as committed: commit first"
         )
     done = subprocess.run(  # noqa: S603  # fixed program and arguments
-        [sys.executable, "-m", "dvc", "status", "--json", *STAGES],
+        [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", *STAGES],
         capture_output=True,
         text=True,
         check=False,

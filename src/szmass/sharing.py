@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -42,6 +43,11 @@ class Check:
     """With the MD5 of what is there instead."""
     missing: list[StoredFile]
 
+    @property
+    def to_remove(self) -> bool:
+        """Whether there is what would stay: damaged objects, or a list without its files."""
+        return bool(self.damaged) or any(file.folder_md5 for file in self.missing)
+
 
 def verify(targets: Sequence[str], remote: str | None, *, remove: bool = False) -> Check:
     """Reads data again, in the cache or at a remote, and compares it with dvc.lock.
@@ -57,25 +63,31 @@ def verify(targets: Sequence[str], remote: str | None, *, remove: bool = False) 
     Raises:
         SharingError: a target is no output, or the remote is unknown or does not answer.
     """
+    with _repository(remote or "the cache") as repo:
+        objects = repo.cloud.get_remote_odb(remote) if remote else repo.cache.local
+        outputs = list(_outputs(repo, targets))
+        objects.fs.exists(objects.path)  # raises where nobody answers or lets us in
+        check = _check(objects, outputs)
+        if remove:
+            _remove(objects, check, of_remote=remote is not None)
+    return check
+
+
+@contextmanager
+def _repository(where: str) -> Iterator[Any]:
+    """DVC's repository; what it or the store `where` refuses becomes a SharingError."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    where = remote or "the cache"
     try:
         with Repo() as repo:
-            objects = repo.cloud.get_remote_odb(remote) if remote else repo.cache.local
-            outputs = list(_outputs(repo, targets))
-            objects.fs.exists(objects.path)  # raises where nobody answers or lets us in
-            check = _check(objects, outputs)
-            if remove:
-                _remove(objects, check, of_remote=remote is not None)
+            yield repo
     except DvcException as error:
         raise SharingError(str(error)) from error
     except SharingError:
         raise
     except Exception as error:  # each kind of server has exceptions of its own
         raise SharingError(f"{where}: {type(error).__name__}: {error}") from error
-    return check
 
 
 def _outputs(repo: Any, targets: Sequence[str]) -> Iterator[StoredFile]:
@@ -166,6 +178,8 @@ class Shared:
     files: int
     bytes: int
     seconds: float
+    absent: int
+    """Outputs of dvc.lock that the remote has not got, since they are not here either."""
 
 
 def share(target: str, remote: str | None) -> Shared:
@@ -179,8 +193,11 @@ def share(target: str, remote: str | None) -> Shared:
         remote: a remote's name; None: the default one.
 
     Raises:
-        SharingError: DVC or git failed, or what came back differs.
+        SharingError: the target is no output, DVC or git failed, nothing came back, or what came
+            back is not what is here.
     """
+    with _repository("DVC") as repo:
+        outputs = [Path(output.path) for output in _outputs(repo, [target])]
     if _run("git", "status", "--porcelain", "--", "dvc.lock", "dvc.yaml", ".dvc/config"):
         raise SharingError(
             "dvc.lock, dvc.yaml or .dvc/config has changes that a clone would not see; "
@@ -188,6 +205,7 @@ def share(target: str, remote: str | None) -> Shared:
         )
     options = ["--remote", remote] if remote else []
     _run(sys.executable, "-m", "dvc", "push", *options)
+    absent = _absent(remote)
     with tempfile.TemporaryDirectory(prefix="szmass-clone-", dir=Path.cwd().parent) as folder:
         clone = Path(folder)
         _run("git", "clone", "--quiet", str(Path.cwd()), str(clone))
@@ -195,16 +213,31 @@ def share(target: str, remote: str | None) -> Shared:
         if local.exists():
             (clone / local).write_bytes(local.read_bytes())
         started = perf_counter()
-        _run(sys.executable, "-m", "dvc", "pull", *options, target, folder=clone)
+        _run(sys.executable, "-m", "dvc", "pull", *options, *map(str, outputs), folder=clone)
         seconds = perf_counter() - started
-        files = [file for file in _files(clone / target) if file.is_file()]
+        files = [file for out in outputs for file in _files(clone / out) if file.is_file()]
+        if not files:
+            raise SharingError(f"{target}: nothing came back: expected at least one file")
         for file in files:
-            ours = Path(target) / file.relative_to(clone / target)
-            if not ours.is_file() or ours.read_bytes() != file.read_bytes():
+            ours = file.relative_to(clone)
+            if not ours.is_file():
+                raise SharingError(
+                    f"{ours}: came back, but is not in this workspace; `dvc checkout` puts it there"
+                )
+            if ours.read_bytes() != file.read_bytes():
                 raise SharingError(f"{ours}: differs from what came back")
         total = sum(file.stat().st_size for file in files)
     name = remote or _run(sys.executable, "-m", "dvc", "config", "core.remote").strip()
-    return Shared(name, len(files), total, seconds)
+    return Shared(name, len(files), total, seconds, absent)
+
+
+def _absent(remote: str | None) -> int:
+    """How many outputs a remote lacks; the list of a folder goes there after its files."""
+    with _repository(remote or "the default remote") as repo:
+        objects = repo.cloud.get_remote_odb(remote)
+        wanted = [output.md5 for output in _outputs(repo, [])]
+        there = set(objects.list_oids_exists(wanted))
+    return sum(md5 not in there for md5 in wanted)
 
 
 def _files(path: Path) -> list[Path]:

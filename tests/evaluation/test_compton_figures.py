@@ -31,7 +31,9 @@ def judged(number: int) -> Judged:
     rng = np.random.default_rng(number)
     truth = rng.uniform(1.5e14, 1e15, COUNT)
     estimate = truth * 10 ** rng.normal(0, 0.07, COUNT)
-    return Judged(LABELS[f"z{number}"], estimate, truth, rng.random(COUNT))
+    return Judged(
+        LABELS[f"z{number}"], estimate, truth, rng.random(COUNT), rng.uniform(0.0, 0.2, COUNT)
+    )
 
 
 DATA_SETS = {name: [judged(1), judged(2)] for name in ("clean", "planck")}
@@ -41,12 +43,12 @@ def metrics(data_set: str, name: str) -> dict[str, float]:
     one = judged(1 if name == "z1" else 2)
     rng = np.random.default_rng(0)
     values: dict[str, float] = {}
-    for estimator in ("selected", "ensemble", "relation"):
+    for estimator in ("selected", "ensemble", "posterior", "relation"):
         args = (one.estimate_msun, one.truth_msun, np.arange(COUNT))
         values |= relerr_metrics(*args, name=estimator, cuts=CUTS, draws=5, rng=rng)
     m200 = {f"m200_{key}": value for key, value in values.items()}
     for estimator in ("selected", "ensemble"):
-        values |= coverage_metrics(one.ranks, one.estimate_msun, name=estimator)
+        values |= coverage_metrics(one.ranks, one.estimate_msun, one.redshift, name=estimator)
     return beside_paper(values | m200, data_set, BINS[name])
 
 

@@ -118,5 +118,5 @@ def test_knowledge_of_other_ensembles_is_refused(folder: Path, tmp_path: Path) -
     with pytest.raises(PredictorError, match="z1/planck/m500c: not there; make it"):
         Predictor.load(tmp_path / "cnn")
     (tmp_path / "cnn_posterior" / KNOWLEDGE_FILE).write_text('{"format": 0}')
-    with pytest.raises(KnowledgeError, match="format = 0: expected 1"):
+    with pytest.raises(KnowledgeError, match="format = 0: expected 2"):
         Predictor.load(tmp_path / "cnn")

@@ -25,11 +25,14 @@ def test_the_named_priors(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("mass,density\n1,2\n2,3\n", "p.csv: columns mass,density: expected training, flat, or"),
-        ("log10_msun,density\n14,2\n", "p.csv: 1 rows: expected at least two"),
+        ("log10_msun,density\n14,2\n", "p.csv: 1 rows of 2 columns: expected at least two rows"),
         ("log10_msun,density\n14,2\n13,2\n", "masses ascending"),
         ("log10_msun,density\n14,0\n15,0\n", "not all 0"),
         ("log10_msun,density\n14,-1\n15,1\n", "densities 0 or more"),
         ("log10_msun,density\n14,x\n", "cannot be read"),
+        ("log10_msun,density\n14\n15\n", "2 rows of 1 columns: expected"),
+        ("log10_msun,density\n14,1,2\n15,1,2\n", "2 rows of 3 columns: expected"),
+        ("log10_msun,density\n14,inf\n15,1\n", "all finite numbers"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path: Path, content: str, message: str) -> None:

@@ -204,7 +204,9 @@ def test_a_report_before_its_inputs_names_the_commands(project: Path) -> None:
     (project / "data/compton/verdict.json").unlink()
     with pytest.raises(SystemExit) as error:
         main(["report"])
-    assert str(error.value).splitlines()[1:] == [
+    first, *commands = str(error.value).splitlines()
+    assert "`make repro` makes them, or `dvc pull` from your group's remote" in first
+    assert commands == [
         "dvc repro evaluate_mresunet: metrics/figures/microwave/figure4_masses.png",
         "dvc repro infer_psz2: metrics/psz2_table.md",
         "dvc repro validate_compton: data/compton/verdict.json",

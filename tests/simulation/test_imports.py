@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.wcs import WCS
 
 from szmass.simulation.compton_samples import planck_spec
 from szmass.simulation.imports import UserFileError, cut_catalogue, read_table, read_user_maps
@@ -42,7 +43,21 @@ def test_a_fits_image_states_its_pixels(tmp_path: Path, keyword: str) -> None:
     assert found.redshift == 0.25
 
 
+def test_fits_may_be_compressed(tmp_path: Path) -> None:
+    smooth = np.arange(64.0**2).reshape(64, 64)
+    fits.PrimaryHDU(smooth).writeto(tmp_path / "map.fits.gz")
+    (found,) = read_user_maps(tmp_path / "map.fits.gz")
+    np.testing.assert_array_equal(found.image, smooth)
+    content = bytearray((tmp_path / "map.fits.gz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    for name, part in {"damaged": content, "short": content[:-500]}.items():
+        (tmp_path / f"{name}.fits.gz").write_bytes(part)
+        with pytest.raises(UserFileError, match=f"{name}.fits.gz: cannot be read: not a FITS file"):
+            list(read_user_maps(tmp_path / f"{name}.fits.gz"))
+
+
 TURNED = 1.7 / 60.0 * math.sqrt(0.5)
+ONE_DEGREE = {"CDELT1": 1.0, "CDELT2": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +65,9 @@ TURNED = 1.7 / 60.0 * math.sqrt(0.5)
     [
         ({"CDELT1": -1.7 / 60.0, "CDELT2": 1.7 / 60.0, "CUNIT1": "deg"}, 1.7),
         ({"CD1_1": TURNED, "CD1_2": TURNED, "CD2_1": -TURNED, "CD2_2": TURNED}, 1.7),
+        ({"PC1_1": -TURNED, "PC1_2": TURNED, "PC2_1": TURNED, "PC2_2": TURNED} | ONE_DEGREE, 1.7),
         ({}, None),
+        ({"CDELT1": 0.0, "CDELT2": 0.0}, "pixels of 0' x 0': expected square ones"),
         ({"CDELT1": 0.02, "CDELT2": 0.03}, "pixels of 1.2' x 1.8': expected square ones"),
         ({"CDELT1": 1.7, "CDELT2": 1.7, "CUNIT2": "arcmin"}, "CUNIT2 = 'arcmin': expected deg"),
     ],
@@ -67,6 +84,16 @@ def test_pixels_of_a_fits_image_are_square(
     else:
         (read,) = read_user_maps(tmp_path / "map.fits")
         assert read.pixel_arcmin == (None if found is None else pytest.approx(found))
+
+
+def test_pixels_as_astropy_writes_them(tmp_path: Path) -> None:
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
+    header.update({"CD1_1": -TURNED, "CD1_2": TURNED, "CD2_1": TURNED, "CD2_2": TURNED})
+    written = WCS(header).to_header()
+    assert written["CDELT1"] == 1.0
+    fits.PrimaryHDU(MAPS[0], written).writeto(tmp_path / "map.fits")
+    (found,) = read_user_maps(tmp_path / "map.fits")
+    assert found.pixel_arcmin == pytest.approx(1.7)
 
 
 def test_hdf5_and_zarr_have_redshifts_beside(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from szmass.tracking import compare, open_run
+from szmass.tracking import compare, list_stages, open_run
 from szmass.tracking.comparison import MOST, ComparisonError
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
@@ -70,10 +70,15 @@ def test_experiments_are_compared_in_their_order():
     assert comparison.differences in comparison.as_text()
 
 
+def test_stages_are_listed():
+    listed = [line.split() for line in list_stages().splitlines()]
+    assert listed == [["train_cnn", "12"], ["evaluate_mresunet", "3"], ["train_mresunet", "3"]]
+
+
 @pytest.mark.parametrize(
     ("stage", "experiments", "message"),
     [
-        ("", [], "name what is to be compared; there are runs of: train_cnn (12), "),
+        ("other", [], "no runs of 'other': there are runs of: train_cnn (12), "),
         ("train_mresunnet", [], "no runs of 'train_mresunnet': did you mean train_mresunet?"),
         ("train_mresunet", ["wide-nett"], "did you mean wide-net? there are: narrow-net, "),
     ],
@@ -90,3 +95,4 @@ def test_a_database_that_is_not_there_yet_has_no_runs(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(ComparisonError, match="there are runs of: nothing yet"):
         compare("train_mresunet")
+    assert list_stages() == f"MLflow at sqlite:///{tmp_path}/none.db: no runs yet"

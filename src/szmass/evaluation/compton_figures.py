@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from szmass.evaluation.compton_metrics import (
     LEVELS,
+    REDSHIFT_GROUPS,
     coverage,
     equal_count_groups,
     log10_ratio,
@@ -46,6 +47,7 @@ class Judged:
     truth_msun: np.ndarray
     ranks: np.ndarray
     """Posterior probability of a mass below the true one, `(n,)`."""
+    redshift: np.ndarray
 
     @property
     def error(self) -> np.ndarray:
@@ -55,7 +57,7 @@ class Judged:
 
 def together(bins: Sequence[Judged], label: str) -> Judged:
     """The clusters of all bins."""
-    names = ("estimate_msun", "truth_msun", "ranks")
+    names = ("estimate_msun", "truth_msun", "ranks", "redshift")
     return Judged(label, *(np.concatenate([getattr(one, n) for one in bins]) for n in names))
 
 
@@ -201,14 +203,14 @@ def joint_density(
 
 
 def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
-    """Measured minus promised coverage, by redshift bin, and of 68 % intervals by mass.
+    """Measured minus promised coverage by redshift bin; of 68 % intervals by mass and redshift.
 
     Error bars are binomial.
     """
     figure, grid = plt.subplots(
-        len(data_sets), 2, figsize=(10, 3.6 * len(data_sets)), layout="constrained", squeeze=False
+        len(data_sets), 3, figsize=(15, 3.6 * len(data_sets)), layout="constrained", squeeze=False
     )
-    for (left, right), (title, bins) in zip(grid, data_sets.items(), strict=True):
+    for (left, middle, right), (title, bins) in zip(grid, data_sets.items(), strict=True):
         for i, (colour, one) in enumerate(_coloured(bins)):
             excess = [100 * coverage(one.ranks, level) - level for level in LEVELS]
             error = [_binomial_error(level / 100, len(one.ranks)) for level in LEVELS]
@@ -219,18 +221,34 @@ def coverages(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
         left.axhline(0, color="0.6", lw=1)
         left.set(xlabel="promised [%]", ylabel="measured - promised [%]", title=title)
         everything = together(bins, "")
-        groups = equal_count_groups(everything.estimate_msun, COVERAGE_GROUPS)
-        groups = [rows for rows in groups if len(rows)]
-        masses = [np.median(everything.estimate_msun[rows]) / MASS_UNIT_MSUN for rows in groups]
-        measured = [100 * coverage(everything.ranks[rows], 68) for rows in groups]
-        error = [_binomial_error(0.68, len(rows)) for rows in groups]
-        right.errorbar(masses, measured, error, fmt="s", ms=4, color="k", capsize=2)
-        right.axhline(68, color="0.6", lw=1)
-        right.set(ylabel="within the 68 % interval [%]", title=title)
-        log_mass_axis(right.xaxis, "estimated mass")
+        masses = everything.estimate_msun / MASS_UNIT_MSUN
+        _coverage_along(middle, masses, everything.ranks, COVERAGE_GROUPS, "k")
+        for colour, one in _coloured(bins):
+            _coverage_along(right, one.redshift, one.ranks, REDSHIFT_GROUPS, colour)
+        middle.set_title(title)
+        right.set(xlabel="redshift", title=title)
+        log_mass_axis(middle.xaxis, "estimated mass")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=len(labels))
     return figure
+
+
+def _coverage_along(
+    axes: Axes, values: np.ndarray, ranks: np.ndarray, groups: int, colour: str
+) -> None:
+    """Coverage of 68 % intervals in groups of equal number along some values."""
+    parts = [rows for rows in equal_count_groups(values, groups) if len(rows)]
+    axes.errorbar(
+        [np.median(values[rows]) for rows in parts],
+        [100 * coverage(ranks[rows], 68) for rows in parts],
+        [_binomial_error(0.68, len(rows)) for rows in parts],
+        fmt="s",
+        ms=4,
+        color=colour,
+        capsize=2,
+    )
+    axes.axhline(68, color="0.6", lw=1)
+    axes.set_ylabel("within the 68 % interval [%]")
 
 
 def rank_histograms(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:

@@ -14,7 +14,7 @@ from scipy.stats import kurtosis, skew
 from szmass.evaluation.metrics import half_width
 from szmass.units import MASS_UNIT_MSUN
 
-SELECTED, ENSEMBLE = "selected", "ensemble"
+SELECTED, ENSEMBLE, POSTERIOR = "selected", "ensemble", "posterior"
 PREDICTORS = (SELECTED, ENSEMBLE)
 BASELINES = ("relation", "matched_filter", "prior")
 DATA_SETS = ("clean", "planck")
@@ -27,6 +27,9 @@ CUTS: Mapping[str, tuple[float, float]] = {
     "_below_3e14": (0.0, 3.0 * MASS_UNIT_MSUN),
 }
 """Ranges of estimated mass, low < M <= high, of Supp. Table 2, by suffix of the metrics' names."""
+REDSHIFT_GROUPS = 5
+REDSHIFT_ENDS = ("_nearest_fifth", "_farthest_fifth")
+"""The ends in redshift of a sample in groups of equal number, by suffix of the metrics' names."""
 FEWEST_MAPS = 10
 """Percentiles of fewer maps mean nothing: such a cut is left out."""
 
@@ -194,22 +197,26 @@ def coverage(ranks: np.ndarray, level: int) -> float:
 
 
 def coverage_metrics(
-    ranks: np.ndarray, estimate_msun: np.ndarray, *, name: str
+    ranks: np.ndarray, estimate_msun: np.ndarray, redshift: np.ndarray, *, name: str
 ) -> dict[str, float]:
-    """Coverage of posteriors at `LEVELS`, by cut in estimated mass.
+    """Coverage of posteriors at `LEVELS`, by cut in estimated mass, and at the ends in redshift.
 
-    The cut is in the estimate, which the data give: only given the data does a posterior promise
-    its coverage; at fixed true mass it does not.
+    The cuts are in what is known with a map: only given that does a posterior promise its
+    coverage; at fixed true mass it does not.
 
     Args:
         ranks: the posterior probability of a mass below the true one, `(n,)`.
         estimate_msun: `(n,)`.
+        redshift: `(n,)`.
         name: of the predictor, the end of the metrics' names.
     """
+    nearest, *_, farthest = equal_count_groups(redshift, REDSHIFT_GROUPS)
+    groups = {suffix: np.flatnonzero(within_cut(estimate_msun, suffix)) for suffix in CUTS}
+    groups |= dict(zip(REDSHIFT_ENDS, (nearest, farthest), strict=True))
     return {
-        f"coverage_{level}_{name}{suffix}": coverage(ranks[here], level)
-        for suffix in CUTS
-        if (here := within_cut(estimate_msun, suffix)).sum() >= FEWEST_MAPS
+        f"coverage_{level}_{name}{suffix}": coverage(ranks[rows], level)
+        for suffix, rows in groups.items()
+        if len(rows) >= FEWEST_MAPS
         for level in LEVELS
     }
 
@@ -221,15 +228,16 @@ def judge(
 
     Args:
         table: one entry a map in each column: `cluster`; the true masses `m500c_msun` and
-            `m200c_msun`; the mass by each of `PREDICTORS` and `BASELINES`, `<name>_msun`; by
-            networks that were trained for M200c, `m200_<name>_msun`, where there are any; and
-            `rank_<predictor>`, the posterior probability of a mass below the true one.
+            `m200c_msun`; `redshift`; the mass by each of `PREDICTORS` and `BASELINES`, and the
+            median of the calibrated posterior, `<name>_msun`; by networks that were trained for
+            M200c, `m200_<name>_msun`, where there are any; and `rank_<predictor>`, the posterior
+            probability of a mass below the true one.
         draws: of the bootstrap over clusters.
         rng: of the bootstrap.
     """
     metrics: dict[str, float] = {}
     for target, prefix in (("m500c_msun", ""), ("m200c_msun", "m200_")):
-        for name in (*PREDICTORS, *BASELINES):
+        for name in (*PREDICTORS, POSTERIOR, *BASELINES):
             estimate = table.get(f"{prefix}{name}_msun")
             if estimate is None:
                 continue
@@ -244,7 +252,9 @@ def judge(
             )
             metrics |= {f"{prefix}{key}": value for key, value in judged.items()}
     for name in PREDICTORS:
-        metrics |= coverage_metrics(table[f"rank_{name}"], table[f"{name}_msun"], name=name)
+        metrics |= coverage_metrics(
+            table[f"rank_{name}"], table[f"{name}_msun"], table["redshift"], name=name
+        )
     return metrics
 
 

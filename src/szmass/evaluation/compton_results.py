@@ -82,7 +82,7 @@ def judged_bins(
 ) -> list[Judged]:
     """One predictor's masses of a data set by redshift bin, as the figures take them."""
     here = predictions[predictions["data_set"] == data_set]
-    columns = f"{predictor}_msun", "m500c_msun", f"rank_{predictor}"
+    columns = f"{predictor}_msun", "m500c_msun", f"rank_{predictor}", "redshift"
     return [
         Judged(labels[name], *(rows[column].to_numpy() for column in columns))
         for name, rows in here.groupby("bin", sort=False)

@@ -143,8 +143,9 @@ def mass_metrics(
             f"median_1e14_{label}": median / MASS_UNIT_MSUN,
             f"half_width_1e14_{label}": width / MASS_UNIT_MSUN,
             f"relative_half_width_{label}": width / mass,
-            f"offset_from_bound_sigma_{label}": offset / half_width(reference),
         }
+        if (wide := half_width(reference)) > 0:
+            metrics[f"offset_from_bound_sigma_{label}"] = offset / wide
         if width > 0:
             metrics[f"bias_median_sigma_{label}"] = (median - mass) / width
     return metrics

@@ -15,6 +15,8 @@ import numpy as np
 
 SCATTER_NODES = 97
 SCATTER_RANGE_SIGMA = 5.0
+SAME_MASS = 1e-9
+"""Masses that differ by no more than this share are one, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,16 @@ def uniform_prior(m200c_msun: np.ndarray, range_msun: tuple[float, float]) -> np
     """Probability of each node of a mass axis under a density flat between two masses.
 
     Each node stands for the part of its cell (to the midpoints beside it) inside the range.
+
+    Raises:
+        ValueError: the range is not within the axis.
     """
+    low, high = range_msun
+    if low < m200c_msun[0] * (1.0 - SAME_MASS) or high > m200c_msun[-1] * (1.0 + SAME_MASS):
+        raise ValueError(
+            f"a prior from {low:g} to {high:g} Msun: expected within the posterior's axis, "
+            f"{m200c_msun[0]:g} to {m200c_msun[-1]:g} Msun"
+        )
     middles = (m200c_msun[1:] + m200c_msun[:-1]) / 2.0
     edges = np.clip(np.concatenate([m200c_msun[:1], middles, m200c_msun[-1:]]), *range_msun)
     width = np.diff(edges)
@@ -125,7 +136,7 @@ def discrete_prior(m200c_msun: np.ndarray, masses_msun: np.ndarray) -> np.ndarra
     """
     prior = np.zeros(len(m200c_msun))
     for mass in masses_msun:
-        node = np.isclose(m200c_msun, mass, rtol=1e-9, atol=0.0)
+        node = np.isclose(m200c_msun, mass, rtol=SAME_MASS, atol=0.0)
         if not node.any():
             raise ValueError(f"a mass of {mass:g} Msun is no node of the posterior's axis")
         prior[node] = 1.0 / len(masses_msun)

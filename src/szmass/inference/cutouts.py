@@ -103,7 +103,7 @@ def _on_grid(
     if same and size == grid.pixels:
         return values
     place = grid.axis_arcmin / pixel_arcmin + (size - 1) / 2.0
-    if place[0] < -0.5:
+    if place[0] < -1e-6:
         extent = size * pixel_arcmin
         raise CutoutError(
             f"map of {size} x {size} pixels of {pixel_arcmin:g}', {extent:.1f}' on a side: "

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polyval2d, polyvander2d
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import gaussian_kde, t
 
 from szmass.inference.out_of_fold import FEWEST_PREDICTIONS, OutOfFold
 from szmass.inference.posterior import MassPosteriors, PosteriorError
+from szmass.inference.training_clusters import TrainingClusters
 
 RESIDUAL_AXIS = np.linspace(-12.0, 12.0, 961)
 RESIDUAL_BANDWIDTH = 0.25  # of the kernel density of standardised residuals
@@ -46,14 +48,15 @@ class EnsemblePosteriors(MassPosteriors):
 
 @dataclass(frozen=True)
 class EnsembleCalibration:
-    """p(mean prediction d | true mass t) of an ensemble in one redshift bin, and its prior.
+    """p(mean prediction d | true mass t, redshift z) of an ensemble in one bin, and its prior.
 
-    One member errs by d - mu(t) = s(t) u, mu quadratic and ln s linear in t, u of unit variance.
-    Of u's variance the share 1 - epistemic is common to all members: noise, line of sight, the
-    scatter between clusters of one mass; the rest is a member's own and averages out over N of
-    them: sigma^2 = s^2 (1 - epistemic) + E / N. E weighs the pooled s^2 epistemic
-    (`POOLED_FREEDOM`) with the variance between the cluster's own members (N - 1 degrees of
-    freedom).
+    A network is not told the redshift, which moves its mass by up to 0.09 dex from one end of a
+    bin to the other; whoever has a map to weigh knows it. One member errs by d - mu(t, z) =
+    s(t, z) u, mu quadratic and ln s linear in both, u of unit variance. Of u's variance the share
+    1 - epistemic is common to all members: noise, line of sight, the scatter between clusters of
+    one mass; the rest is a member's own and averages out over N of them: sigma^2 =
+    s^2 (1 - epistemic) + E / N. E weighs the pooled s^2 epistemic (`POOLED_FREEDOM`) with the
+    variance between the cluster's own members (N - 1 degrees of freedom).
     """
 
     axis_log10_msun: np.ndarray
@@ -61,42 +64,51 @@ class EnsembleCalibration:
     """Density of the training masses on the axis, `(nodes,)`."""
     range_log10_msun: tuple[float, float]
     """The lowest and the highest training mass."""
+    range_redshift: tuple[float, float]
     mean: np.ndarray
-    """Coefficients of mu in t - `pivot`, the highest power first."""
+    """Of mu, `(3, 3)`: [i, j] goes with (t - t0)^i (z - z0)^j, t0 and z0 being `pivot`."""
     ln_width: np.ndarray
-    """The same of ln s."""
-    pivot: float
+    """The same of ln s, `(2, 2)`."""
+    pivot: tuple[float, float]
     residual_density: np.ndarray
     """Of u, on `RESIDUAL_AXIS`."""
     epistemic: float
 
     @classmethod
     def fit(
-        cls, sample: OutOfFold, training_log10_msun: np.ndarray, axis_log10_msun: np.ndarray
+        cls, sample: OutOfFold, training: TrainingClusters, axis_log10_msun: np.ndarray
     ) -> EnsembleCalibration:
         """Fits all from out-of-fold predictions.
 
         Args:
             sample: of all members.
-            training_log10_msun: of the development clusters, one a cluster.
+            training: the clusters of the bin, those of the sample among them.
             axis_log10_msun: of the posteriors.
+
+        Raises:
+            PosteriorError: a cluster of the sample is none of these.
         """
         true, pred = sample.log10_true, sample.log10_pred
-        pivot = float(np.mean(true))
-        shift, width = true - pivot, np.ones(len(true))
+        redshift = training.redshift_of(sample.cluster)
+        pivot = float(np.mean(true)), float(np.mean(redshift))
+        place, width = (true - pivot[0], redshift - pivot[1]), np.ones(len(true))
         for _ in range(3):
-            mean = np.polyfit(shift, pred, 2, w=1.0 / width)
-            residual = pred - np.polyval(mean, shift)
-            ln_width = np.polyfit(shift, np.log(np.abs(residual) + 1e-6), 1)
-            width = np.exp(np.polyval(ln_width, shift))
+            mean = _fitted_surface(*place, pred, 2, 1.0 / width)
+            residual = pred - polyval2d(*place, mean)
+            ln_width = _fitted_surface(
+                *place, np.log(np.abs(residual) + 1e-6), 1, np.ones(len(true))
+            )
+            width = np.exp(polyval2d(*place, ln_width))
             scale = np.sqrt(np.mean((residual / width) ** 2))
-            ln_width[-1] += np.log(scale)
+            ln_width[0, 0] += np.log(scale)
             width *= scale
         standard = residual / width
+        masses = training.log10_msun
         return cls(
             axis_log10_msun=axis_log10_msun,
-            prior=training_prior(axis_log10_msun, training_log10_msun),
-            range_log10_msun=(float(training_log10_msun.min()), float(training_log10_msun.max())),
+            prior=training_prior(axis_log10_msun, masses),
+            range_log10_msun=(float(masses.min()), float(masses.max())),
+            range_redshift=(float(training.redshift.min()), float(training.redshift.max())),
             mean=mean,
             ln_width=ln_width,
             pivot=pivot,
@@ -105,17 +117,21 @@ class EnsembleCalibration:
         )
 
     def __call__(
-        self, members_log10_pred: np.ndarray, prior: np.ndarray | None = None
+        self,
+        members_log10_pred: np.ndarray,
+        redshift: np.ndarray,
+        prior: np.ndarray | None = None,
     ) -> EnsemblePosteriors:
         """Posteriors of clusters.
 
         Args:
             members_log10_pred: log10 M by each member, `(members, n)`.
+            redshift: `(n,)`.
             prior: density on the axis, `(nodes,)`; without, that of the training. Where no
                 training mass was, the likelihood is unknown and the posterior is 0.
         """
         axis, members = self.axis_log10_msun, len(members_log10_pred)
-        centre, width = self._relation()
+        centre, width = self._relation(redshift)
         pooled = self.epistemic * width**2
         own = np.zeros((members_log10_pred.shape[1], 1))
         if members > 1:
@@ -147,13 +163,32 @@ class EnsembleCalibration:
             )
         return left
 
-    def _relation(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and width on the axis; outside the training masses straight on, and constant."""
+    def _relation(self, redshift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and width on the axis, each `(n, nodes)`.
+
+        Outside the training masses the mean goes straight on and the width stays; outside the
+        training redshifts both are those of the nearest.
+        """
         axis = self.axis_log10_msun
         inside = np.clip(axis, *self.range_log10_msun)
-        slope = np.polyval(np.polyder(self.mean), inside - self.pivot)
-        centre = np.polyval(self.mean, inside - self.pivot) + slope * (axis - inside)
-        return centre, np.exp(np.polyval(self.ln_width, inside - self.pivot))
+        t, z = np.broadcast_arrays(
+            inside - self.pivot[0],
+            (np.clip(redshift, *self.range_redshift) - self.pivot[1])[:, None],
+        )
+        slope = polyval2d(t, z, polyder(self.mean, axis=0))
+        centre = polyval2d(t, z, self.mean) + slope * (axis - inside)
+        return centre, np.exp(polyval2d(t, z, self.ln_width))
+
+
+def _fitted_surface(
+    x: np.ndarray, y: np.ndarray, values: np.ndarray, degree: int, weights: np.ndarray
+) -> np.ndarray:
+    """Least-squares coefficients [i, j] of x^i y^j, i + j <= degree; 0 beyond."""
+    kept = np.sum(np.indices((degree + 1, degree + 1)), axis=0) <= degree
+    terms = polyvander2d(x, y, (degree, degree))[:, kept.ravel()]
+    surface = np.zeros(kept.shape)
+    surface[kept] = np.linalg.lstsq(terms * weights[:, None], values * weights, rcond=None)[0]
+    return surface
 
 
 def _residual_density(standard: np.ndarray) -> np.ndarray:

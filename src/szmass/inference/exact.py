@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from szmass.inference.bound import (
+    SAME_MASS,
     MassLikelihood,
     discrete_prior,
     posterior_mean_msun,
@@ -34,8 +35,10 @@ class ExactEstimators:
         priors: Mapping[str, MassPrior],
         eigenvalue_cut: float,
     ) -> None:
-        discrete = [mass for prior in priors.values() for mass in prior.masses_msun]
-        axis = np.unique(np.concatenate([axis_msun, discrete]))
+        discrete = np.array([mass for prior in priors.values() for mass in prior.masses_msun])
+        # a node that is one of these masses but for rounding would have it count twice
+        apart = ~np.isclose(axis_msun[:, None], discrete, rtol=SAME_MASS, atol=0.0).any(axis=1)
+        axis = np.unique(np.concatenate([axis_msun[apart], discrete]))
         self._likelihood = MassLikelihood(
             m200c_msun=axis,
             signals_uk=sky.mean_uk(axis).reshape(len(axis), -1),

@@ -15,6 +15,7 @@ from szmass.inference.out_of_fold import read_out_of_fold
 from szmass.inference.paper_kde import PaperKde
 from szmass.inference.posterior import mass_axis
 from szmass.inference.scaling_relation import MatchedFilter, prior_msun, relation_msun
+from szmass.inference.training_clusters import TrainingClusters
 from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.params import BaryonModel, Compton, Posterior
 from szmass.simulation.compton_samples import PARTITIONS, partition_rows
@@ -24,7 +25,7 @@ from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation
 from szmass.sky.universal import UNIVERSAL_PRESSURE
 
-SELECTED, ENSEMBLE = "selected", "ensemble"
+SELECTED, ENSEMBLE, POSTERIOR = "selected", "ensemble", "posterior"
 LABELS = ("cluster", "projection", "redshift", "m500c_msun", "m200c_msun", "y500_cyl_arcmin2")
 BLOCK_ROWS = 1024
 NOISE_MAPS = 64
@@ -74,7 +75,8 @@ class JudgedClusters:
     labels: Mapping[str, np.ndarray]
     """`LABELS`, one a map."""
     m500c_msun: Mapping[str, np.ndarray]
-    """By estimator: `selected`, `ensemble`, `relation`, `matched_filter`, `prior`."""
+    """By estimator: `selected`, `ensemble`, the calibrated `posterior`'s median, `relation`,
+    `matched_filter`, `prior`."""
     m200c_msun: Mapping[str, np.ndarray]
     """By predictor; empty where no network is trained for M200c."""
     ranks: Mapping[str, np.ndarray]
@@ -143,8 +145,8 @@ def judge_clusters(
     require_test(store, rows)
     labels = {name: store.read(name, rows) for name in LABELS}
     sample = read_out_of_fold(ensembles / "m500c" / OUT_OF_FOLD_FILE)
-    clusters, training = _training_masses(store, edges)
-    seen = np.union1d(clusters, sample.cluster)
+    training = TrainingClusters.of_store(store, edges)
+    seen = np.union1d(training.number, sample.cluster)
     require_unseen(labels["cluster"], seen, f"{store.path}, {ensembles}")
     ensemble = Ensemble.load(ensembles / "m500c")
     estimators: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -158,13 +160,15 @@ def judge_clusters(
 
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     kde = PaperKde(sample, posterior.kde_bandwidth, axis)
-    calibration = EnsembleCalibration.fit(sample, np.log10(training), axis)
+    calibration = EnsembleCalibration.fit(sample, training, axis)
+    posteriors = calibration(outputs["m500c"], labels["redshift"])
     log10_true = np.log10(labels["m500c_msun"])
     selected = outputs["m500c"][ensemble.selected]
     return JudgedClusters(
         labels=labels,
         m500c_msun={
             **predictors_msun(outputs["m500c"], ensemble.selected),
+            POSTERIOR: 10.0 ** posteriors.quantiles([0.5])[:, 0],
             "relation": relation_msun(
                 labels["y500_cyl_arcmin2"],
                 labels["redshift"],
@@ -172,12 +176,12 @@ def judge_clusters(
                 baselines.cosmology,
             ),
             "matched_filter": outputs["matched_filter"],
-            "prior": prior_msun(training, len(rows)),
+            "prior": prior_msun(10.0**training.log10_msun, len(rows)),
         },
         m200c_msun=predictors_msun(outputs["m200c"], m200_ensemble.selected) if with_m200 else {},
         ranks={
             SELECTED: kde(selected).ranks(log10_true),
-            ENSEMBLE: calibration(outputs["m500c"]).ranks(log10_true),
+            ENSEMBLE: posteriors.ranks(log10_true),
         },
         joint_density=kde.joint,
         facts=ensemble.facts,
@@ -244,10 +248,3 @@ def _by_blocks(
         for name, estimate in estimators.items():
             blocks[name].append(estimate(maps, redshift[block]))
     return {name: np.concatenate(parts, axis=-1) for name, parts in blocks.items()}
-
-
-def _training_masses(store: MapStore, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers and M500c of the bin's development clusters, one a cluster."""
-    rows = partition_rows(store, "development", edges)
-    cluster, first = np.unique(store.read("cluster", rows), return_index=True)
-    return cluster, store.read("m500c_msun", rows)[first]

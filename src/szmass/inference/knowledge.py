@@ -14,11 +14,12 @@ import numpy as np
 
 from szmass.files import write_text
 from szmass.inference.familiarity import SeenMaps
+from szmass.inference.training_clusters import TrainingClusters
 from szmass.sky.catalogue import redshift_bin
 from szmass.sky.grid import PixelGrid
 
 KNOWLEDGE_FILE = "knowledge.json"
-KNOWLEDGE_FORMAT = 1
+KNOWLEDGE_FORMAT = 2
 
 
 class KnowledgeError(ValueError):
@@ -58,8 +59,7 @@ class BinKnowledge:
     """What is known of a redshift bin beside its networks."""
 
     edges: tuple[float, float]
-    training_log10_msun: np.ndarray
-    """Of the development clusters, one a cluster: the training prior."""
+    training: TrainingClusters
     seen: SeenMaps
     shifts: Mapping[str, ModelShift]
     """By baryon model."""
@@ -68,7 +68,7 @@ class BinKnowledge:
         """For a file."""
         return {
             "edges": self.edges,
-            "training_log10_msun": self.training_log10_msun.round(6).tolist(),
+            "training": self.training.to_json(),
             "seen": self.seen.to_json(),
             "shifts": {name: asdict(shift) for name, shift in self.shifts.items()},
         }
@@ -79,7 +79,7 @@ class BinKnowledge:
         low, high = content["edges"]
         return cls(
             (low, high),
-            np.array(content["training_log10_msun"]),
+            TrainingClusters.from_json(content["training"]),
             SeenMaps.from_json(content["seen"]),
             {name: ModelShift(**shift) for name, shift in content["shifts"].items()},
         )

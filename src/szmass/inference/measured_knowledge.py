@@ -10,6 +10,7 @@ import numpy as np
 from szmass.inference.familiarity import SeenMaps, map_statistics
 from szmass.inference.knowledge import BinKnowledge, Knowledge, ModelShift
 from szmass.inference.predictor import ensemble_folder, model_version
+from szmass.inference.training_clusters import TrainingClusters
 from szmass.learning.ensemble import Ensemble
 from szmass.params import Cnn, Compton, Posterior
 from szmass.simulation.compton_clusters import CLUSTERS_OF_A_KIND
@@ -45,17 +46,15 @@ def measure_knowledge(
     known = {}
     for name, edges in bins.items():
         ensemble = Ensemble.load(ensemble_folder(models, name))
-        rows = partition_rows(store, "development", edges)
-        _, first = np.unique(store.read("cluster", rows), return_index=True)
         low, high = edges
         known[name] = BinKnowledge(
             (low, high),
-            np.log10(store.read("m500c_msun", rows[first])),
-            _seen(store, rows, ensemble, grid),
+            TrainingClusters.of_store(store, edges),
+            _seen(store, partition_rows(store, "development", edges), ensemble, grid),
             model_shifts(store, edges, ensemble, compton.baryon_model),
         )
     low, high = posterior.axis_log10_msun
-    clusters = sum(len(one.training_log10_msun) for one in known.values())
+    clusters = sum(len(one.training.number) for one in known.values())
     return Knowledge(
         known,
         grid,

@@ -17,7 +17,7 @@ from szmass.inference.ensemble_calibration import EnsembleCalibration, EnsembleP
 from szmass.inference.familiarity import map_statistics
 from szmass.inference.knowledge import KNOWLEDGE_FILE, BinKnowledge, Knowledge
 from szmass.inference.out_of_fold import read_out_of_fold
-from szmass.inference.posterior import QUANTILES, mass_axis
+from szmass.inference.posterior import QUANTILES, PosteriorError, mass_axis
 from szmass.learning.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
@@ -60,8 +60,7 @@ class BinPredictor:
     def load(cls, folder: Path, known: BinKnowledge, axis_log10_msun: np.ndarray) -> BinPredictor:
         """Reads the ensemble and fits its calibration."""
         sample = read_out_of_fold(folder / OUT_OF_FOLD_FILE)
-        training = known.training_log10_msun
-        calibration = EnsembleCalibration.fit(sample, training, axis_log10_msun)
+        calibration = EnsembleCalibration.fit(sample, known.training, axis_log10_msun)
         return cls(Ensemble.load(folder), calibration, known)
 
     def systematic_dex(self, log10_msun: np.ndarray) -> np.ndarray:
@@ -70,12 +69,12 @@ class BinPredictor:
         return np.max(shifts, axis=0) if shifts else np.zeros(len(log10_msun))
 
     def __call__(
-        self, maps_y: np.ndarray, grid: PixelGrid, prior: np.ndarray | None
+        self, maps_y: np.ndarray, redshift: np.ndarray, grid: PixelGrid, prior: np.ndarray | None
     ) -> tuple[Columns, EnsemblePosteriors]:
         """Columns and posteriors of maps of this redshift bin."""
         members, features = self.ensemble.with_features(maps_y)
         ensemble, selected = members.mean(axis=0), members[self.ensemble.selected]
-        posteriors = self.calibration(members, prior)
+        posteriors = self.calibration(members, redshift, prior)
         quantiles = posteriors.quantiles(QUANTILES)
         aleatoric, epistemic = posteriors.sigma_dex()
         names = [f"m500_msun_{suffix}".rstrip("_") for suffix in PERCENTS]
@@ -166,7 +165,10 @@ class Predictor:
             rows = np.flatnonzero(names == name)
             if len(rows) == 0:
                 continue
-            found, _ = predictor(maps[rows], self.knowledge.grid, prior)
+            try:
+                found, _ = predictor(maps[rows], z[rows], self.knowledge.grid, prior)
+            except PosteriorError as error:
+                raise PosteriorError(f"redshift bin {name}: {error}") from error
             for key, values in found.items():
                 columns.setdefault(key, np.empty(len(maps), values.dtype))[rows] = values
         version = np.full(len(maps), self.knowledge.model_version, dtype=object)
@@ -175,7 +177,7 @@ class Predictor:
     def prior_in_words(self, bin_name: str) -> str:
         """What the training prior of a bin is."""
         known = self.knowledge.bins[bin_name]
-        masses = 10.0**known.training_log10_msun / MASS_UNIT_MSUN
+        masses = 10.0**known.training.log10_msun / MASS_UNIT_MSUN
         return (
             f"{len(masses)} simulated clusters of {masses.min():.1f} to {masses.max():.1f}e14 "
             f"Msun (median {np.median(masses):.1f}e14), {known.edges[0]:g} < z <= "

@@ -42,11 +42,13 @@ def named_prior(name: str, axis_log10_msun: np.ndarray) -> np.ndarray | None:
         raise PriorError(f"prior {name!r} cannot be read ({error}): {expected}") from error
     if header != COLUMNS:
         raise PriorError(f"{path}: columns {','.join(header)}: {expected}")
-    mass, density = (table[:, 0], table[:, 1]) if len(table) >= 2 else (np.zeros(1), np.zeros(1))
-    ascending = (np.diff(mass) > 0).all()
-    if len(table) < 2 or not ascending or not (density >= 0).all() or not density.max() > 0:
+    if table.shape != (max(2, len(table)), 2) or not np.isfinite(table).all():
+        rows, columns = table.shape
         raise PriorError(
-            f"{path}: {len(table)} rows: expected at least two, masses ascending, densities 0 or "
-            "more and not all 0"
+            f"{path}: {rows} rows of {columns} columns: expected at least two rows of two, all "
+            "finite numbers"
         )
+    mass, density = table.T
+    if not (np.diff(mass) > 0).all() or not (density >= 0).all() or not density.max() > 0:
+        raise PriorError(f"{path}: expected masses ascending, densities 0 or more and not all 0")
     return np.interp(axis_log10_msun, mass, density, left=0.0, right=0.0)

@@ -47,10 +47,10 @@ def weigh(psz2: MapStore, predictor: Predictor, prior: np.ndarray | None) -> Col
     }
 
 
-def weigh_mocks(mocks: MapStore, predictor: Predictor) -> Columns:
+def weigh_mocks(mocks: MapStore, predictor: Predictor, prior: np.ndarray | None) -> Columns:
     """Masses of the test clusters, with their rows in the store as `row`."""
     rows = partition_rows(mocks, "test")
-    masses = predictor(mocks.read("compton_y", rows), mocks.read("redshift", rows))
+    masses = predictor(mocks.read("compton_y", rows), mocks.read("redshift", rows), prior)
     return masses | {"row": rows}
 
 

@@ -25,7 +25,7 @@ from szmass.params.microwave import Hydro, Microwave, MicrowaveSets, Mresunet, S
 class Evaluation(Section):
     """How estimates are judged."""
 
-    bootstrap_draws: PositiveInt
+    bootstrap_draws: Annotated[int, Rule("2 or more", lambda draws: draws >= 2)]
     bound_range_1e14: MassRange
     mass_axis_1e14: MassRange
     mass_axis_nodes: Annotated[int, Rule("3 or more", lambda nodes: nodes >= 3)]
@@ -82,6 +82,14 @@ class Params(Section):
             "compton.mass_cuts_1e14",
             sorted(cuts),
             f"one mass for each of bins, {', '.join(self.bins)}",
+        )
+        low, high = self.evaluation.mass_axis_1e14
+        first, last = self.mresunet.prior_range_1e14
+        require(
+            low <= first and last <= high,
+            "mresunet.prior_range_1e14",
+            self.mresunet.prior_range_1e14,
+            f"a range within evaluation.mass_axis_1e14 = {self.evaluation.mass_axis_1e14}",
         )
         for name, section in (("compton", self.compton), ("hydro", self.hydro)):
             require(

@@ -19,7 +19,8 @@ BEYOND = Part(
             title="Estimators that need no training",
             ours=(
                 "What a network could gain at most: the Y-M relation with R500 known, and a "
-                "matched filter that does not know it."
+                "matched filter that does not know it. Both are told the redshift, as the "
+                "calibrated posterior is and the networks are not."
             ),
             tables=(Table("compton_table.md", "of every estimator on the same maps"),),
         ),
@@ -91,6 +92,11 @@ HEADLINES = (
         Row("PSZ2: median b against Planck's masses", "relerr_median_msz_all"),
         "psz2.json",
         "da2022-figure-2",
+    ),
+    Headline(
+        Row("The same of posteriors that know the redshift", "relerr_half_width_posterior"),
+        "cnn_planck_all.json",
+        "beyond-estimators-that-need-no-training",
     ),
     Headline(
         Row("Posteriors: truth inside the 68 % interval", "coverage_68_ensemble"),

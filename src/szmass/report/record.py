@@ -127,7 +127,8 @@ def require(files: Sequence[Path]) -> None:
         by_command.setdefault(command, []).append(str(file))
     lines = [f"{command}: {', '.join(names)}" for command, names in by_command.items()]
     raise ReportError(
-        "\n".join(["the report's inputs are not there yet; `dvc pull` or these make them:", *lines])
+        "the report's inputs are not there yet; `make repro` makes them, or `dvc pull` from your "
+        "group's remote; one by one:\n" + "\n".join(lines)
     )
 
 

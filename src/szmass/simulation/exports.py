@@ -10,17 +10,15 @@ import pandas as pd
 
 from szmass.files import replacing_file
 
-UNITS = {"_msun": "solMass", "_deg": "deg", "_dex": "dex"}
-MASS_UNIT = "1e14 solMass"
+UNITS = {"_1e14_msun": "10**14 solMass", "_msun": "solMass", "_deg": "deg"}
+"""By a part of a column's name, the longest first, as FITS writes them; it has none for dex."""
+REDSHIFT_FORMAT = "{:.9g}"
+"""In CSV: 0.20000000298, a float32 just above an edge of the bins, stays above it."""
 
 
-def unit_of(column: str) -> str:
-    """The unit that a column's name states, as FITS writes it; "" for none."""
-    if "_1e14_msun" in column:
-        return MASS_UNIT
-    if "_msun" in column:
-        return UNITS["_msun"]
-    return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), "")
+def unit_of(column: str) -> str | None:
+    """The unit that a column's name states, as FITS writes it."""
+    return next((unit for part, unit in UNITS.items() if part in column), None)
 
 
 def write_mass_tables(
@@ -31,19 +29,20 @@ def write_mass_tables(
     Args:
         fits_path: binary table, `facts` as keywords of its header.
         csv_path: plain columns.
-        columns: of shape `(n,)`: numbers, booleans or text.
+        columns: of shape `(n,)`: numbers, booleans or text; `redshift` among them.
         facts: keywords of at most 8 characters, such as the sky that was observed.
     """
     from astropy.io import fits
 
     with replacing_file(csv_path) as unfinished:
-        pd.DataFrame(dict(columns)).to_csv(unfinished, index=False, float_format="%.7g")
+        frame = pd.DataFrame(dict(columns))
+        frame["redshift"] = frame["redshift"].map(REDSHIFT_FORMAT.format, na_action="ignore")
+        frame.to_csv(unfinished, index=False, float_format="%.7g")
     parts = []
     for name, values in columns.items():
         text = values.astype(str) if values.dtype.kind in "OU" else values
         kind = {"U": f"{max(1, text.dtype.itemsize // 4)}A", "b": "L", "i": "J", "f": "D"}
-        unit = unit_of(name) or None
-        parts.append(fits.Column(name, kind[text.dtype.kind], unit=unit, array=text))
+        parts.append(fits.Column(name, kind[text.dtype.kind], unit=unit_of(name), array=text))
     table = fits.BinTableHDU.from_columns(parts, name="MASSES")
     table.header.update(facts)
     with replacing_file(fits_path) as unfinished:

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,18 +48,20 @@ class UserMap:
 
 
 def read_user_maps(path: Path) -> Iterator[UserMap]:
-    """The maps of one file: `.npy`, FITS image, HDF5, or a Zarr store of szmass.
+    """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
     An array of two dimensions is one map, of three a row of maps. HDF5 has them in the dataset
     `compton_y`, with `redshift` beside it if known and an attribute `pixel_arcmin`; a FITS image
-    states its square pixels as CDELT or CD in degrees, and may have a keyword REDSHIFT.
+    states its square pixels in degrees, as CDELT with PC if it has it, or as CD, and may have a
+    keyword REDSHIFT.
 
     Raises:
         UserFileError: there is no such file, or it cannot be read as one of these.
     """
     readers = {".npy": _npy, ".fits": _fits, ".fit": _fits, ".h5": _hdf5, ".hdf5": _hdf5}
-    readers[".zarr"] = _zarr
-    reader = readers.get(path.suffix.lower())
+    readers |= {".zarr": _zarr, ".fits.gz": _fits}
+    name = path.name.lower()
+    reader = next((read for ending, read in readers.items() if name.endswith(ending)), None)
     if reader is None:
         raise UserFileError(f"{path}: expected a file that ends in {', '.join(sorted(readers))}")
     if not path.exists():
@@ -103,7 +106,7 @@ def _fits(path: Path) -> _Read:
         except AstropyWarning as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"damaged or cut short: {reason}") from error
-        except OSError as error:
+        except (OSError, zlib.error) as error:
             raise ValueError(f"not a FITS file: {str(error).partition('.')[0]}") from error
         if not images:
             raise ValueError("no image in it (a full-sky map is given as --ymap)")
@@ -120,12 +123,15 @@ def _pixel_arcmin(header: Mapping[str, Any]) -> float | None:
         if unit != "deg":
             raise ValueError(f"CUNIT{axis} = {unit!r}: expected deg")
         turned = [header.get(f"CD{row}_{axis}") for row in (1, 2)]
+        if turned == [None] * 2 and f"CDELT{axis}" in header:
+            turned = [
+                header.get(f"PC{row}_{axis}", row == axis) * header.get(f"CDELT{row}", 0.0)
+                for row in (1, 2)
+            ]
         if any(step is not None for step in turned):
             sides.append(math.hypot(*(float(step or 0.0) for step in turned)) * 60.0)
-        elif (step := header.get(f"CDELT{axis}")) is not None:
-            sides.append(abs(float(step)) * 60.0)
-    if sides and abs(sides[0] / sides[-1] - 1.0) > SQUARE:
-        raise ValueError(f"pixels of {sides[0]:.4g}' x {sides[1]:.4g}': expected square ones")
+    if sides and not abs(sides[0] - sides[-1]) < SQUARE * sides[-1]:
+        raise ValueError(f"pixels of {sides[0]:.4g}' x {sides[-1]:.4g}': expected square ones")
     return sides[-1] if sides else None
 
 

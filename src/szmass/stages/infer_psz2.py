@@ -63,7 +63,8 @@ def infer_psz2(
     sky = str(psz2.attributes["sky"])
     clusters = read_psz2(psz2_catalogue).at(psz2.read("catalogue_row"))
     published = read_deep_planck(deep_planck, clusters)["log10_m500c_msun"].to_numpy(float)
-    found = weigh(psz2, predictor, named_prior(posterior.prior, predictor.axis_log10_msun))
+    prior = named_prior(posterior.prior, predictor.axis_log10_msun)
+    found = weigh(psz2, predictor, prior)
     compared = {
         "relerr": relative_error(found["m500_msun"], found["msz_1e14_msun"] * MASS_UNIT_MSUN),
         "log10_m500_published": published,
@@ -74,7 +75,7 @@ def infer_psz2(
         {"name": clusters.name, **found, **compared},
         {"SKY": sky, "MODEL": knowledge.model_version},
     )
-    test = weigh_mocks(mocks, predictor)
+    test = weigh_mocks(mocks, predictor, prior)
     gas = baryon_models[compton.baryon_model]
     relation = ScalingRelation(gas.alpha, gas.log10_b)
     cosmology = Cosmology(compton.cosmology, compton.concentration_model)
@@ -103,7 +104,7 @@ def judge_mocks(
     """What simulated clusters say: shifts by the gas, how many are strange, the relation's bias."""
     metrics = {}
     for name, known in knowledge.bins.items():
-        middle = np.median(known.training_log10_msun)[None]
+        middle = np.median(known.training.log10_msun)[None]
         for model, shift in known.shifts.items():
             metrics[f"model_shift_dex_{model}_{name}"] = float(shift(middle)[0])
         share = float(np.mean(test["out_of_range"][test["bin"] == name]))

@@ -16,10 +16,17 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 
-from szmass.tracking.comparison import compare
+from szmass.tracking.comparison import compare, list_stages
 from szmass.tracking.datasets import DvcSource
 from szmass.tracking.opening import open_run
 from szmass.tracking.registry import registered_ensemble
 from szmass.tracking.service import TrackingError
 
-__all__ = ["DvcSource", "TrackingError", "compare", "open_run", "registered_ensemble"]
+__all__ = [
+    "DvcSource",
+    "TrackingError",
+    "compare",
+    "list_stages",
+    "open_run",
+    "registered_ensemble",
+]

@@ -55,7 +55,18 @@ class Comparison:
         return "\n".join([*lines, "", *(f"{key:12} {text}" for key, text in where.items() if text)])
 
 
-def compare(stage: str = "", experiments: Sequence[str] = ()) -> Comparison:
+def list_stages() -> str:
+    """What can be compared, a stage a line, with the number of its runs.
+
+    Raises:
+        TrackingError: MLflow cannot be reached.
+    """
+    name, _, runs = _all_runs()
+    stages = (f"{stage:24} {number}" for stage, number in _stages(runs).most_common())
+    return "\n".join(stages) or f"{name}: no runs yet"
+
+
+def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
     """Finds runs to compare.
 
     Args:
@@ -66,13 +77,9 @@ def compare(stage: str = "", experiments: Sequence[str] = ()) -> Comparison:
         ComparisonError: there is no such stage or experiment; the message lists those that are.
         TrackingError: MLflow cannot be reached.
     """
-    name, client = open_client()
-    with reaching(name):
-        lines = {line.experiment_id: line for line in client.search_experiments()}
-        order = ["attributes.start_time DESC"]
-        runs = list(client.search_runs([*lines], max_results=5000, order_by=order))
+    name, lines, runs = _all_runs()
     found = [run for run in runs if f"{run.info.run_name} ".startswith(f"{stage} ")]
-    if not stage or not found:
+    if not found:
         raise ComparisonError(_choices(name, stage, runs))
     newest = {run.data.tags.get(EXPERIMENT, ""): run for run in reversed(found)}
     for wanted in experiments:
@@ -85,6 +92,20 @@ def compare(stage: str = "", experiments: Sequence[str] = ()) -> Comparison:
             )
     chosen = [newest[wanted] for wanted in experiments] or found[:MOST]
     return _pages(chosen, lines[chosen[0].info.experiment_id])
+
+
+def _all_runs() -> tuple[str, dict[str, Experiment], list[Run]]:
+    """Where runs are kept, the lines of work by their number, and the runs, the newest first."""
+    name, client = open_client()
+    with reaching(name):
+        lines = {line.experiment_id: line for line in client.search_experiments()}
+        order = ["attributes.start_time DESC"]
+        return name, lines, list(client.search_runs([*lines], max_results=5000, order_by=order))
+
+
+def _stages(runs: Sequence[Run]) -> Counter[str]:
+    """First words of runs' names, with their numbers."""
+    return Counter(run.info.run_name.split()[0] for run in runs)
 
 
 def _pages(chosen: Sequence[Run], line: Experiment) -> Comparison:
@@ -119,13 +140,12 @@ def _query(parts: Mapping[str, str]) -> str:
 
 
 def _choices(name: str, stage: str, runs: Sequence[Run]) -> str:
-    """What can be compared: first words of runs, with their numbers."""
-    labels = Counter(run.info.run_name.split()[0] for run in runs)
+    """What can be compared instead of a stage without runs."""
+    labels = _stages(runs)
     there = ", ".join(f"{label} ({number})" for label, number in labels.most_common(30))
     near = get_close_matches(stage, labels, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    asked = f"no runs of {stage!r}: {hint}" if stage else "name what is to be compared; "
-    return f"{name}: {asked}there are runs of: {there or 'nothing yet'}"
+    return f"{name}: no runs of {stage!r}: {hint}there are runs of: {there or 'nothing yet'}"
 
 
 def _started(run: Run) -> str:

@@ -41,7 +41,7 @@ def report(study: RedshiftBins, *, here: Path, run: Run) -> None:
         found = {name: metrics[item][f"{name}_ensemble"] for name in MOMENTS}
         label = f"{intervals} interval{'s' * (intervals > 1)}"
         estimate, truth = (table[name].to_numpy() for name in ("ensemble_msun", "m500c_msun"))
-        judged[label] = Judged(label, estimate, truth, ranks=np.empty(0))
+        judged[label] = Judged(label, estimate, truth, ranks=np.empty(0), redshift=np.empty(0))
         moments[label] = found
         rows.append((str(intervals), *_cells(list(found.values()))))
         if intervals in PAPER:
