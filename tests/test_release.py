@@ -51,7 +51,11 @@ def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
     known.write(small.paths["cnn_posterior"])
     (root / "metrics").mkdir()
     for number, name in enumerate(small.bins):
-        metrics = {f"{key}_ensemble": number + 0.25 for key in METRICS} | {"maps_other": 3.0}
+        metrics = {
+            f"{key}_{'ensemble' if key.startswith('coverage') else 'posterior'}": number + 0.25
+            for key in METRICS
+        }
+        metrics |= {"maps_ensemble": 3.0, "coverage_68_selected": 3.0}
         (root / "metrics" / f"cnn_planck_{name}.json").write_text(json.dumps(metrics))
     rows = partition_rows(store, "test")[::7]
     np.save(root / "maps.npy", store.read("compton_y", rows[:9]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +33,13 @@ SECTIONS = (
 )  # fmt: skip
 """Of params.yaml, on which the models depend."""
 DATA = ("clean_store", "noise_store", "planck_store", "cnn_posterior")
-TEST_METRICS = (
-    "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84", "coverage_68",
-    "coverage_95",
-)  # fmt: skip
-"""Of an ensemble, on the test clusters of its bin."""
+TEST_METRICS: Mapping[str, Sequence[str]] = {
+    "posterior": (
+        "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84",
+    ),
+    "ensemble": ("coverage_68", "coverage_95"),
+}  # fmt: skip
+"""Of the masses that are predicted, and of the ensemble's posteriors, on a bin's test clusters."""
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the archive, so that equal models have equal archives."""
 
@@ -165,11 +167,15 @@ def unpacked(folder: Path) -> Iterator[Release]:
 
 
 def _test_metrics(beginning: Path, bin_name: str) -> dict[str, float]:
-    """What the ensemble of a redshift bin is worth on test clusters."""
+    """What the masses of a redshift bin are worth, on test clusters."""
     path = beginning.with_name(f"{beginning.name}_planck_{bin_name}.json")
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        return {name: round(metrics[f"{name}_ensemble"], 6) for name in TEST_METRICS}
+        return {
+            name: round(metrics[f"{name}_{method}"], 6)
+            for method, names in TEST_METRICS.items()
+            for name in names
+        }
     except (OSError, ValueError, KeyError) as error:
         raise ReleaseError(f"{path}: {error!r}; make it (dvc repro evaluate_cnn)") from error
 
