@@ -32,6 +32,8 @@ from szmass.sky.universal import UNIVERSAL_PRESSURE
 PIXELS, MEMBERS = 32, 2
 DEVELOPMENT, TEST, OTHER = 120, 60, 45  # clusters of a bin (OTHER: of each other model)
 REDSHIFTS = {"z1": 0.3, "z2": 0.6}
+SPREAD = 0.02
+"""Of the redshifts of a bin, to either side."""
 NOISE_Y = 1.2e-6
 THETA500_ARCMIN = 3.0
 
@@ -86,9 +88,10 @@ def write_store(path: Path, params: Params) -> MapStore:
         for index, redshift in enumerate(REDSHIFTS.values()):
             for kind in kinds:
                 for number in range(count):
-                    mass = np.random.default_rng((drawn_as, index, number)).uniform(14.5, 15.2)
+                    drawn = np.random.default_rng((drawn_as, index, number))
+                    mass, shift = drawn.uniform(14.5, 15.2), drawn.uniform(-SPREAD, SPREAD)
                     name = cluster_number(partition, index, kind, number)
-                    rows.append((partition, name, kind, redshift, mass))
+                    rows.append((partition, name, kind, redshift + shift, mass))
     partition, cluster, model, redshift, log10_m = np.array(rows).T
     y = np.empty(len(rows))
     for index, gas in enumerate(models):
@@ -195,7 +198,7 @@ def write_psz2(path: Path, params: Params, catalogue: Path) -> MapStore:
     some = np.flatnonzero((psz2.redshift > low) & (psz2.redshift <= high))[::6]
     psz2 = psz2.at(some)
     log10_m = np.clip(np.log10(psz2.msz_1e14_msun * 1e14 / 0.9), 14.5, 15.2)
-    # as bright as the simulated ones of their bin, which all have one redshift
+    # as bright as the simulated ones of their bin, which all have nearly one redshift
     redshift = np.where(psz2.redshift <= params.bins["z1"][1], *REDSHIFTS.values())
     y = Clusters(params).y(log10_m, redshift, params.compton.baryon_model)
     maps = Clusters(params).maps(y, rng)

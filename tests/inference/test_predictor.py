@@ -99,6 +99,20 @@ def test_a_light_prior_gives_lighter_masses(predictor: Predictor, store: MapStor
     assert "120 simulated clusters of 3." in predictor.prior_in_words("z1")
 
 
+def test_each_map_is_weighed_at_its_own_redshift(predictor: Predictor, store: MapStore) -> None:
+    rows = partition_rows(store, "test")[[0, TEST, 1, TEST + 1]]
+    maps, redshift = store.read("compton_y", rows), store.read("redshift", rows)
+    together = predictor(maps, redshift)["m500_msun"]
+    alone = [predictor(maps[[i]], redshift[[i]])["m500_msun"][0] for i in range(4)]
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    edges = [predictor.knowledge.bins[name].edges for name in predictor(maps, redshift)["bin"]]
+    ends = np.array([[low + 1e-3, high] for low, high in edges])
+    near, far = (predictor(maps, end)["m500_msun"] for end in ends.T)
+    in_z1 = np.array([0, 2])
+    assert (far != near).all()
+    assert (far[in_z1] > 1.05 * near[in_z1]).all()  # as bright from farther away
+
+
 def test_a_redshift_of_no_bin_is_named(predictor: Predictor, store: MapStore) -> None:
     maps = store.read("compton_y", np.array([0]))
     with pytest.raises(KnowledgeError, match="redshift = 0.1: expected .* 0.2 < z <= 0.4, 0.4 < z"):

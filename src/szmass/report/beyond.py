@@ -89,14 +89,14 @@ HEADLINES = (
         "da2022-figure-1",
     ),
     Headline(
+        Row("Its posterior, told the redshift: the same", "relerr_half_width_posterior"),
+        "cnn_planck_all.json",
+        "beyond-estimators-that-need-no-training",
+    ),
+    Headline(
         Row("PSZ2: median b against Planck's masses", "relerr_median_msz_all"),
         "psz2.json",
         "da2022-figure-2",
-    ),
-    Headline(
-        Row("The same of posteriors that know the redshift", "relerr_half_width_posterior"),
-        "cnn_planck_all.json",
-        "beyond-estimators-that-need-no-training",
     ),
     Headline(
         Row("Posteriors: truth inside the 68 % interval", "coverage_68_ensemble"),
