@@ -50,9 +50,9 @@ class EnsemblePosteriors(MassPosteriors):
 class EnsembleCalibration:
     """p(mean prediction d | true mass t, redshift z) of an ensemble in one bin, and its prior.
 
-    A network is not told the redshift, which moves its mass by up to 0.09 dex from one end of a
-    bin to the other; whoever has a map to weigh knows it. One member errs by d - mu(t, z) =
-    s(t, z) u, mu quadratic and ln s linear in both, u of unit variance. Of u's variance the share
+    A network is not told the redshift, with which its mass moves within a bin: what is near looks
+    heavy. Whoever has a map to weigh knows it. One member errs by d - mu(t, z) = s(t, z) u, mu
+    quadratic and ln s linear in both, u of unit variance. Of u's variance the share
     1 - epistemic is common to all members: noise, line of sight, the scatter between clusters of
     one mass; the rest is a member's own and averages out over N of them: sigma^2 =
     s^2 (1 - epistemic) + E / N. E weighs the pooled s^2 epistemic (`POOLED_FREEDOM`) with the

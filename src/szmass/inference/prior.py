@@ -42,7 +42,7 @@ def named_prior(name: str, axis_log10_msun: np.ndarray) -> np.ndarray | None:
         raise PriorError(f"prior {name!r} cannot be read ({error}): {expected}") from error
     if header != COLUMNS:
         raise PriorError(f"{path}: columns {','.join(header)}: {expected}")
-    if table.shape != (max(2, len(table)), 2) or not np.isfinite(table).all():
+    if len(table) < 2 or table.shape[1] != 2 or not np.isfinite(table).all():
         rows, columns = table.shape
         raise PriorError(
             f"{path}: {rows} rows of {columns} columns: expected at least two rows of two, all "
