@@ -15,10 +15,10 @@ from szmass.evaluation.compton_figures import Judged
 from szmass.evaluation.compton_map_figures import ExampleRow, Layer, MassRedshift, PowerLaw
 from szmass.evaluation.compton_metrics import (
     CUTS,
-    beside_paper,
     coverage_metrics,
     relerr_metrics,
 )
+from szmass.evaluation.compton_paper import beside_paper
 from szmass.evaluation.compton_report import StoreRow, tables
 from szmass.evaluation.figures import save
 

@@ -21,9 +21,9 @@ from szmass.evaluation.compton_metrics import (
     ENSEMBLE,
     PREDICTORS,
     SELECTED,
-    beside_paper,
     judge,
 )
+from szmass.evaluation.compton_paper import beside_paper
 from szmass.evaluation.compton_report import MOMENTS, redshift_range
 from szmass.evaluation.figures import save
 from szmass.units import MASS_UNIT_MSUN

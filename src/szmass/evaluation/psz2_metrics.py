@@ -11,10 +11,10 @@ from szmass.evaluation.compton_metrics import (
     ALL_BINS,
     CUTS,
     FEWEST_MAPS,
-    PAPER_BINS,
     relative_error,
     within_cut,
 )
+from szmass.evaluation.compton_paper import PAPER_BINS
 from szmass.evaluation.compton_report import redshift_range
 from szmass.evaluation.metrics import half_width
 from szmass.evaluation.report import markdown_table
