@@ -359,6 +359,17 @@ def test_damage_to_the_observed_cutouts_is_caught(faultless, settings, statistic
     assert "every clusters" in failed
 
 
+def test_clusters_that_no_bin_holds_are_caught_before_any_training(
+    faultless, settings, statistics, tmp_path
+):
+    nearer = replace(settings, bins=settings.bins | {"z4": [0.4, 0.6]})
+    failed = failures(observed_of(faultless, nearer, statistics), tmp_path / "docs", ["psz2_bins"])
+    (row,) = failed["every clusters"].failing
+    beyond = open_psz2_store(faultless["psz2_store"]).read("redshift") > 0.6
+    assert row["bin"] == "none of params.yaml's bins"
+    assert row["clusters"] == beyond.sum() > 0
+
+
 def test_a_real_sky_has_no_true_masses(faultless, settings, statistics, tmp_path):
     paths = faultless | {"psz2_store": tmp_path / "psz2.zarr"}
     shutil.copytree(faultless["psz2_store"], paths["psz2_store"])

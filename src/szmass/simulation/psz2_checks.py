@@ -26,8 +26,6 @@ CATALOGUE_LABELS = (
     "glat_deg",
 )
 """Arrays of the store that repeat the catalogue."""
-
-
 PSZ2_MEANINGS = {
     "unusable_values": "pixels that are no number or no y, beyond 1e-2, and labels that are no "
     "number; true masses too, where the sky is the stand-in",
@@ -40,9 +38,11 @@ PSZ2_MEANINGS = {
     "golden": "1 in the golden sample",
     "unmasked_not_golden": "1 where nothing is masked, yet the cluster is not golden",
 }
+NO_BIN = "none of params.yaml's bins"
 BIN_MEANINGS = {
     "clusters": "number of cutouts of a redshift bin",
-    "asked": "number of clusters of the catalogue with redshift and mass",
+    "asked": "number of clusters of the catalogue with redshift and mass; none outside all bins, "
+    "where no network could weigh them",
 }
 
 
@@ -128,16 +128,11 @@ def _rows(
 def _bins_table(
     rows: pd.DataFrame, catalogue: Psz2Catalogue, bins: Mapping[str, Sequence[float]]
 ) -> CheckedTable:
-    """One row a redshift bin: as many clusters as the catalogue has."""
+    """One row a redshift bin: as many clusters as the catalogue has; and none in no bin."""
     found, asked = (
-        redshift_bin(redshift, bins)
+        np.bincount(redshift_bin(redshift, bins) + 1, minlength=len(bins) + 1)
         for redshift in (rows["redshift"].to_numpy(), catalogue.redshift)
     )
-    table = pd.DataFrame(
-        {
-            "bin": list(bins),
-            "clusters": [int((found == number).sum()) for number in range(len(bins))],
-            "asked": [int((asked == number).sum()) for number in range(len(bins))],
-        }
-    )
+    asked[0] = 0
+    table = pd.DataFrame({"bin": [NO_BIN, *bins], "clusters": found, "asked": asked})
     return CheckedTable("psz2_bins", table, "bin", [equal("clusters", "asked")], BIN_MEANINGS)
