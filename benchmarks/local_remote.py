@@ -2,10 +2,11 @@
 
     python benchmarks/local_remote.py
 
-Takes what the pipeline has made (`dvc repro` or `dvc pull` first). In turns: DVC's cache is copied
-with `cp -r` to an empty folder, pushed to an empty remote beside it, and pulled from there into the
-empty caches of two fresh clones: one verifies every byte by its hash, as the project's remote does,
-one does not. All of it is then compared by content. The floor of the first is copy and hash.
+Takes what the pipeline has made (`dvc repro` or `dvc pull` first). In turns: DVC's cache is pushed
+to an empty remote, this is copied to a folder beside it, and brought into the empty caches of three
+fresh clones: by `szmass pull`, which verifies every byte by its hash and links the files into the
+workspace; by `dvc fetch`, which does the first in one thread and leaves out the second; and by `dvc
+fetch` from a remote without `verify`. All of it is then compared by content.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from time import perf_counter
 from measured import keep, row
 
 ROOT = Path(__file__).parents[1]
-DVC = str(Path(sys.executable).with_name("dvc"))
+DVC, SZMASS = (str(Path(sys.executable).with_name(name)) for name in ("dvc", "szmass"))
+FETCH = (DVC, "fetch", "dvc.yaml")
+PULL = (SZMASS, "pull", "data", "models", "report.html")
 ROUNDS = 3
 
 
@@ -38,16 +41,16 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - started
 
 
-def dvc(folder: Path, *words: str) -> None:
-    """Runs a command of DVC in a repository; stops where it fails."""
-    subprocess.run([DVC, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+def run(folder: Path, *command: str) -> None:
+    """Runs a command in a repository; stops where it fails."""
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
 def clone(folder: Path, remote: Path, *, verify: bool = True) -> Path:
     """A clone with an empty cache, and a remote whose bytes are verified or not."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    dvc(folder, "remote", "add", "--local", "--default", "measured", str(remote))
-    dvc(folder, "remote", "modify", "--local", "measured", "verify", str(verify).lower())
+    run(folder, DVC, "remote", "add", "--local", "--default", "measured", str(remote))
+    run(folder, DVC, "remote", "modify", "--local", "measured", "verify", str(verify).lower())
     return folder
 
 
@@ -66,15 +69,16 @@ def md5(path: Path) -> str:
 def one_round(folder: Path) -> dict[str, float]:
     """Copies, pushes and pulls once, in an empty folder."""
     source = clone(folder / "source", folder / "remote")
-    dvc(source, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
-    pushed = seconds(lambda: dvc(source, "push", "dvc.yaml"))
+    run(source, DVC, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
+    pushed = seconds(lambda: run(source, DVC, "push", "dvc.yaml"))
     copied = seconds(lambda: shutil.copytree(folder / "remote", folder / "copy"))
     hashed = seconds(lambda: [md5(path) for path in files(folder / "copy").values()])
     taken = {"push": pushed, "copy": copied, "md5": hashed}
     there = files(folder / "remote")
-    for name, verify in {"fetch": True, "fetch_unverified": False}.items():
+    ways = {"pull": (PULL, False), "fetch": (FETCH, True), "fetch_unverified": (FETCH, False)}
+    for name, (command, verify) in ways.items():
         target = clone(folder / name, folder / "remote", verify=verify)
-        taken[name] = seconds(partial(dvc, target, "fetch", "dvc.yaml"))
+        taken[name] = seconds(partial(run, target, *command))
         back = files(target / ".dvc" / "cache")
         if there.keys() != back.keys() or not all(
             cmp(there[file], back[file], False) for file in back
@@ -96,8 +100,9 @@ def main() -> None:
     copy = f"plain copy {middle['copy']:.1f} s"
     peers = {
         "push": (f"`dvc push`, a local folder, {what}", copy),
-        "fetch": ("`dvc fetch` from there, verified", f"{copy}, md5 {middle['md5']:.1f} s"),
-        "fetch_unverified": ("the same without `verify`", copy),
+        "pull": ("`szmass pull` from there, verified", f"{copy}, md5 {middle['md5']:.1f} s"),
+        "fetch": ("`dvc fetch`, verified", copy),
+        "fetch_unverified": ("`dvc fetch` without `verify`", copy),
     }
     lines = [
         row(name, f"{middle['copy'] / middle[verb]:.2f} times the speed: {middle[verb]:.1f} s",

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from shared_project import DATA, MODEL, Project
 
 from szmass.sharing import Check, SharingError, share, verify
+from szmass.sharing.stored import AT_ONCE
 
 SHARD = f"{DATA}/temperature_uk/c/4/0/0"
 WAIT_S = 60.0
@@ -93,6 +94,74 @@ def test_damage_is_found_and_mended_wherever_it_is(project: Project):
     assert [file.path for file in check(colleague, remove=True).damaged] == [SHARD]
     colleague.succeed("dvc", "pull", "--quiet", DATA)
     assert colleague.hashes(DATA) == project.hashes(DATA)
+
+
+@pytest.mark.slow
+def test_our_pull_brings_what_is_whole_and_names_the_rest(project: Project, tmp_path: Path):
+    remote = tmp_path / "remote"
+    project.use(str(remote))
+    project.succeed("dvc", "push", "--quiet")
+    weights = f"{MODEL}/network.weights.h5"
+    flip_a_bit(stored(remote)[object_of(project, SHARD)])
+    stored(remote)[object_of(project, weights)].unlink()
+    colleague = project.clone(tmp_path / "szmass")
+    colleague.use(str(remote))
+
+    spoilt = colleague.szmass("pull")
+    assert spoilt.returncode == 1
+    for line in (f"szmass: 2 files did not come from {remote}", "szmass verify --remote"):
+        assert line in spoilt.stderr
+    assert f"{SHARD}: came damaged" in spoilt.stderr
+    assert f"{weights}: is not there" in spoilt.stderr
+    assert not (colleague.path / DATA).exists()
+    assert not (colleague.path / MODEL).exists()
+    assert colleague.hashes("data/spectra.csv") == project.hashes("data/spectra.csv")
+
+    check(project, remote="team", remove=True)
+    project.succeed("dvc", "push", "--quiet")
+    mended = colleague.szmass("pull", "data", "models")
+    assert mended.stdout.startswith("2 files came"), mended.stderr
+    assert colleague.hashes(DATA, MODEL) == project.hashes(DATA, MODEL)
+    assert colleague.szmass("pull").stdout.startswith("0 files came, 0.0 MB")
+    assert colleague.succeed("dvc", "status", DATA).strip().endswith("up to date.")
+
+    ours = colleague.path / "data" / "spectra.csv"
+    ours.unlink()
+    ours.write_text("work of our own")
+    assert "data/spectra.csv" in colleague.szmass("pull", "data/spectra.csv").stderr
+    assert ours.read_text() == "work of our own"
+    assert f"no output of this version's dvc.lock; there are {DATA}" in (
+        colleague.szmass("pull", "data/spectra").stderr
+    )
+    (project.path / ".dvc" / "config.local").unlink()
+
+
+def test_our_pull_goes_on_where_it_was_killed(project: Project, tmp_path: Path):
+    remote = tmp_path / "remote"
+    project.use(str(remote))
+    project.succeed("dvc", "push", "--quiet")
+    colleague = project.clone(tmp_path / "szmass")
+    colleague.use(str(remote))
+    cache = colleague.path / ".dvc" / "cache"
+    process = subprocess.Popen(
+        ["python", "-c", "from szmass.cli import main; main()", "pull"],
+        cwd=colleague.path,
+        env=colleague.environment() | {"PYTHONPATH": "src"},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = monotonic() + WAIT_S
+    while len(stored(cache)) < 5 and process.poll() is None:
+        assert monotonic() < deadline
+        sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    arrived = sum(len(md5) == 32 for md5 in stored(cache))
+    again = colleague.szmass("pull")
+    came = int(again.stdout.partition(" files came")[0])
+    assert came <= len(stored(remote)) - arrived + AT_ONCE, again.stderr
+    assert colleague.hashes(DATA, MODEL) == project.hashes(DATA, MODEL)
+    (project.path / ".dvc" / "config.local").unlink()
 
 
 @pytest.mark.slow

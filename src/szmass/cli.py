@@ -18,7 +18,7 @@ from szmass.params import load
 from szmass.predicting import OWN, RELEASE, Wanted, predict
 from szmass.release import RELEASED, require_reproduced, write_release
 from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
-from szmass.sharing import share, verify
+from szmass.sharing import pull, share, verify
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
 PARAMS = Path("params.yaml")
@@ -77,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     share.add_argument("target", help="an output, as data/psz2_masses.csv")
     share.add_argument("--remote", metavar="NAME", help="of `dvc remote list`; else the default")
     share.set_defaults(command=_share)
+
+    pull = commands.add_parser(
+        "pull", help="fetch data from a remote, several files at a time, each read again"
+    )
+    pull.add_argument("targets", nargs="*", metavar="TARGET", help="outputs; else all")
+    pull.add_argument("--remote", metavar="NAME", help="of `dvc remote list`; else the default")
+    pull.set_defaults(command=_pull)
 
     verify = commands.add_parser("verify", help="read stored data again, and name what is damaged")
     verify.add_argument("targets", nargs="*", metavar="TARGET", help="outputs; else all")
@@ -284,6 +291,14 @@ def _share(options: argparse.Namespace) -> None:
             f"{shared.absent} outputs are not on the remote (not here either); "
             f"`szmass verify --remote {shared.remote}` names them"
         )
+
+
+def _pull(options: argparse.Namespace) -> None:
+    pulled = pull(options.targets, options.remote)
+    print(
+        f"{pulled.files} files came, {pulled.bytes / 1e6:.1f} MB, each with the hash of dvc.lock; "
+        f"{pulled.outputs} outputs are in the workspace"
+    )
 
 
 def _verify(options: argparse.Namespace) -> None:
