@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from szmass.sharing.stored import (
@@ -57,9 +58,10 @@ def pull(targets: Sequence[str], remote: str | None) -> Pulled:
         sizes += _fetch(source, cache, files, "files")
         absent = [file for file in [*folders, *files] if not cache.exists(file.md5)]
         broken = {file.folder_md5 or file.md5 for file in absent}
-        whole = [out for out in wanted if out.md5 not in broken]
-        if whole:
-            repo.checkout([out.path for out in whole])
+        whole = {out.path for out in wanted if out.md5 not in broken}
+        for out in repo.index.outs:  # repo.checkout would read dvc.lock anew for each
+            if Path(out.fs_path).relative_to(repo.root_dir).as_posix() in whole:
+                out.checkout()
         if absent:
             raise SharingError(_what_is_absent(source, absent))
     return Pulled(len(whole), len(sizes), sum(sizes))
