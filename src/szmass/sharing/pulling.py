@@ -51,7 +51,7 @@ def pull(targets: Sequence[str], remote: str | None) -> Pulled:
         source.fs.exists(source.path)  # raises where nobody answers or lets us in
         folders = [out for out in wanted if out.md5.endswith(".dir")]
         sizes = _fetch(source, cache, folders, "lists")
-        files = [out for out in wanted if out not in folders]
+        files = [out for out in wanted if out not in folders]  # first, since one is the largest
         for folder in folders:
             if cache.exists(folder.md5):
                 files += listed_files(cache, folder)
@@ -84,7 +84,7 @@ def _fetch(source: Any, cache: Any, files: Sequence[StoredFile], label: str) -> 
             return None
         return int(cache.fs.size(cache.oid_to_path(md5))) if came and cache.exists(md5) else None
 
-    objects = sorted({file.md5 for file in files})
+    objects = list(dict.fromkeys(file.md5 for file in files))
     with (
         ThreadPoolExecutor(AT_ONCE, cancel_on_error=True) as workers,
         tqdm(total=len(objects), desc=f"pull: {label}", unit="file", disable=None) as bar,
