@@ -140,7 +140,10 @@ def test_an_interrupted_training_ends_within_its_members(
     assert training.stdout is not None
     assert training.stdout.readline() == "training\n"
     training.send_signal(signal.SIGINT)
-    _, errors = training.communicate(timeout=30)
+    try:
+        _, errors = training.communicate(timeout=30)
+    finally:
+        training.kill()  # where SIGINT is ignored it would train for hours
     assert training.returncode != 0
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
     assert not (tmp_path / "cnn" / "z2").exists()
