@@ -49,6 +49,23 @@ def flip_a_bit(file: Path) -> None:
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def kill_on_the_way(project: Project, objects: Path, *command: str) -> None:
+    """Kills a command once a few objects have arrived in a folder."""
+    process = subprocess.Popen(
+        command,
+        cwd=project.path,
+        env=project.environment() | {"PYTHONPATH": "src"},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = monotonic() + WAIT_S
+    while len(stored(objects)) < 5 and process.poll() is None:
+        assert monotonic() < deadline
+        sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def check(
     project: Project, *targets: str, remote: str | None = None, remove: bool = False
 ) -> Check:
@@ -143,19 +160,7 @@ def test_our_pull_goes_on_where_it_was_killed(project: Project, tmp_path: Path):
     colleague = project.clone(tmp_path / "szmass")
     colleague.use(str(remote))
     cache = colleague.path / ".dvc" / "cache"
-    process = subprocess.Popen(
-        ["python", "-c", "from szmass.cli import main; main()", "pull"],
-        cwd=colleague.path,
-        env=colleague.environment() | {"PYTHONPATH": "src"},
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = monotonic() + WAIT_S
-    while len(stored(cache)) < 5 and process.poll() is None:
-        assert monotonic() < deadline
-        sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill_on_the_way(colleague, cache, "python", "-c", "from szmass.cli import main; main()", "pull")
     arrived = sum(len(md5) == 32 for md5 in stored(cache))
     again = colleague.szmass("pull")
     came = int(again.stdout.partition(" files came")[0])
@@ -234,18 +239,7 @@ def test_a_full_disk_is_named_and_loses_nothing(project: Project, tmp_path: Path
 def test_a_killed_push_to_a_folder_goes_on(project: Project, tmp_path: Path):
     remote = tmp_path / "remote"
     project.use(str(remote))
-    process = subprocess.Popen(
-        ["dvc", "push", "--quiet", "--jobs", "1"],
-        cwd=project.path,
-        env=project.environment(),
-        start_new_session=True,
-    )
-    deadline = monotonic() + WAIT_S
-    while len(stored(remote)) < 5 and process.poll() is None:
-        assert monotonic() < deadline
-        sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill_on_the_way(project, remote, "dvc", "push", "--quiet", "--jobs", "1")
     before = {md5: file.stat().st_ino for md5, file in stored(remote).items() if len(md5) == 32}
     assert before
     project.succeed("dvc", "push", "--quiet")
