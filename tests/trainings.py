@@ -17,7 +17,7 @@ from szmass.tracking import open_run
 from szmass.tracking.models import ARCHITECTURE_FILE, WEIGHTS_FILE
 from szmass.tracking.runs import TRAINED
 
-WIDTHS = {"narrow-net": 4, "middle-net": 16, "wide-net": 32}
+WIDTHS = {"narrow-net": 4, "a-net-between-the-two": 16, "wide-net": 32}
 """Filters of the mResUNet, by the name of the DVC experiment."""
 REGISTERED = "wide-net"
 EPOCHS = 12

@@ -152,15 +152,20 @@ def test_a_study_shows_its_command_and_once_run_its_results(project: Path) -> No
     assert "dvc repro studies/saliency/dvc.yaml" in page.text
     folder = project / "studies" / "saliency"
     (folder / "figures").mkdir(parents=True)
-    (folder / "figures" / "radial_profile.png").write_bytes(picture(50, 50))
+    for name in ("supp10_radial_profile.png", "supp9_maps.png"):
+        (folder / "figures" / name).write_bytes(picture(50, 50))
     (folder / "table.md").write_text("| radius |\n|--------|\n| 0.7 R500 |\n")
     shown = written(project)
     assert "makes it, then" in page.text
     top = shown.text[: shown.text.index("</nav>")]
     assert "dvc repro studies/saliency/dvc.yaml" not in top
     assert "0.7 R500" in shown.text
-    assert 'alt="Where the network looks: radial profile"' in shown.text
-    assert len(shown.sources) == len(page.sources) + 1
+    maps, profile = (
+        shown.text.index(f'alt="Where the network looks: {name}"')
+        for name in ("supp9 maps", "supp10 radial profile")
+    )
+    assert maps < profile
+    assert len(shown.sources) == len(page.sources) + 2
 
 
 def test_text_of_a_table_is_no_html(project: Path) -> None:
@@ -198,6 +203,15 @@ def test_settings_that_differ_from_the_scale_and_the_commit(project: Path) -> No
     assert "differ from scale laptop" in text
 
 
+def test_each_validated_statistic_stands_beside_what_was_expected(project: Path) -> None:
+    main(["report"])
+    text = (project / "report.html").read_text()
+    assert text.count("2 expectations, 1 failed") == 2
+    cells = "<tr>" + 5 * "<td>{}</td>" + "</tr>"
+    assert text.count(cells.format("maps", "mean y", "1 to 2.5", "3", "fails")) == 2
+    assert text.count(cells.format("maps", "every y", "1 to 9", "2 to 8", "holds")) == 2
+
+
 def test_a_report_before_its_inputs_names_the_commands(project: Path) -> None:
     (project / "metrics/figures/microwave/figure4_masses.png").unlink()
     (project / "metrics/psz2_table.md").unlink()
@@ -223,6 +237,7 @@ def test_a_report_before_its_inputs_names_the_commands(project: Path) -> None:
         ("compton_table.md", "no table\n", r"compton_table.md: expected a table about '\(Table 1"),
         ("figures/compton/figure1.png", "no image", "figure1.png: expected a PNG image"),
         ("../data/compton/verdict.json", "{}", "verdict.json: cannot be read as a verdict"),
+        ("../data/compton/verdict.json", '{"failed": 0, "results": [1]}', "read as a verdict"),
         ("../dvc.yaml", "a: [", "dvc.yaml: cannot be read as YAML"),
     ],
 )

@@ -156,5 +156,6 @@ def test_the_pages_show_names_ranges_and_values_and_replace_older_ones(tmp_path)
     assert (tmp_path / "docs" / "index.html").exists()
     (page,) = (tmp_path / "docs" / "validations").rglob("*.html")
     text = page.read_text()
+    assert page.relative_to(tmp_path / "docs").parts[2] == "docs", "the run is named by its folder"
     assert "every rms_uk, set test: 0.25 to 4.125" in text
     assert "Failed" in text

@@ -100,6 +100,7 @@ def test_table_and_figures_say_what_sky_it_is(project: Params, run: ListRun) -> 
     assert [path.name for path in run.figures] == [
         "figure2_planck_bias.png",
         "figure3_bias_causes.png",
+        "supp6_densities.png",
     ]
 
 

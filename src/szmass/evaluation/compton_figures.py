@@ -6,7 +6,8 @@ With `figures` and `compton_map_figures` an owner of matplotlib.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,27 +39,37 @@ RANK_BINS = 20
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Estimates of the test clusters of one redshift bin beside the truth."""
+class Estimated:
+    """Estimates of the clusters of one redshift bin beside the truth, or what stands for it."""
 
     label: str
     """Such as `0 < z <= 0.1`."""
     estimate_msun: np.ndarray
     truth_msun: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """The relative error b (dA22 Eqs. 1 and 2), `(n,)`."""
+        return relative_error(self.estimate_msun, self.truth_msun)
+
+
+@dataclass(frozen=True)
+class Judged(Estimated):
+    """Estimates of the test clusters of one redshift bin beside the truth."""
+
     ranks: np.ndarray
     """Posterior probability of a mass below the true one, `(n,)`."""
     redshift: np.ndarray
 
-    @property
-    def error(self) -> np.ndarray:
-        """The relative error b (dA22 Eq. 1), `(n,)`."""
-        return relative_error(self.estimate_msun, self.truth_msun)
+
+EstimatedT = TypeVar("EstimatedT", bound=Estimated)
 
 
-def together(bins: Sequence[Judged], label: str) -> Judged:
+def together(bins: Sequence[EstimatedT], label: str) -> EstimatedT:
     """The clusters of all bins."""
-    names = ("estimate_msun", "truth_msun", "ranks", "redshift")
-    return Judged(label, *(np.concatenate([getattr(one, n) for one in bins]) for n in names))
+    names = [field.name for field in fields(bins[0])][1:]
+    columns = {name: np.concatenate([getattr(one, name) for one in bins]) for name in names}
+    return replace(bins[0], label=label, **columns)
 
 
 def relative_errors(panels: Mapping[str, Sequence[Judged]], *, seed: int) -> Figure:
@@ -102,8 +113,13 @@ def binned_percentiles(
     return middle, np.array([np.percentile(values[rows], [16, 50, 84]) for rows in members]).T
 
 
-def error_densities(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
-    """Supp. Fig. 6: densities of b by redshift bin; all masses above, M > 5e14 Msun below."""
+def error_densities(data_sets: Mapping[str, Sequence[Estimated]], truth: str = "M_true") -> Figure:
+    """Supp. Fig. 6: densities of b by redshift bin; all masses above, M > 5e14 Msun below.
+
+    Args:
+        data_sets: redshift bins by title, a column each.
+        truth: the mass that the estimates are compared with.
+    """
     figure, grid = plt.subplots(
         2, len(data_sets), figsize=(5 * len(data_sets), 7), layout="constrained", squeeze=False
     )
@@ -118,7 +134,7 @@ def error_densities(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
                 kind = "stepfilled" if one is everything else "step"
                 _density(axes, errors, edges, histtype=kind, color=colour, label=one.label)
             axes.axvline(0, color="0.3", lw=1, ls=":")
-            axes.set(xlabel="(M_CNN - M_true) / M_CNN", ylabel="density")
+            axes.set(xlabel=f"(M_CNN - {truth}) / M_CNN", ylabel="density")
             axes.set_title(f"{title}, {masses}", fontsize=10)
     grid[0, 0].legend(fontsize=8)
     return figure
@@ -280,7 +296,7 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid[:, 0])
 
 
-def _coloured(bins: Sequence[Judged]) -> list[tuple[str, Judged]]:
+def _coloured(bins: Sequence[EstimatedT]) -> list[tuple[str, EstimatedT]]:
     """The redshift bins with their colours."""
     return [(COLOURS[i % len(COLOURS)], one) for i, one in enumerate(bins)]
 

@@ -1,8 +1,8 @@
-"""Figures 2 and 3 of de Andres et al. 2022 (dA22): CNN masses beside Planck's."""
+"""Figures 2, 3 and Supp. 6 of de Andres et al. 2022 (dA22): CNN masses beside Planck's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -12,7 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from szmass.evaluation.compton_figures import COLOURS, binned_percentiles
+from szmass.evaluation.compton_figures import (
+    COLOURS,
+    Estimated,
+    binned_percentiles,
+    error_densities,
+)
 from szmass.evaluation.compton_metrics import relative_error
 from szmass.evaluation.figures import log_mass_axis, save
 from szmass.units import MASS_UNIT_MSUN
@@ -43,6 +48,14 @@ class Weighed:
         """b_P = (M_CNN - MSZ) / M_CNN (dA22 Eq. 2)."""
         return relative_error(self.estimate_msun, self.msz_msun)
 
+    def by_bin(self, labels: Iterable[str]) -> list[Estimated]:
+        """The clusters of each redshift bin."""
+        return [
+            Estimated(label, self.estimate_msun[here], self.msz_msun[here])
+            for label in labels
+            for here in [self.redshift_bin == label]
+        ]
+
 
 def draw(
     folder: Path,
@@ -51,7 +64,7 @@ def draw(
     labels: Mapping[str, str],
     sky: str,
 ) -> None:
-    """Draws Figures 2 and 3.
+    """Draws Figures 2 and 3, and of Supp. Fig. 6 what is of PSZ2.
 
     Args:
         folder: of the figures.
@@ -68,6 +81,8 @@ def draw(
         refilled = Weighed(found["m500_golden_msun"][golden], msz[golden], names[golden])
         panels["Golden sample"] = refilled
     save(planck_bias(panels, list(labels.values()), sky), folder / "figure2_planck_bias.png")
+    binned = {f"{title}, {sky}": sample.by_bin(labels.values()) for title, sample in panels.items()}
+    save(error_densities(binned, "MSZ"), folder / "supp6_densities.png")
     named = {RELATION_TITLES[name]: sample for name, sample in simulated.items()}
     save(bias_causes(named, everyone, sky), folder / "figure3_bias_causes.png")
 

@@ -143,7 +143,10 @@ COMPTON = Part(
                 "Densities of b by redshift bin on clean mocks, Planck mocks, real clusters and "
                 "the golden sample, for all masses and above 5e14 Msun."
             ),
-            figures={f"{FIGURES}supp6_densities.png": "Densities of b on mocks"},
+            figures={
+                f"{FIGURES}supp6_densities.png": "Densities of b on mocks",
+                f"{PSZ2_FIGURES}supp6_densities.png": "On PSZ2, against Planck's masses",
+            },
         ),
         Exhibit(
             names=("Supp. Figure 7",),

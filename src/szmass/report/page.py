@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,15 +148,35 @@ def read_study(name: str) -> Study:
         name,
         [
             image(path, path.stem.replace("_", " "))
-            for path in sorted((folder / "figures").glob("*.png"))
+            for path in sorted((folder / "figures").glob("*.png"), key=_numbered)
         ],
         table.read_text() if table.is_file() else "",
     )
 
 
+def _numbered(path: Path) -> list[tuple[str, int]]:
+    """Sorts names as a person does, 9 before 10."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", path.stem)]
+
+
 def _verdict(path: Path) -> dict[str, Any]:
     try:
         verdict = json.loads(path.read_text())
-        return {"expectations": int(verdict["expectations"]), "failed": int(verdict["failed"])}
+        results = [
+            {
+                "table": result["table"],
+                "name": result["name"],
+                "expected": _range(result["expected"]),
+                "observed": _range(result["observed"]),
+                "outcome": "holds" if result["success"] else "fails",
+            }
+            for result in verdict["results"]
+        ]
+        return {"failed": int(verdict["failed"]), "results": results}
     except (ValueError, KeyError, TypeError) as error:
         raise ReportError(f"{path}: cannot be read as a verdict: {error!r}") from error
+
+
+def _range(value: object) -> str:
+    """A range, or whatever stands in its place, for a person."""
+    return " to ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -206,7 +206,7 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
         },
     )
     source = context.data_sources.add_pandas("tables")
-    results = [result for table in tables for result in _check(table, context, source)]
+    results = [result for table in tables for result in _check(table, context, source, docs.name)]
     context.build_data_docs(site_names=[DOCS_SITE])
     shutil.rmtree(docs, ignore_errors=True)
     unfinished.rename(docs)
@@ -233,9 +233,10 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def _check(table: CheckedTable, context: Any, source: Any) -> list[Result]:
+def _check(table: CheckedTable, context: Any, source: Any, run_name: str) -> list[Result]:
     """Runs a table's expectations, and gives the results in their order."""
     gx = _great_expectations()
+    from great_expectations.core import RunIdentifier
     from great_expectations.expectations.row_conditions import Column
 
     suite = gx.ExpectationSuite(
@@ -263,7 +264,9 @@ def _check(table: CheckedTable, context: Any, source: Any) -> list[Result]:
             "unexpected_index_column_names": [table.index],
         },
     )
-    run = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table.rows})
+    run = context.checkpoints.add(checkpoint).run(
+        batch_parameters={"dataframe": table.rows}, run_id=RunIdentifier(run_name)
+    )
     (validated,) = run.run_results.values()
     found = {result.expectation_config.meta["number"]: result for result in validated.results}
     return [_result(table, asked, found[i]) for i, asked in enumerate(table.expectations)]

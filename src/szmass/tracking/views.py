@@ -15,7 +15,7 @@ from mlflow.entities import Experiment
 
 KEY = "szmass"
 TAG = f"mlflow.sharedViewState.{KEY}"
-NAME, NAME_WIDTH, METRIC_WIDTH = "attributes.`Run Name`", 330, 170
+NAME, NAME_WIDTH, METRIC_WIDTH = "attributes.`Run Name`", 400, 200
 CURVES, RESULTS = "Curves", "Results"
 REST = "Model metrics"  # the section that MLflow puts all other metrics into
 
