@@ -15,6 +15,8 @@ Metrics = Mapping[str, float]
 ABSENT = "-"
 WIDEST_PIXELS = 1600
 """A wider figure is scaled down to this, so that the page stays light."""
+BROAD_PIXELS = 1300
+"""A figure from here on takes the page's whole width, or its letters would be too small."""
 
 
 class ReportError(ValueError):
@@ -37,6 +39,11 @@ class Image:
     uri: str
     width: int
     height: int
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether it takes the page's whole width."""
+        return self.width >= BROAD_PIXELS
 
 
 def files_of(parts: Sequence[Part]) -> Iterator[str]:
