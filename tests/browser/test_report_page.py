@@ -55,7 +55,7 @@ def test_nothing_sticks_out_of_the_window(page: Page) -> None:
 
 
 def test_pictures_are_there_and_tables_scroll_within_their_card(page: Page) -> None:
-    for image in page.locator("img").all():  # without scrolling there, as in print
+    for image in page.locator("img").all():  # without scrolling there
         assert image.evaluate("image => image.complete && image.naturalWidth") > 0
     broad = page.locator("#da2022-supp-table-2 table").first
     inside, whole = (

@@ -11,7 +11,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from szmass.evaluation import compton_figures, compton_map_figures
-from szmass.evaluation.compton_figures import Judged
 from szmass.evaluation.compton_map_figures import ExampleRow, Layer, MassRedshift, PowerLaw
 from szmass.evaluation.compton_metrics import (
     CUTS,
@@ -20,6 +19,7 @@ from szmass.evaluation.compton_metrics import (
 )
 from szmass.evaluation.compton_paper import beside_paper
 from szmass.evaluation.compton_report import StoreRow, tables
+from szmass.evaluation.estimated import Judged
 from szmass.evaluation.figures import save
 
 BINS = {"z1": (0.0, 0.1), "z2": (0.1, 0.2), "all": (0.0, 1.0)}

@@ -6,8 +6,6 @@ With `figures` and `compton_map_figures` an owner of matplotlib.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,9 +20,9 @@ from szmass.evaluation.compton_metrics import (
     equal_count_groups,
     log10_ratio,
     passing_counts,
-    relative_error,
     within_cut,
 )
+from szmass.evaluation.estimated import Estimated, EstimatedT, Judged, together
 from szmass.evaluation.figures import log_mass_axis
 from szmass.units import MASS_UNIT_MSUN
 
@@ -36,40 +34,6 @@ FIGURE1_POINTS = 200
 FIGURE1_LIMIT = 0.6
 COVERAGE_GROUPS = 10
 RANK_BINS = 20
-
-
-@dataclass(frozen=True)
-class Estimated:
-    """Estimates of the clusters of one redshift bin beside the truth, or what stands for it."""
-
-    label: str
-    """Such as `0 < z <= 0.1`."""
-    estimate_msun: np.ndarray
-    truth_msun: np.ndarray
-
-    @property
-    def error(self) -> np.ndarray:
-        """The relative error b (dA22 Eqs. 1 and 2), `(n,)`."""
-        return relative_error(self.estimate_msun, self.truth_msun)
-
-
-@dataclass(frozen=True)
-class Judged(Estimated):
-    """Estimates of the test clusters of one redshift bin beside the truth."""
-
-    ranks: np.ndarray
-    """Posterior probability of a mass below the true one, `(n,)`."""
-    redshift: np.ndarray
-
-
-EstimatedT = TypeVar("EstimatedT", bound=Estimated)
-
-
-def together(bins: Sequence[EstimatedT], label: str) -> EstimatedT:
-    """The clusters of all bins."""
-    names = [field.name for field in fields(bins[0])][1:]
-    columns = {name: np.concatenate([getattr(one, name) for one in bins]) for name in names}
-    return replace(bins[0], label=label, **columns)
 
 
 def relative_errors(panels: Mapping[str, Sequence[Judged]], *, seed: int) -> Figure:
@@ -141,7 +105,7 @@ def error_densities(data_sets: Mapping[str, Sequence[Estimated]], truth: str = "
 
 
 def residuals(
-    data_sets: Mapping[str, Judged], moments: Mapping[str, Mapping[str, float]]
+    data_sets: Mapping[str, Estimated], moments: Mapping[str, Mapping[str, float]]
 ) -> Figure:
     """Supp. Fig. 8: densities of log10(M_CNN / M_true) with their four moments.
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from szmass.evaluation import compton_figures, compton_map_figures
-from szmass.evaluation.compton_figures import Judged
 from szmass.evaluation.compton_map_figures import ExampleRow, MassRedshift
 from szmass.evaluation.compton_metrics import (
     ALL_BINS,
@@ -25,6 +24,7 @@ from szmass.evaluation.compton_metrics import (
 )
 from szmass.evaluation.compton_paper import beside_paper
 from szmass.evaluation.compton_report import MOMENTS, redshift_range
+from szmass.evaluation.estimated import Judged, together
 from szmass.evaluation.figures import save
 from szmass.units import MASS_UNIT_MSUN
 
@@ -108,9 +108,7 @@ def draw_masses(
         for predictor in PREDICTORS
     }
     everything = {
-        title: compton_figures.together(bins, "")
-        for one in shown.values()
-        for title, bins in one.items()
+        title: together(bins, "") for one in shown.values() for title, bins in one.items()
     }
     moments = {
         f"{data_set} mocks, {predictor}": {

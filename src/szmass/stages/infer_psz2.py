@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from szmass.evaluation.compton_metrics import ALL_BINS, relative_error
 from szmass.evaluation.compton_report import bin_labels
-from szmass.evaluation.psz2_figures import Weighed, draw
+from szmass.evaluation.estimated import Estimated
+from szmass.evaluation.psz2_figures import draw
 from szmass.evaluation.psz2_metrics import judge
 from szmass.evaluation.psz2_metrics import psz2_table as write_table
 from szmass.files import write_metrics, write_text
@@ -79,12 +80,12 @@ def infer_psz2(
     gas = baryon_models[compton.baryon_model]
     relation = ScalingRelation(gas.alpha, gas.log10_b)
     cosmology = Cosmology(compton.cosmology, compton.concentration_model)
-    simulated = {
-        name: Weighed(columns["m500_msun"], columns["msz_msun"], columns["bin"])
+    simulated = [
+        Estimated(name, columns["m500_msun"], columns["msz_msun"])
         for name, columns in simulated_msz(
             test, mocks, relation, cosmology, compton.pixel_arcmin
         ).items()
-    }
+    ]
     metrics = judge(found, published, bins) | judge_mocks(test, simulated, knowledge)
     metrics = dict(sorted(metrics.items()))
     write_metrics(psz2_metrics, metrics)
@@ -99,7 +100,7 @@ def infer_psz2(
 
 
 def judge_mocks(
-    test: Columns, simulated: Mapping[str, Weighed], knowledge: Knowledge
+    test: Columns, simulated: Sequence[Estimated], knowledge: Knowledge
 ) -> dict[str, float]:
     """What simulated clusters say: shifts by the gas, how many are strange, the relation's bias."""
     metrics = {}
@@ -109,6 +110,6 @@ def judge_mocks(
             metrics[f"model_shift_dex_{model}_{name}"] = float(shift(middle)[0])
         share = float(np.mean(test["out_of_range"][test["bin"] == name]))
         metrics[f"out_of_range_share_test_{name}"] = share
-    for name, sample in simulated.items():
-        metrics[f"relerr_median_mock_{name}"] = float(np.median(sample.bias))
+    for sample in simulated:
+        metrics[f"relerr_median_mock_{sample.label}"] = float(np.median(sample.error))
     return metrics

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from szmass.evaluation.compton_figures import Judged, residuals
+from szmass.evaluation.compton_figures import residuals
+from szmass.evaluation.estimated import Estimated
 from szmass.evaluation.figures import save
 from szmass.evaluation.report import markdown_table
 from szmass.reporting import Run
@@ -41,7 +40,7 @@ def report(study: RedshiftBins, *, here: Path, run: Run) -> None:
         found = {name: metrics[item][f"{name}_ensemble"] for name in MOMENTS}
         label = f"{intervals} interval{'s' * (intervals > 1)}"
         estimate, truth = (table[name].to_numpy() for name in ("ensemble_msun", "m500c_msun"))
-        judged[label] = Judged(label, estimate, truth, ranks=np.empty(0), redshift=np.empty(0))
+        judged[label] = Estimated(label, estimate, truth)
         moments[label] = found
         rows.append((str(intervals), *_cells(list(found.values()))))
         if intervals in PAPER:
