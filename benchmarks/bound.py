@@ -23,16 +23,16 @@ import numpy as np
 from measured import keep, row
 from scipy.linalg import solve_triangular
 
-from szmass.inference import bound
-from szmass.inference.bound import (
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.masses import likelihood
+from szmass.microwave.masses.likelihood import (
     MassLikelihood,
     discrete_prior,
     posterior_mean_msun,
     uniform_prior,
 )
 from szmass.params import Microwave, load
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
 
 ROOT = Path(__file__).parents[1]
 MAPS, VARIANT_MAPS, SET, BLOCK = 100_000, 20_000, 1000, 2000
@@ -172,11 +172,11 @@ def variants(microwave: Microwave, dl_uk2: Mapping[str, np.ndarray], sky: Microw
         ),
         "no scatter in the posterior": scatters(sky, ln_scatter=0.0, **few),
     }
-    usual = bound.SCATTER_NODES
+    usual = likelihood.SCATTER_NODES
     for nodes in (25, 193):
-        bound.SCATTER_NODES = nodes
+        likelihood.SCATTER_NODES = nodes
         result[f"{nodes} nodes of ln A"] = scatters(sky, **few)
-    bound.SCATTER_NODES = usual
+    likelihood.SCATTER_NODES = usual
     return {
         name: {"_".join(key): value for key, (value, _) in found.items()}
         for name, found in result.items()

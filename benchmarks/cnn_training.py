@@ -30,16 +30,16 @@ import keras
 import numpy as np
 from measured import keep, row
 
-from szmass.learning.backend import EVALUATION_BATCH, prepare_backend, side_by_side
-from szmass.learning.cnn import cnn, compile_cnn
-from szmass.learning.compton_arrays import MOST_BYTES_KEPT, DevelopmentMaps
-from szmass.learning.ensemble_files import EnsembleFiles
-from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
-from szmass.learning.members import CnnTrainer, Epoch, plan_members, report_epoch
+from szmass.compton.maps.stores import clean_spec, open_clean_store
+from szmass.compton.network.arrays import MOST_BYTES_KEPT, DevelopmentMaps
+from szmass.compton.network.cnn import cnn, compile_cnn
+from szmass.compton.network.files import EnsembleFiles
+from szmass.compton.network.members import CnnTrainer, Epoch, plan_members, report_epoch
+from szmass.compton.network.training import EnsemblePlan, train_ensembles
+from szmass.networks.backend import EVALUATION_BATCH, prepare_backend, side_by_side
 from szmass.params import Cnn, load
-from szmass.simulation.compton_samples import clean_spec, open_clean_store
-from szmass.simulation.store import replacing, write_rows
 from szmass.sky.grid import PixelGrid
+from szmass.storage.store import replacing, write_rows
 
 ROOT = Path(__file__).parents[1]
 CLUSTERS, ROUNDS, EPOCHS = 1728, 5, 2

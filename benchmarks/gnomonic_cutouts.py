@@ -20,7 +20,7 @@ from healpy.projector import GnomonicProj
 from measured import keep, row
 
 from szmass.params import load
-from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.planck.catalogue import read_psz2
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels, pixel_count
 
@@ -54,7 +54,7 @@ def main() -> None:
     """Takes turns, compares every pixel, and keeps the medians of the rounds."""
     mpl.use("Agg")
     params = load(ROOT / "params.yaml")
-    grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
+    grid = PixelGrid.of(params.compton)
     catalogue = read_psz2(ROOT / params.paths["psz2_catalogue"])
     sky = np.random.default_rng(1).standard_normal(pixel_count(NSIDE), dtype=np.float32)
     rates: dict[str, list[float]] = {"szmass": [], "gnomview": [], "projmap": []}

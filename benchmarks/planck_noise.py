@@ -22,9 +22,9 @@ import numpy as np
 from measured import keep, row
 
 from szmass.params import load
-from szmass.simulation.noise_maps import noise_level, noise_map, unit_variance
-from szmass.simulation.planck_files import read_noise_spectrum
-from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.planck.catalogue import read_psz2
+from szmass.planck.files import read_noise_spectrum
+from szmass.planck.noise import noise_level, noise_map, unit_variance
 from szmass.sky.fields import correlation_function
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
@@ -37,7 +37,7 @@ def realisation(number: int) -> dict[str, Any]:
     """Draws one, and measures it."""
     params = load(ROOT / "params.yaml")
     settings = params.planck_sky
-    grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
+    grid = PixelGrid.of(params.compton)
     catalogue = read_psz2(ROOT / params.paths["psz2_catalogue"])
     spectrum = read_noise_spectrum(ROOT / params.paths["planck_noise_spectrum"])
     cl = unit_variance(spectrum, settings.lmax)

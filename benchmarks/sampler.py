@@ -22,9 +22,9 @@ from measured import keep, row
 from scipy.fft import irfft2
 from threadpoolctl import threadpool_limits
 
+from szmass.microwave.maps.sky import MicrowaveSky, _observed_cl
+from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import load
-from szmass.simulation.microwave import MicrowaveSky, _observed_cl
-from szmass.simulation.spectra_file import read_spectra
 from szmass.sky.fields import BLOCK_ROWS, GaussianPatch
 from szmass.units import ARCMIN_RAD
 

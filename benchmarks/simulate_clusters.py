@@ -22,17 +22,17 @@ from measured import keep, row
 from scipy.ndimage import gaussian_filter
 from simulate_microwave import ROOT, run_stage, write_bytes
 
+from szmass.compton.maps.clusters import ComptonSamples, SourceClusters, list_samples
+from szmass.compton.maps.images import ClusterSimulator
 from szmass.params import Params, load
-from szmass.scales import apply_scale
-from szmass.simulation.compton import ClusterSimulator
-from szmass.simulation.compton_clusters import ComptonSamples, SourceClusters, list_samples
-from szmass.simulation.compton_samples import PARTITIONS, noise_spec
-from szmass.simulation.psz2_catalogue import read_psz2
-from szmass.simulation.store import replacing, write_rows
+from szmass.params.scales import apply_scale
+from szmass.planck.catalogue import read_psz2
+from szmass.planck.stores import PARTITIONS, noise_spec
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 from szmass.sky.projection import projected_y
+from szmass.storage.store import replacing, write_rows
 from szmass.units import FWHM_PER_SIGMA
 
 SCALE = """
@@ -71,12 +71,12 @@ def samples_of(params: Params, catalogue: Path) -> tuple[ComptonSamples, Cluster
         compton,
         params.baryon_models,
         SourceClusters(psz2.redshift, psz2.msz_1e14_msun),
-        Cosmology(compton.cosmology, compton.concentration_model),
+        Cosmology.of(compton),
     )
     return samples, ClusterSimulator(
         MockClusters(**asdict(params.morphology)),
         tuple(model.cool_core_mean for model in params.baryon_models.values()),
-        PixelGrid(compton.pixels, compton.pixel_arcmin),
+        PixelGrid.of(compton),
         compton.beam_fwhm_arcmin,
     )
 

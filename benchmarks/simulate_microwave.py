@@ -21,11 +21,11 @@ from time import perf_counter, sleep
 import psutil
 from measured import keep, row
 
+from szmass.microwave.maps.samples import SHARD_ROWS, list_samples
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import load
-from szmass.scales import apply_scale
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.samples import SHARD_ROWS, list_samples
-from szmass.simulation.spectra_file import read_spectra
+from szmass.params.scales import apply_scale
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 3

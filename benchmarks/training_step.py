@@ -21,13 +21,13 @@ import keras
 import numpy as np
 from measured import keep, row
 
-from szmass.learning.arrays import MassPrior, Normalisation, draw_maps
-from szmass.learning.backend import EVALUATION_BATCH, prepare_backend
-from szmass.learning.mresunet import mresunet
-from szmass.learning.training import TrainingState, compile_for_training, train
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.network.arrays import MassPrior, Normalisation, draw_maps
+from szmass.microwave.network.mresunet import mresunet
+from szmass.microwave.network.training import TrainingState, compile_for_training, train
+from szmass.networks.backend import EVALUATION_BATCH, prepare_backend
 from szmass.params import load
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
 
 ROOT = Path(__file__).parents[1]
 MAPS, VALIDATION_MAPS, ROUNDS, SEED = 1024, 256, 9, 1

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from helpers import ROOT
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_george2015
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
-ROOT = Path(__file__).parents[1]
 LONGEST = "test_pipeline.py"
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from helpers import ROOT
 from szmass.cli import RESULTS, main
 from szmass.params import Params, load
-from szmass.scales import estimate_cost, read_scale, scale_in_force, scale_names
+from szmass.params.scales import estimate_cost, read_scale, scale_in_force, scale_names
 
-ROOT = Path(__file__).parents[1]
 SCALES = scale_names(ROOT / "scales")
 
 

@@ -12,30 +12,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pages
 import pytest
-from pages import PAGES, PARAMS, STAGES
 from ruamel.yaml import YAML
-from source_tree import ROOT
-from test_dvc_yaml import PATH, code_of, entries
 
+from helpers import ROOT, pages
+from helpers.pages import PAGES, PARAMS, STAGES
+from szmass.compton.maps.stores import ORIGINALS_GRID, clean_spec, originals_spec, planck_spec
+from szmass.microwave.hydro.maps import hydro_spec
+from szmass.microwave.maps.samples import SETS, store_spec
 from szmass.params import params_of
-from szmass.scales import estimate_cost, read_scale
-from szmass.simulation.checks import Result
-from szmass.simulation.compton_samples import (
-    ORIGINALS_GRID,
-    PARTITIONS,
-    clean_spec,
-    noise_spec,
-    originals_spec,
-    planck_spec,
-    psz2_spec,
-)
-from szmass.simulation.hydro_samples import hydro_spec
-from szmass.simulation.planck_files import PUBLIC_NAMES
-from szmass.simulation.samples import SETS, store_spec
-from szmass.simulation.store import FORMAT, FORMAT_VERSION, StoreSpec
+from szmass.params.scales import estimate_cost, read_scale
+from szmass.planck.files import PUBLIC_NAMES
+from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
 from szmass.sky.grid import PixelGrid
+from szmass.storage.store import FORMAT, FORMAT_VERSION, StoreSpec
+from szmass.validation.expectations import Result
+from test_dvc_yaml import PATH, code_of, entries
 
 FORMATS, EXTENDING, PLANCK, CLUSTER = (
     (ROOT / "docs" / f"{name}.md").read_text()

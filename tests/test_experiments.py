@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
 from ruamel.yaml import YAML
 
+from helpers.checkout import Checkout
 from szmass.params import load, params_of
 
 PIPELINE = """

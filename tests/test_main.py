@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
 
+from helpers.checkout import Checkout
 from szmass.__main__ import StageError, bind, find_stage, is_expected
 from szmass.params import Params, Resources, Spectra, load
 

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+
+from helpers import ROOT
 
 PYTHON = """#!/bin/sh
 mkdir -p .venv/bin

@@ -18,9 +18,10 @@ from time import sleep
 import psutil
 import pytest
 from astropy.io import fits
-from checkout import ROOT, Checkout
-from pages import columns, spans
 
+from helpers import ROOT
+from helpers.checkout import Checkout
+from helpers.pages import columns, spans
 from szmass.params import load
 from szmass.report.page import PARTS
 from szmass.report.results import files_of
@@ -28,7 +29,8 @@ from szmass.report.results import files_of
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
-    from mlflow_runs import wait_for
+
+    from helpers.mlflow_runs import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

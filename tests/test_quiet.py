@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from source_tree import PACKAGE
+
+from helpers.source_tree import PACKAGE
 
 SCRIPT = """
 import os, sys

@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from proxy import Proxy, proxy
-from servers import Server, s3_store, ssh_server, webdav_share
-from shared_project import DATA, MODEL, Project
+
+from helpers.proxy import Proxy, proxy
+from helpers.servers import Server, s3_store, ssh_server, webdav_share
+from helpers.shared_project import DATA, MODEL, Project
 
 SHARD = f"{DATA}/temperature_uk/c/4/0/0"
 WAIT_S = 60.0

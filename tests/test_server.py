@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
-from mlflow_runs import free_port
-from mlflow_servers import HOST, START_S, group_server, needs_postgres, open_folder
 
-from szmass.server import ServerError, _program, serve
+from helpers.checkout import Checkout
+from helpers.mlflow_runs import free_port
+from helpers.mlflow_servers import HOST, START_S, group_server, needs_postgres, open_folder
+from szmass.mlflow_server import ServerError, _program, serve
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -11,10 +11,10 @@ from shutil import rmtree
 from time import monotonic, sleep
 
 import pytest
-from checkout import ROOT
 from ruamel.yaml import YAML
-from shared_project import DATA, MODEL, Project
 
+from helpers import ROOT
+from helpers.shared_project import DATA, MODEL, Project
 from szmass.sharing import Check, SharingError, share, verify
 from szmass.sharing.stored import AT_ONCE
 

@@ -19,14 +19,14 @@ from time import perf_counter
 import keras
 import numpy as np
 
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.compton_arrays import MOST_BYTES_KEPT, DevelopmentMaps
-from szmass.learning.members import CnnTrainer, plan_members
+from szmass.compton.maps.stores import clean_spec, open_clean_store
+from szmass.compton.network.arrays import MOST_BYTES_KEPT, DevelopmentMaps
+from szmass.compton.network.members import CnnTrainer, plan_members
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import load
 from szmass.provenance import hardware_facts
-from szmass.simulation.compton_samples import clean_spec, open_clean_store
-from szmass.simulation.store import replacing, write_rows
 from szmass.sky.grid import PixelGrid
+from szmass.storage.store import replacing, write_rows
 
 ROOT = Path(__file__).parents[2]
 EDGES = [0.2, 0.4]
@@ -90,7 +90,7 @@ def main() -> None:
 
     settings = dataclasses.replace(params.cnn, batch=options.batch, epochs=options.epochs)
     clock = EpochClock()
-    grid = PixelGrid(params.compton.pixels, params.compton.pixel_arcmin)
+    grid = PixelGrid.of(params.compton)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "maps.zarr"
         write_maps(path, options.maps, grid)

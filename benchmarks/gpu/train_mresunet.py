@@ -19,15 +19,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from szmass.learning.arrays import MassPrior, Normalisation, draw_maps
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.estimator import MresunetEstimator
-from szmass.learning.mresunet import mresunet
-from szmass.learning.training import TrainingState, train
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.network.arrays import MassPrior, Normalisation, draw_maps
+from szmass.microwave.network.estimator import MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet
+from szmass.microwave.network.training import TrainingState, train
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import load
 from szmass.provenance import hardware_facts
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
 
 ROOT = Path(__file__).parents[2]
 CALIBRATION_MAPS = 1024

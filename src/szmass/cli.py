@@ -15,9 +15,9 @@ from pathlib import Path
 
 import szmass
 from szmass.params import load
-from szmass.predicting import OWN, RELEASE, Wanted, predict
-from szmass.release import RELEASED, require_reproduced, write_release
-from szmass.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
+from szmass.params.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
+from szmass.predict.command import OWN, RELEASE, Wanted, predict
+from szmass.predict.release import RELEASED, require_reproduced, write_release
 from szmass.sharing import pull, share, verify
 from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_folder, study_names
 
@@ -233,7 +233,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _mlflow_server(options: argparse.Namespace) -> None:
-    from szmass.server import serve
+    from szmass.mlflow_server import serve
 
     def started(address: str) -> None:
         print(

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from mlflow_servers import group_server, local_server, needs_postgres, open_folder
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from helpers.mlflow_servers import group_server, local_server, needs_postgres, open_folder
 from szmass.cli import main
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
-    from mlflow_runs import free_port
-    from trainings import EPOCHS, FIGURE, FIGURE_SIZE, SCATTER, WIDTHS, write_trainings
 
+    from helpers.mlflow_runs import free_port
+    from helpers.trainings import EPOCHS, FIGURE, FIGURE_SIZE, SCATTER, WIDTHS, write_trainings
     from szmass.tracking.comparison import LOCAL_ADDRESS
 
 WINDOW = (1600, 1000)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from report_inputs import picture, write_inputs
 
+from helpers.report_inputs import picture, write_inputs
 from szmass.cli import main
 from szmass.report.page import PARTS
 

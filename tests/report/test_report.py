@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
-from report_inputs import picture, write_inputs
 
+from helpers import ROOT
+from helpers.report_inputs import picture, write_inputs
 from szmass.cli import main
 from szmass.params import load
 from szmass.report.beyond import HEADLINES

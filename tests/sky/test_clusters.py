@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analytic import projected_beta_model
 from scipy.integrate import quad
 from scipy.signal import fftconvolve
 
+from helpers.analytic import projected_beta_model
 from szmass.sky.clusters import (
     Y_PER_KEV_CM3_MPC,
     ClusterImages,
@@ -186,7 +186,7 @@ def test_integral_of_an_image_is_the_clusters_y(diemer15, pressure):
 
 def test_images_between_tabulated_masses_are_those_of_the_integral(params, sky, pressure):
     microwave = params.microwave
-    cosmology = Cosmology(microwave.cosmology, microwave.concentration_model)
+    cosmology = Cosmology.of(microwave)
     masses = np.exp(np.random.default_rng(3).uniform(np.log(0.5e14), np.log(10e14), 30))
     radii, index = sky.grid.unique_radii
     direct = sz_temperature_uk(150) * observed_profile(

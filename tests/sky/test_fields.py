@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from analytic import band_limited_white_covariance, beam_smoothed_white_covariance
 from scipy.fft import fftfreq, rfft2, rfftfreq
 from threadpoolctl import threadpool_limits
 
+from helpers.analytic import band_limited_white_covariance, beam_smoothed_white_covariance
 from szmass.sky.fields import BLOCK_ROWS, GaussianPatch, correlation_function, pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from analytic import square_pixel_average
 
+from helpers.analytic import square_pixel_average
 from szmass.sky.grid import PixelGrid, gaussian_beam, pixel_window
 from szmass.sky.noise import white_noise_cl_uk2, white_noise_uk_per_pixel
 from szmass.units import ARCMIN_RAD

@@ -19,13 +19,13 @@ from szmass.sky.scaling import (
 
 @pytest.fixture(scope="module")
 def cosmology(params: Params) -> Cosmology:
-    return Cosmology(params.compton.cosmology, params.compton.concentration_model)
+    return Cosmology.of(params.compton)
 
 
 @pytest.fixture(scope="module")
 def gadget_x(params: Params) -> ScalingRelation:
     model = params.baryon_models["gadget_x"]
-    return ScalingRelation(model.alpha, model.log10_b)
+    return ScalingRelation.of(model)
 
 
 def test_the_pivot_mass_has_the_amplitude(cosmology, gadget_x):

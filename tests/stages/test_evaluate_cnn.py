@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from compton_stores import (
+
+from helpers.compton_stores import (
     BINS,
     SCATTER_LNY,
     TEST,
@@ -17,9 +18,8 @@ from compton_stores import (
     write_ensembles,
     write_stores,
 )
-from recording import ListRun
-
-from szmass.evaluation.compton_metrics import relative_error
+from helpers.recording import ListRun
+from szmass.compton.results.metrics import relative_error
 from szmass.params import Params
 from szmass.stages.evaluate_cnn import evaluate_cnn
 

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
-from recording import ListRun
-from small_ensembles import small_params, write_ensembles, write_psz2, write_store
 
+from helpers import ROOT
+from helpers.recording import ListRun
+from helpers.small_ensembles import small_params, write_ensembles, write_psz2, write_store
 from szmass.cli import main
 from szmass.params import Params
-from szmass.predicting import PredictionError, Wanted, predict
+from szmass.predict.command import PredictionError, Wanted, predict
 from szmass.stages.infer_psz2 import infer_psz2
 
-ROOT = Path(__file__).parents[2]
 PATHS = (
     "psz2_store", "psz2_catalogue", "deep_planck", "planck_store", "cnn_models", "cnn_posterior",
     "psz2_masses_fits", "psz2_masses_csv", "psz2_metrics", "psz2_table", "psz2_figures",

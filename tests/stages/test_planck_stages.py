@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import ROOT
-from planck_release import BAD, write_release, write_spectrum
 
+from helpers import ROOT
+from helpers.planck_release import BAD, write_release, write_spectrum
 from szmass.params import Params
-from szmass.simulation.compton_samples import open_noise_store, open_psz2_store
-from szmass.simulation.planck_files import PlanckFilesError, read_map, read_mask
-from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.planck.catalogue import read_psz2
+from szmass.planck.files import PlanckFilesError, read_map, read_mask
+from szmass.planck.stores import open_noise_store, open_psz2_store
 from szmass.sky.healpix import pixel_count
 from szmass.stages.cut_psz2 import cut_psz2
 from szmass.stages.make_planck_sky import make_planck_sky

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recording import ListRun
-from small_ensembles import small_params, write_ensembles, write_store
 
-from szmass.learning.ensemble import Ensemble
+from helpers import ROOT
+from helpers.recording import ListRun
+from helpers.small_ensembles import small_params, write_ensembles, write_store
+from szmass.compton.network.ensemble import Ensemble
 from szmass.params import Cnn, Params
-from szmass.simulation.store import MapStore
+from szmass.storage.store import MapStore
 from szmass.studies.architectures.report import report as report_architectures
 from szmass.studies.architectures.settings import Architectures
 from szmass.studies.architectures.train import train as train_architectures
@@ -110,7 +111,7 @@ def of_test(store: MapStore) -> list[int]:
 def test_the_intervals_are_the_papers_with_0p6_where_it_prints_0p7(params: Params) -> None:
     from ruamel.yaml import YAML
 
-    root = Path(__file__).parents[2]
+    root = ROOT
     items = YAML(typ="safe").load(root / "studies/redshift_bins/params.yaml")["items"]
     assert [len(edges) - 1 for edges in items.values()] == [1, 2, 4, 8]
     assert items["four"] == [0.0, *(high for _, high in params.bins.values())]

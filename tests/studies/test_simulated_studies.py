@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recording import ListRun
-from small_ensembles import small_params
 
+from helpers import ROOT
+from helpers.recording import ListRun
+from helpers.small_ensembles import small_params
+from szmass.compton.maps.images import ClusterSimulator
+from szmass.compton.maps.stores import open_planck_store
+from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params
-from szmass.simulation.compton import ClusterSimulator
-from szmass.simulation.compton_samples import noise_spec, open_planck_store
-from szmass.simulation.spectra_file import write_spectra
-from szmass.simulation.store import MapStore, replacing, write_rows
+from szmass.planck.stores import noise_spec
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 from szmass.sky.projection import disc_integral
 from szmass.sky.scaling import ScalingRelation, y_cyl_mpc2
+from szmass.storage.store import MapStore, replacing, write_rows
 from szmass.studies.baryon_models.report import report as report_baryon_models
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.studies.baryon_models.simulate import list_samples, pixel_means
@@ -35,7 +37,6 @@ from szmass.studies.leakage.train import train as train_leakage
 from szmass.studies.microwave.judge import judge as judge_microwave
 from szmass.studies.microwave.settings import MicrowaveStudy, Quantity
 
-ROOT = Path(__file__).parents[2]
 BARYONS = BaryonModels(0.05, 32, 4.0, 120.0, [14.6, 15.2], 12, 2, 10, 1, 1)
 TEST_CLUSTERS = 12
 
@@ -55,7 +56,7 @@ def read_metrics(here: Path, item: str) -> dict[str, float]:
 
 
 def test_leakage(small: Params, tmp_path: Path) -> None:
-    grid = PixelGrid(small.compton.pixels, small.compton.pixel_arcmin)
+    grid = PixelGrid.of(small.compton)
     noise_store, rng = tmp_path / "noise.zarr", np.random.default_rng(1)
     with replacing(noise_store, noise_spec(8, grid), {}) as unfinished:
         noise = rng.normal(0.0, 1e-6, (8, grid.pixels, grid.pixels))
@@ -100,7 +101,7 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
 
 
 def test_baryon_models_differ_in_their_gas_alone(small: Params) -> None:
-    cosmology = Cosmology(small.compton.cosmology, small.compton.concentration_model)
+    cosmology = Cosmology.of(small.compton)
     samples = list_samples(1, "gadget_x", small.baryon_models, BARYONS, cosmology)
     test = samples.partition > 0
     models = list(small.baryon_models)
@@ -112,7 +113,7 @@ def test_baryon_models_differ_in_their_gas_alone(small: Params) -> None:
         if gas.sigma_lny == main.sigma_lny:
             z = np.zeros(len(of_model))
             expected, of_main = (
-                y_cyl_mpc2(of_model.m500c_msun, z, ScalingRelation(m.alpha, m.log10_b), cosmology)
+                y_cyl_mpc2(of_model.m500c_msun, z, ScalingRelation.of(m), cosmology)
                 for m in (gas, main)
             )
             ratio = of_model.mean_y_arcmin2 / by_model[models.index("gadget_x")].mean_y_arcmin2
@@ -122,7 +123,7 @@ def test_baryon_models_differ_in_their_gas_alone(small: Params) -> None:
 
 
 def test_pixels_are_means_of_y(small: Params) -> None:
-    cosmology = Cosmology(small.compton.cosmology, small.compton.concentration_model)
+    cosmology = Cosmology.of(small.compton)
     samples = list_samples(1, "gadget_x", small.baryon_models, BARYONS, cosmology)
     model = MockClusters(**asdict(small.morphology))
     grid = PixelGrid(BARYONS.pixels, BARYONS.side_r500 / BARYONS.pixels)

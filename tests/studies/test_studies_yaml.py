@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from source_tree import ROOT, tree
-from test_dvc_yaml import GIVEN_BY_THE_RUNNER, PARAMS, code_of, entries
 
+from helpers import ROOT
+from helpers.source_tree import tree
 from szmass.params import load_as
 from szmass.studies.__main__ import find_step
 from szmass.studies.listing import StudyError, description, study_folder, study_names
+from test_dvc_yaml import GIVEN_BY_THE_RUNNER, PARAMS, entries
 
 STUDIES = ROOT / "studies"
 NAMES = study_names(STUDIES)
@@ -99,7 +100,7 @@ def test_arguments_are_what_the_stage_declares(study: str, step: str) -> None:
     positional, keyword_only = arguments(study, step)
     assert positional == sections + (["study"] if own else [])
     paths = set(keyword_only) - GIVEN_BY_THE_RUNNER - {"here"}
-    assert paths == set(PATH.findall(" ".join(entries(stage, "deps"))))
+    assert paths == set(PATH.findall(" ".join(entries(stage, "deps")))) - {"digests"}
 
 
 @steps
@@ -112,10 +113,9 @@ def test_results_lie_in_the_studys_folder(study: str, step: str) -> None:
 
 
 @steps
-def test_dependencies_cover_the_imported_code_and_nothing_else(study: str, step: str) -> None:
-    declared = list(entries(pipeline(study)[step], "deps"))
-    code = {ROOT / entry for entry in declared if entry.startswith("src/")}
-    assert code == code_of(f"szmass.studies.{study}.{step}")
+def test_a_stage_depends_on_its_line_of_the_digests(study: str, step: str) -> None:
+    declared = [entry for entry in entries(pipeline(study)[step], "deps") if "digests" in entry]
+    assert declared == [f"${{paths.digests}}/study_{study}_{step}"]
 
 
 @studies

@@ -7,8 +7,8 @@ from time import monotonic
 
 import mlflow
 import pytest
-from mlflow_runs import runs_of, wait_for
 
+from helpers.mlflow_runs import runs_of, wait_for
 from szmass.params import Params
 from szmass.provenance import sha256
 from szmass.tracking import DvcSource, open_run

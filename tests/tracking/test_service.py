@@ -19,9 +19,9 @@ from urllib.request import urlopen
 
 import mlflow
 import pytest
-from checkout import Checkout
-from mlflow_runs import free_port, runs_of, wait_for
 
+from helpers.checkout import Checkout
+from helpers.mlflow_runs import free_port, runs_of, wait_for
 from szmass.tracking import TrackingError, open_run, service
 
 SERVER_START_S = 120.0

@@ -1,1 +1,1 @@
-"""How estimates are judged and shown: numbers, figures and tables from plain arrays."""
+"""Statistics, tables and charts that both papers' results use."""

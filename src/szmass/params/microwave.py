@@ -1,6 +1,5 @@
 """Settings of the microwave line: sky, experiment, clusters, network."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -49,10 +48,6 @@ class Components(Section):
     ksz: bool
     tsz_cib: bool
     cirrus: bool
-
-    def names(self) -> list[str]:
-        """The components that are switched on."""
-        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name)]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from szmass.params.scales import leaves, read_scale, scale_names
 from szmass.provenance import committed_text
 from szmass.report.results import ReportError
-from szmass.scales import leaves, read_scale, scale_names
 
 PARAMS, PIPELINE, SCALES = Path("params.yaml"), Path("dvc.yaml"), Path("scales")
 OUTPUTS = ("outs", "metrics", "plots")

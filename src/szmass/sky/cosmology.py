@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, Protocol, Self, overload
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
+from szmass.units import ARCMIN_RAD
+
 KPC_PER_MPC = 1e3
+
+
+class NamesCosmology(Protocol):
+    """Settings that name a cosmology and a concentration-mass relation."""
+
+    @property
+    def cosmology(self) -> str:
+        """As colossus calls it."""
+
+    @property
+    def concentration_model(self) -> str:
+        """As colossus calls it."""
 
 
 class Cosmology:
@@ -35,6 +49,11 @@ class Cosmology:
             raise ValueError(f"unknown concentration model {concentration_model!r}; have {known}")
         self.name = name
         self.concentration_model = concentration_model
+
+    @classmethod
+    def of(cls, settings: NamesCosmology) -> Self:
+        """The cosmology that settings name."""
+        return cls(settings.cosmology, settings.concentration_model)
 
     @cached_property
     def _background(self) -> Any:
@@ -77,6 +96,16 @@ class Cosmology:
         """
         density_msun_mpc3 = self._background.rho_c(redshift) * self.h**2 * KPC_PER_MPC**3
         return np.asarray(np.cbrt(3.0 * m500c_msun / (4.0 * np.pi * 500.0 * density_msun_mpc3)))
+
+    def theta500_arcmin(self, m500c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """The angle R500c / D_A in arcmin, of the masses' shape.
+
+        Args:
+            m500c_msun: masses, broadcast against the redshifts.
+            redshift: redshifts above 0.
+        """
+        distance_mpc = self.angular_distance_mpc(np.asarray(redshift, dtype=float))
+        return self.r500c_mpc(m500c_msun, redshift) / distance_mpc / ARCMIN_RAD
 
     def m200c_msun(self, m500c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Converts M500c to M200c through an NFW profile of the mean concentration.

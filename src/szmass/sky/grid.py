@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, Self
 
 import numpy as np
 
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
+
+
+class HasPixels(Protocol):
+    """Settings that give the pixels of a cutout."""
+
+    @property
+    def pixels(self) -> int:
+        """On a side."""
+
+    @property
+    def pixel_arcmin(self) -> float:
+        """Side of a pixel."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,11 @@ class PixelGrid:
 
     pixels: int
     pixel_arcmin: float
+
+    @classmethod
+    def of(cls, settings: HasPixels) -> Self:
+        """The grid that settings give."""
+        return cls(settings.pixels, settings.pixel_arcmin)
 
     @cached_property
     def axis_arcmin(self) -> np.ndarray:
@@ -70,6 +88,19 @@ class PixelGrid:
         ramp = np.clip(to_edge_arcmin / width_arcmin, 0.0, 1.0)
         taper = 0.5 * (1.0 - np.cos(np.pi * ramp))
         return taper[:, None] * taper[None, :]
+
+
+def centre_mean(images: np.ndarray) -> np.ndarray:
+    """Mean of the four middle pixels, between which the cluster's centre lies.
+
+    Args:
+        images: with an even number of pixels a side, `(n, pixels, pixels)`.
+
+    Returns:
+        `(n,)` float64.
+    """
+    middle = slice(images.shape[-1] // 2 - 1, images.shape[-1] // 2 + 1)
+    return np.asarray(images[:, middle, middle].mean(axis=(1, 2), dtype=float))
 
 
 def gaussian_beam(ell: np.ndarray, fwhm_arcmin: float) -> np.ndarray:

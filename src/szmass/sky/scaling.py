@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -11,6 +12,18 @@ from szmass.units import ARCMIN_RAD, MASS_UNIT_MSUN
 
 PIVOT_M500_MSUN = 6.0 * MASS_UNIT_MSUN
 PIVOT_Y_MPC2 = 1e-4
+
+
+class HasRelation(Protocol):
+    """Settings that give a mass-Y relation."""
+
+    @property
+    def alpha(self) -> float:
+        """Slope."""
+
+    @property
+    def log10_b(self) -> float:
+        """Normalisation."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,11 @@ class ScalingRelation:
     log10_b: float
     cylinder_over_fitted: float = 1.0
     """Y in the cylinder of radius R500 over the Y that was fitted; 1 where that was it."""
+
+    @classmethod
+    def of(cls, settings: HasRelation) -> Self:
+        """The relation that settings give, of Y in the cylinder."""
+        return cls(settings.alpha, settings.log10_b)
 
 
 PLANCK_RELATION = ScalingRelation(alpha=1.79, log10_b=-0.19, cylinder_over_fitted=1.2)

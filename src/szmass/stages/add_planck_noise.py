@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from szmass.compton.maps.noise import add_noise_to_shard, draw_noise
+from szmass.compton.maps.stores import baryon_model_names, open_clean_store, planck_spec
 from szmass.params import Resources
-from szmass.simulation.batch import run_tasks
-from szmass.simulation.compton_samples import (
-    baryon_model_names,
-    open_clean_store,
-    open_noise_store,
-    planck_spec,
-)
-from szmass.simulation.planck_noise import add_noise_to_shard, draw_noise
-from szmass.simulation.store import replacing, write_rows
+from szmass.planck.stores import open_noise_store
 from szmass.sky.grid import PixelGrid
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import replacing, write_rows
 
 
 def add_planck_noise(

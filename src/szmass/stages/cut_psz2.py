@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import BaryonModel, Compton, PlanckSky
-from szmass.simulation.compton_samples import open_noise_store, psz2_spec
-from szmass.simulation.planck_files import STAND_IN_NAME, sky_name
-from szmass.simulation.planck_sky import true_clusters
-from szmass.simulation.psz2 import cut_clusters, labels, noise_at
-from szmass.simulation.psz2_catalogue import read_psz2
-from szmass.simulation.store import replacing, write_rows
+from szmass.planck.catalogue import read_psz2
+from szmass.planck.cutouts import cut_clusters, labels, noise_at
+from szmass.planck.files import STAND_IN_NAME, sky_name
+from szmass.planck.stand_in import true_clusters
+from szmass.planck.stores import open_noise_store, psz2_spec
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation
+from szmass.storage.store import replacing, write_rows
 
 
 def cut_psz2(
@@ -32,7 +32,7 @@ def cut_psz2(
 ) -> None:
     """Writes the store of cutouts of every source with redshift and mass."""
     catalogue = read_psz2(psz2_catalogue).weighed()
-    grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
+    grid = PixelGrid.of(compton)
     cutouts = cut_clusters(
         planck_ymap,
         planck_masks,
@@ -46,8 +46,8 @@ def cut_psz2(
     true_msun = np.full(len(catalogue), np.nan)
     if sky == STAND_IN_NAME:
         model = baryon_models[compton.baryon_model]
-        relation = ScalingRelation(model.alpha, model.log10_b)
-        cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+        relation = ScalingRelation.of(model)
+        cosmology = Cosmology.of(compton)
         true_msun = true_clusters(catalogue, relation, cosmology).m500c_msun
     spec = psz2_spec(len(catalogue), grid)
     with replacing(psz2_store, spec, provenance={"sky": sky}) as unfinished:

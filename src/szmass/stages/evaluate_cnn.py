@@ -6,25 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from szmass.evaluation import compton_figures, compton_map_figures
-from szmass.evaluation.compton_map_figures import Layer, PowerLaw
-from szmass.evaluation.compton_report import bin_labels, store_rows, tables
-from szmass.evaluation.compton_results import Metrics, draw_maps, draw_masses, measure
-from szmass.evaluation.figures import save
+from szmass.compton.maps.partitions import row_of_each_cluster
+from szmass.compton.maps.stores import open_clean_store, open_originals_store, open_planck_store
+from szmass.compton.masses.estimates import Baselines, JudgedClusters, judge_clusters, tabulate
+from szmass.compton.masses.posterior import mass_axis
+from szmass.compton.results import map_figures, mass_figures
+from szmass.compton.results.map_figures import Layer, PowerLaw
+from szmass.compton.results.originals import relation_test
+from szmass.compton.results.outputs import Metrics, draw_maps, draw_masses, measure
+from szmass.compton.results.tables import store_rows, tables
+from szmass.evaluation.charts import save
 from szmass.files import replacing_file, write_metrics, write_text
-from szmass.inference.judgement import Baselines, JudgedClusters, judge_clusters, tabulate
-from szmass.inference.originals import relation_test
-from szmass.inference.posterior import mass_axis
-from szmass.learning.backend import prepare_backend
+from szmass.networks.backend import prepare_backend
 from szmass.params import BaryonModel, Cnn, Compton, Evaluation, Posterior
+from szmass.planck.stores import open_psz2_store
 from szmass.reporting import Run, report_figures
-from szmass.simulation.compton_samples import (
-    open_clean_store,
-    open_originals_store,
-    open_planck_store,
-    open_psz2_store,
-    row_of_each_cluster,
-)
+from szmass.sky.redshift_bins import bin_labels
 
 
 def evaluate_cnn(
@@ -106,12 +103,12 @@ def evaluate_cnn(
     draw_maps(cnn_figures, stores, clusters, psz2, sky=sky, psz2_mass_factor=factor)
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     densities = {labels[name]: one.joint_density.T for name, one in judged["planck"].items()}
-    figure = compton_figures.joint_density(axis, axis, densities)
+    figure = mass_figures.joint_density(axis, axis, densities)
     save(figure, cnn_figures / "supp7_kernel_density.png")
     layers = [Layer(*layer) for layer in next(iter(judged["planck"].values())).layers]
-    save(compton_map_figures.architecture(layers), cnn_figures / "supp3_network.png")
+    save(map_figures.architecture(layers), cnn_figures / "supp3_network.png")
     tested = relation_test(originals, baselines.relation, baselines.cosmology)
-    figure = compton_map_figures.scaling_relation(
+    figure = map_figures.scaling_relation(
         tested.m500c_msun,
         tested.measured_mpc2,
         [PowerLaw(name, tested.line_msun, y) for name, y in tested.lines_mpc2.items()],

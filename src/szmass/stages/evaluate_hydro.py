@@ -6,27 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.evaluation import figures
-from szmass.evaluation.hydro_figures import hydro_masses
-from szmass.evaluation.hydro_metrics import hydro_metrics as judge
-from szmass.evaluation.hydro_metrics import with_paper
+from szmass.evaluation.charts import save
 from szmass.files import write_metrics
-from szmass.inference.exact import ExactEstimators
-from szmass.inference.mass_factor import (
+from szmass.microwave.hydro.figures import hydro_masses
+from szmass.microwave.hydro.maps import open_hydro_store
+from szmass.microwave.hydro.mass_factor import (
     arnaud_m200c_msun,
     fitted_relation,
     relation_y500_arcmin2,
 )
-from szmass.learning.arrays import MassPrior
-from szmass.learning.backend import prepare_backend
-from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.hydro.metrics import hydro_metrics as judge
+from szmass.microwave.hydro.metrics import with_paper
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.masses.exact import ExactEstimators
+from szmass.microwave.network.arrays import MassPrior
+from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.networks.backend import prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
-from szmass.simulation.hydro_samples import open_hydro_store
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
-from szmass.simulation.store import MapStore
 from szmass.sky.cosmology import Cosmology
+from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
 
 BOUND = "bound_train"
@@ -77,7 +77,7 @@ def evaluate_hydro(
     for prefix, title in (("", "mResUNet"), (f"{BOUND}_", "exact posterior")):
         figure = hydro_masses(by_cluster[prefix], truth_msun, factor, f"{title}, Magneticum-like")
         path = hydro_figures / f"figure6_{prefix or 'mresunet_'}masses.png"
-        figures.save(figure, path)
+        save(figure, path)
         run.figure(path)
 
 
@@ -93,7 +93,7 @@ def mass_factors(
     m200c_msun, m500c_msun, redshift = (
         store.read(name, first) for name in ("m200c_msun", "m500c_msun", "redshift")
     )
-    cosmology = Cosmology(microwave.cosmology, microwave.concentration_model)
+    cosmology = Cosmology.of(microwave)
     metrics: dict[str, float] = {}
     mean_arcmin2 = {}
     for name in ("y500_cyl", "y500_light_cone"):

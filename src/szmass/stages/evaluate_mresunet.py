@@ -9,27 +9,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.evaluation import figures
-from szmass.evaluation.metrics import (
+from szmass.evaluation.charts import save
+from szmass.files import replacing_file, write_metrics, write_text
+from szmass.microwave.maps.samples import open_microwave_store
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.masses.debias import Response
+from szmass.microwave.masses.exact import ExactEstimators
+from szmass.microwave.network.arrays import Maps, MassPrior, read_maps
+from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.network.mresunet import describe_blocks
+from szmass.microwave.results import figures
+from szmass.microwave.results.metrics import (
     mass_label,
     mass_metrics,
     profile_residual,
     scatter_metrics,
     with_paper,
 )
-from szmass.evaluation.report import closing_table
-from szmass.files import replacing_file, write_metrics, write_text
-from szmass.inference.calibration import Response
-from szmass.inference.exact import ExactEstimators
-from szmass.learning.arrays import Maps, MassPrior, read_maps
-from szmass.learning.backend import prepare_backend
-from szmass.learning.estimator import WEIGHTS_FILE, MresunetEstimator
-from szmass.learning.mresunet import describe_blocks
+from szmass.microwave.results.table import closing_table
+from szmass.networks.backend import prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run, report_figures
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.samples import open_microwave_store
-from szmass.simulation.spectra_file import read_spectra
 from szmass.units import MASS_UNIT_MSUN
 
 SETS = ("test", "scatter_test", "no_scatter_test")
@@ -183,13 +184,13 @@ def draw_figures(
     """Draws the paper's Figures 1 to 5, and the training curve."""
     blocks = [figures.NetworkBlock(*block) for block in describe_blocks(network.model)]
     figure = figures.network(blocks, network.model.count_params())
-    figures.save(figure, folder / "figure1_network.png")
+    save(figure, folder / "figure1_network.png")
 
     test = maps["test"]
     example = np.abs(test.m200c_msun - EXAMPLE_MASS_MSUN).argmin()
     title = f"M200c = {test.m200c_msun[example] / MASS_UNIT_MSUN:g}e14 Msun"
     figure = figures.map_and_profile(test.temperature_uk[example], test.sz_uk[example], title)
-    figures.save(figure, folder / "figure2_map.png")
+    save(figure, folder / "figure2_map.png")
 
     rows = []
     for mass in PROFILE_MASSES_MSUN:
@@ -198,12 +199,12 @@ def draw_figures(
             true_uk, predicted_uk = test.sz_uk[here].mean(0), profiles_uk[here].mean(0)
             example_uk = test.temperature_uk[here[0]]
             rows.append(figures.ProfileRow(mass, example_uk, true_uk, predicted_uk))
-    figures.save(figures.profiles(rows), folder / "figure3_profiles.png")
+    save(figures.profiles(rows), folder / "figure3_profiles.png")
 
     kinds = {mass: prior.kind(mass) for mass in np.unique(test.m200c_msun)}
     shown = {name: estimates["test"][name] for name in (NETWORK, BOUND, DEBIASED)}
     figure = figures.masses(test.m200c_msun, shown, kinds)
-    figures.save(figure, folder / "figure4_masses.png")
+    save(figure, folder / "figure4_masses.png")
 
     ratios = {
         f"{label}, {estimator}": (estimates[name][estimator], maps[name].m200c_msun)
@@ -211,8 +212,8 @@ def draw_figures(
         for name, label in (("scatter_test", "with SZ scatter"), ("no_scatter_test", "without"))
     }
     figure = figures.scatter(ratios, "Scatter of the mass estimates")
-    figures.save(figure, folder / "figure5_scatter.png")
+    save(figure, folder / "figure5_scatter.png")
     figure = figures.training_curve(
         *(history[name].to_numpy() for name in ("maps_seen", "loss", "validation_loss"))
     )
-    figures.save(figure, folder / "training_curve.png")
+    save(figure, folder / "training_curve.png")

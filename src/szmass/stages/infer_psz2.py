@@ -7,26 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.evaluation.compton_metrics import ALL_BINS, relative_error
-from szmass.evaluation.compton_report import bin_labels
-from szmass.evaluation.estimated import Estimated
-from szmass.evaluation.psz2_figures import draw
-from szmass.evaluation.psz2_metrics import judge
-from szmass.evaluation.psz2_metrics import psz2_table as write_table
+from szmass.compton.maps.stores import open_planck_store
+from szmass.compton.masses.make_record import measure_knowledge
+from szmass.compton.masses.predictor import Columns, Predictor
+from szmass.compton.masses.priors import named_prior
+from szmass.compton.masses.record import Knowledge
+from szmass.compton.psz2.figures import draw
+from szmass.compton.psz2.masses import simulated_msz, weigh, weigh_mocks
+from szmass.compton.psz2.metrics import judge
+from szmass.compton.psz2.metrics import psz2_table as write_table
+from szmass.compton.results.estimated import Estimated
+from szmass.compton.results.metrics import relative_error
 from szmass.files import write_metrics, write_text
-from szmass.inference.knowledge import Knowledge
-from szmass.inference.measured_knowledge import measure_knowledge
-from szmass.inference.predictor import Columns, Predictor
-from szmass.inference.prior import named_prior
-from szmass.inference.psz2_masses import simulated_msz, weigh, weigh_mocks
-from szmass.learning.backend import prepare_backend
+from szmass.networks.backend import prepare_backend
 from szmass.params import BaryonModel, Cnn, Compton, Posterior
+from szmass.planck.catalogue import read_deep_planck, read_psz2
+from szmass.planck.stores import open_psz2_store
 from szmass.reporting import Run, report_figures
-from szmass.simulation.compton_samples import open_planck_store, open_psz2_store
-from szmass.simulation.exports import write_mass_tables
-from szmass.simulation.psz2_catalogue import read_deep_planck, read_psz2
 from szmass.sky.cosmology import Cosmology
+from szmass.sky.redshift_bins import ALL_BINS, bin_labels
 from szmass.sky.scaling import ScalingRelation
+from szmass.storage.mass_tables import write_mass_tables
 from szmass.units import MASS_UNIT_MSUN
 
 
@@ -78,8 +79,8 @@ def infer_psz2(
     )
     test = weigh_mocks(mocks, predictor, prior)
     gas = baryon_models[compton.baryon_model]
-    relation = ScalingRelation(gas.alpha, gas.log10_b)
-    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+    relation = ScalingRelation.of(gas)
+    cosmology = Cosmology.of(compton)
     simulated = [
         Estimated(name, columns["m500_msun"], columns["msz_msun"])
         for name, columns in simulated_msz(

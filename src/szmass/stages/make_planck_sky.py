@@ -10,21 +10,21 @@ import numpy as np
 
 from szmass.files import replacing_file
 from szmass.params import BaryonModel, Compton, PlanckSky
-from szmass.simulation.noise_maps import (
-    noise_level,
-    stand_in_noise,
-    unit_variance,
-    write_noise_store,
-)
-from szmass.simulation.planck_files import (
+from szmass.planck.catalogue import read_psz2
+from szmass.planck.files import (
     find_product,
     open_table,
     read_map,
     read_noise_spectrum,
     write_maps,
 )
-from szmass.simulation.planck_sky import stand_in_signal, true_clusters
-from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.planck.noise import (
+    noise_level,
+    stand_in_noise,
+    unit_variance,
+    write_noise_store,
+)
+from szmass.planck.stand_in import stand_in_signal, true_clusters
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation
@@ -67,9 +67,9 @@ def make_planck_sky(
         cl = unit_variance(read_noise_spectrum(planck_noise_spectrum), planck_sky.lmax)
         level = noise_level(seed, planck_sky)
         model = baryon_models[compton.baryon_model]
-        cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+        cosmology = Cosmology.of(compton)
         weighed = catalogue.weighed()
-        clusters = true_clusters(weighed, ScalingRelation(model.alpha, model.log10_b), cosmology)
+        clusters = true_clusters(weighed, ScalingRelation.of(model), cosmology)
         y, masks = stand_in_signal(seed, planck_sky, compton, weighed, clusters)
         write_maps(planck_masks, "MASKS", masks, MASK_COMMENTS)
         del masks
@@ -78,7 +78,7 @@ def make_planck_sky(
         halves = {"FIRST": y + half_difference, "LAST": y - half_difference}
         write_maps(planck_ymap, "Y-MAP", {"FULL": y, **halves}, YMAP_COMMENTS)
         del y, full, half_difference, halves
-    grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
+    grid = PixelGrid.of(compton)
     write_noise_store(
         noise_store, seed, planck_sky, grid=grid, catalogue=catalogue, cl=cl, level=level
     )

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.compton.maps.clusters import SourceClusters, first_tests, list_samples
+from szmass.compton.maps.images import ClusterSimulator, parts_of, simulate_part, write_labels
+from szmass.compton.maps.stores import ORIGINALS_GRID, clean_spec, originals_spec
 from szmass.params import BaryonModel, Compton, Morphology, Resources
-from szmass.simulation.batch import run_tasks
-from szmass.simulation.compton import ClusterSimulator, parts_of, simulate_part, write_labels
-from szmass.simulation.compton_clusters import SourceClusters, first_tests, list_samples
-from szmass.simulation.compton_samples import ORIGINALS_GRID, clean_spec, originals_spec
-from szmass.simulation.psz2_catalogue import read_psz2
-from szmass.simulation.store import replacing
+from szmass.planck.catalogue import read_psz2
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import replacing
 
 
 def simulate_clusters(
@@ -35,12 +35,12 @@ def simulate_clusters(
     """Writes the store of clean maps with their labels, and some maps at full resolution."""
     catalogue = read_psz2(psz2_catalogue).weighed()
     source = SourceClusters(catalogue.redshift, catalogue.msz_1e14_msun)
-    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+    cosmology = Cosmology.of(compton)
     samples = list_samples(seed, bins, compton, baryon_models, source, cosmology)
     simulator = ClusterSimulator(
         MockClusters(**asdict(morphology)),
         tuple(model.cool_core_mean for model in baryon_models.values()),
-        PixelGrid(compton.pixels, compton.pixel_arcmin),
+        PixelGrid.of(compton),
         compton.beam_fwhm_arcmin,
     )
     chosen, names = first_tests(samples, compton.originals), list(baryon_models)

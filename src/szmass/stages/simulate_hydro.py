@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from szmass.microwave.hydro.clusters import HydroUniverse, SzImages
+from szmass.microwave.hydro.maps import hydro_spec, simulate_shard, write_labels
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import BaryonModel, Hydro, Microwave, Morphology, Resources
-from szmass.simulation.batch import run_tasks
-from szmass.simulation.hydro import HydroUniverse, SzImages
-from szmass.simulation.hydro_samples import hydro_spec, simulate_shard, write_labels
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
-from szmass.simulation.store import replacing
 from szmass.sky.cosmology import Cosmology
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import replacing
 
 
 def simulate_hydro(
@@ -32,7 +32,7 @@ def simulate_hydro(
         hydro,
         baryon_models[hydro.baryon_model],
         morphology,
-        Cosmology(microwave.cosmology, microwave.concentration_model),
+        Cosmology.of(microwave),
     )
     images = SzImages(universe.tables, microwave)
     clusters = [universe.draw(seed, n, images.side_arcmin) for n in range(hydro.clusters)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from szmass.microwave.maps.samples import list_samples, simulate_shard, store_spec, write_labels
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import Microwave, MicrowaveSets, Resources
-from szmass.simulation.batch import run_tasks
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.samples import list_samples, simulate_shard, store_spec, write_labels
-from szmass.simulation.spectra_file import read_spectra
-from szmass.simulation.store import replacing
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import replacing
 
 
 def simulate_microwave(

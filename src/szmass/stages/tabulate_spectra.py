@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from szmass.microwave.maps.spectra_table import read_george2015, write_spectra
 from szmass.params import Spectra
-from szmass.simulation.spectra_file import read_george2015, write_spectra
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 

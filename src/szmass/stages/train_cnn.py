@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from szmass.learning.backend import hardware, prepare_backend, side_by_side
-from szmass.learning.compton_arrays import DevelopmentMaps
-from szmass.learning.ensemble_files import UnfinishedOutput
-from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
-from szmass.learning.identity import training_identity
-from szmass.learning.members import CnnTrainer, plan_members
+from szmass.compton.maps.stores import open_clean_store, open_planck_store
+from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.compton.network.files import UnfinishedOutput
+from szmass.compton.network.members import CnnTrainer, plan_members
+from szmass.compton.network.training import EnsemblePlan, train_ensembles
+from szmass.networks.backend import hardware, prepare_backend, side_by_side
+from szmass.networks.identity import training_identity
 from szmass.params import Cnn, require
 from szmass.reporting import Run
-from szmass.simulation.compton_samples import open_clean_store, open_planck_store
-from szmass.simulation.verdict import require_passed
+from szmass.validation.verdict import require_passed
 
 
 def train_cnn(
@@ -36,7 +36,9 @@ def train_cnn(
     require_passed(compton_verdict)
     prepare_backend(seed=seed, threads=cnn.threads, networks=cnn.threads)
     run.tags({"bin": item, **hardware()})
-    identity = training_identity([seed, item, bins[item], cnn], [clean_store, planck_store])
+    identity = training_identity(
+        __name__, [seed, item, bins[item], cnn], [clean_store, planck_store]
+    )
     unfinished = UnfinishedOutput(cnn_models / item, identity)
     data_sets = {
         "clean": DevelopmentMaps(open_clean_store(clean_store), bins[item]),

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from szmass.files import replacing_file
-from szmass.learning.arrays import Maps, MassPrior, Normalisation, draw_maps, read_maps
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.estimator import MresunetEstimator
-from szmass.learning.identity import training_identity
-from szmass.learning.mresunet import mresunet as build_network
-from szmass.learning.training import TrainingState, recalibrate_normalisation, train
+from szmass.microwave.maps.samples import FRESH_STREAM, open_microwave_store
+from szmass.microwave.maps.sky import MicrowaveSky, nfw_images
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps, read_maps
+from szmass.microwave.network.estimator import MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet as build_network
+from szmass.microwave.network.training import TrainingState, recalibrate_normalisation, train
+from szmass.networks.backend import hardware, prepare_backend
+from szmass.networks.identity import training_identity
 from szmass.params import Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
-from szmass.simulation.microwave import MicrowaveSky, nfw_images
-from szmass.simulation.samples import FRESH_STREAM, open_microwave_store
-from szmass.simulation.spectra_file import read_spectra
-from szmass.simulation.verdict import require_passed
+from szmass.validation.verdict import require_passed
 
 SCALES = {
     "peak": lambda images: float(np.abs(images).max()),
@@ -73,7 +73,7 @@ def train_mresunet(
     state = TrainingState(
         mresunet_model.with_name(mresunet_model.name + ".training"),
         training_identity(
-            [seed, microwave, microwave_sets, mresunet], [spectra_table, microwave_store]
+            __name__, [seed, microwave, microwave_sets, mresunet], [spectra_table, microwave_store]
         ),
     )
     history = train(

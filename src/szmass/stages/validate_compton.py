@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from szmass.compton.checks.tables import ComptonStores, compton_tables, noise_theory
 from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
-from szmass.simulation.checks import check
-from szmass.simulation.compton_validation import ComptonStores, compton_tables, noise_theory
-from szmass.simulation.psz2_catalogue import read_psz2
+from szmass.planck.catalogue import read_psz2
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
+from szmass.validation.expectations import check
 
 
 def validate_compton(
@@ -38,7 +38,7 @@ def validate_compton(
     """
     catalogue = read_psz2(psz2_catalogue)
     stores = ComptonStores.open(clean_store, planck_store, noise_store, psz2_store)
-    grid = PixelGrid(compton.pixels, compton.pixel_arcmin)
+    grid = PixelGrid.of(compton)
     theory = noise_theory(planck_files, planck_noise_spectrum, planck_sky, catalogue, grid)
     tables = compton_tables(
         stores,
@@ -49,7 +49,7 @@ def validate_compton(
         planck_sky,
         catalogue,
         theory,
-        Cosmology(compton.cosmology, compton.concentration_model),
+        Cosmology.of(compton),
     )
     verdict = check(list(tables), compton_docs)
     verdict.write(compton_verdict)

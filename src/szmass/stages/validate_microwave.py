@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from szmass.microwave.checks.statistics import MapStatistics
+from szmass.microwave.checks.tables import microwave_tables
+from szmass.microwave.maps.samples import open_microwave_store
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import Microwave, MicrowaveSets
-from szmass.simulation.checks import check
-from szmass.simulation.map_statistics import MapStatistics
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.microwave_checks import microwave_tables
-from szmass.simulation.samples import open_microwave_store
-from szmass.simulation.spectra_file import read_spectra
+from szmass.validation.expectations import check
 
 
 def validate_microwave(

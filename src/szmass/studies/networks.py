@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from szmass.evaluation.compton_metrics import relerr_metrics
-from szmass.inference.judgement import ENSEMBLE, SELECTED, predictors_msun, require_unseen
-from szmass.learning.compton_arrays import DevelopmentMaps
-from szmass.learning.ensemble import Ensemble
-from szmass.learning.ensemble_files import UnfinishedOutput
-from szmass.learning.ensemble_training import EnsemblePlan, train_ensembles
-from szmass.learning.identity import training_identity
-from szmass.learning.members import CnnTrainer, Member, plan_members
+from szmass.compton.maps.partitions import require_unseen
+from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.compton.network.ensemble import Ensemble
+from szmass.compton.network.files import UnfinishedOutput
+from szmass.compton.network.members import CnnTrainer, Member, plan_members
+from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
+from szmass.compton.network.training import EnsemblePlan, train_ensembles
+from szmass.compton.results.metrics import relerr_metrics
+from szmass.networks.identity import training_identity
 from szmass.params import Cnn
 from szmass.reporting import Run
-from szmass.simulation.store import MapStore
+from szmass.storage.store import MapStore
 
 TARGET = "m500c"
 PREDICTORS = (SELECTED, ENSEMBLE)
@@ -48,7 +49,9 @@ def train_networks(training: Training, identity: Iterable[object], run: Run) -> 
         run: is told of the ensemble and of each member.
     """
     settings = training.settings
-    unfinished = UnfinishedOutput(training.output, training_identity([*identity, settings], []))
+    unfinished = UnfinishedOutput(
+        training.output, training_identity(__name__, [*identity, settings], [])
+    )
     trainer = CnnTrainer(training.maps.pixels, settings)
     files = unfinished.ensemble("", "", trainer.network)
     plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members, files)

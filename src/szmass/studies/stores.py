@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from szmass.simulation.compton_samples import open_clean_store, open_planck_store
-from szmass.simulation.store import MapStore
+from szmass.compton.maps.stores import open_clean_store, open_planck_store
+from szmass.storage.store import MapStore
 
 
 def open_store(data_set: str, *, clean: Path, planck: Path) -> MapStore:

@@ -1,7 +1,7 @@
 """Runs in MLflow. The only owner of mlflow, beside the models that MLflow serves.
 
 A run is created before anything is computed, so a server that cannot be reached ends the stage
-at once. From then on `szmass.delivery` carries every report: a server that is lost costs the
+at once. From then on `tracking.delivery` carries every report: a server that is lost costs the
 stage neither time nor result.
 """
 

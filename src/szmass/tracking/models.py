@@ -61,7 +61,7 @@ def served_mresunet(folder: Path) -> Served:
     image = (-1, y, x)
     return Served(
         identity=folder / WEIGHTS_FILE,
-        code="served_mresunet.py",
+        code="predict/served_mresunet.py",
         artifacts={"model": folder},
         inputs=[TensorSpec(np.dtype("float32"), image)],
         outputs=[
@@ -77,7 +77,7 @@ def served_ensemble(knowledge: Path, models: Path) -> Served:
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
         identity=knowledge / KNOWLEDGE_FILE,
-        code="served_cnn.py",
+        code="predict/served_cnn.py",
         artifacts={"models": models, "knowledge": knowledge},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from szmass import provenance
+from szmass.params.variant import Variant, current_variant
 from szmass.reporting import Run
 from szmass.tracking.best import mark_best
 from szmass.tracking.runs import Description, MlflowRun
 from szmass.tracking.service import connect, experiment_of, reaching
-from szmass.variant import Variant, current_variant
 
 logger = logging.getLogger(__name__)
 

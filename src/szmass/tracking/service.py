@@ -19,7 +19,7 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from szmass.delivery import AWAY_S, Delivery
+from szmass.tracking.delivery import AWAY_S, Delivery
 from szmass.tracking.views import offer_view
 
 SETUP_TIMEOUT_S = 120

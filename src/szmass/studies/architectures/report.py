@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.evaluation.compton_metrics import relative_error
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.study_figures import losses_and_errors
+from szmass.compton.results.metrics import relative_error
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.params import Cnn
 from szmass.reporting import Run
 from szmass.studies.architectures.settings import REPEATS, Architectures
+from szmass.studies.figures import losses_and_errors
 from szmass.studies.results import FIGURES, read_metrics, read_predictions, write_results
 
 LOSS, RATE = "validation_loss_", "learning_rate"

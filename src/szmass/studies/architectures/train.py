@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.compton.maps.partitions import partition_rows
+from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Cnn, Evaluation
 from szmass.reporting import Run
-from szmass.simulation.compton_samples import partition_rows
 from szmass.studies.architectures.settings import Architectures
 from szmass.studies.networks import (
     Training,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from szmass.evaluation.compton_metrics import relative_error
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.study_figures import binned_errors
+from szmass.compton.results.metrics import relative_error
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.params import BaryonModel, Compton
 from szmass.reporting import Run
+from szmass.studies.figures import binned_errors
 from szmass.studies.results import FIGURES, read_metrics, read_predictions, write_results
 
 MEAN, ERROR = "relerr_mean_ensemble", "relerr_stderr_ensemble"

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.compton.maps.clusters import ComptonSamples
+from szmass.compton.maps.images import ClusterSimulator, Part
+from szmass.compton.maps.stores import clean_spec
 from szmass.params import BaryonModel, Compton, Morphology, Resources
-from szmass.simulation.batch import run_tasks
-from szmass.simulation.compton import ClusterSimulator, Part
-from szmass.simulation.compton_clusters import ComptonSamples
-from szmass.simulation.compton_samples import PARTITIONS, clean_spec
-from szmass.simulation.store import ArraySpec, StoreSpec, replacing, write_rows
+from szmass.planck.stores import PARTITIONS
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 from szmass.sky.projection import Ellipsoids, disc_integral, projected_y
 from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import ArraySpec, StoreSpec, replacing, write_rows
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.units import ARCMIN_RAD
 
@@ -38,7 +39,7 @@ def simulate(
     resources: Resources,
 ) -> None:
     """Writes the maps: of the main model for training and testing, of the others for testing."""
-    cosmology = Cosmology(compton.cosmology, compton.concentration_model)
+    cosmology = Cosmology.of(compton)
     samples = list_samples(seed, compton.baryon_model, baryon_models, study, cosmology)
     simulator = ClusterSimulator(
         MockClusters(**asdict(morphology)),
@@ -95,7 +96,7 @@ def list_samples(
     mean_y_mpc2 = np.empty(len(rows))
     for index, gas in enumerate(baryon_models.values()):
         here = model == index
-        relation = ScalingRelation(gas.alpha, gas.log10_b)
+        relation = ScalingRelation.of(gas)
         mean = y_cyl_mpc2(m500c_msun[here], np.zeros(here.sum()), relation, cosmology)
         mean_y_mpc2[here] = mean * np.exp(gas.sigma_lny * draws[here, 1])
     distance_mpc = cosmology.angular_distance_mpc(redshift)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.compton_arrays import DevelopmentMaps
+from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import BaryonModel, Cnn, Evaluation
 from szmass.reporting import Run
-from szmass.simulation.store import MapStore
+from szmass.storage.store import MapStore
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.studies.networks import (
     Training,

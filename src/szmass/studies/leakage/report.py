@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.study_figures import paired_bars
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.reporting import Run
+from szmass.studies.figures import paired_bars
 from szmass.studies.leakage.settings import CLAIMED, ERROR, TRUE, Leakage
 from szmass.studies.results import FIGURES, read_metrics, write_results
 

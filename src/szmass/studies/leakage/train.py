@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.learning.backend import hardware, prepare_backend
-from szmass.learning.compton_arrays import DevelopmentMaps
-from szmass.learning.ensemble import OUT_OF_FOLD_FILE
+from szmass.compton.maps.partitions import partition_rows
+from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Cnn, Evaluation
 from szmass.reporting import Run
-from szmass.simulation.compton_samples import partition_rows
 from szmass.studies.leakage.settings import (
     CLAIMED,
     DATA_SETS,

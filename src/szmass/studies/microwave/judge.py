@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.learning.arrays import MassPrior, draw_maps
-from szmass.learning.backend import hardware, prepare_backend
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.network.arrays import MassPrior, draw_maps
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.spectra_file import read_spectra
 from szmass.studies.microwave.networks import (
     TEST_STREAM,
     NetworkPlan,

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.evaluation.metrics import scatter_metrics
-from szmass.inference.exact import ExactEstimators
-from szmass.learning.arrays import Maps, MassPrior, Normalisation, draw_maps
-from szmass.learning.estimator import MresunetEstimator
-from szmass.learning.identity import training_identity
-from szmass.learning.mresunet import mresunet as build_network
-from szmass.learning.training import TrainingState, recalibrate_normalisation, train
+from szmass.microwave.maps.samples import FRESH_STREAM
+from szmass.microwave.maps.sky import MicrowaveSky, nfw_images
+from szmass.microwave.masses.exact import ExactEstimators
+from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
+from szmass.microwave.network.estimator import MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet as build_network
+from szmass.microwave.network.training import TrainingState, recalibrate_normalisation, train
+from szmass.microwave.results.metrics import scatter_metrics
+from szmass.networks.identity import training_identity
 from szmass.params import Evaluation, Microwave, Mresunet
 from szmass.reporting import Run
-from szmass.simulation.microwave import MicrowaveSky, nfw_images
-from szmass.simulation.samples import FRESH_STREAM
 from szmass.studies.microwave.settings import BOUND
 from szmass.units import MASS_UNIT_MSUN
 
@@ -67,7 +67,7 @@ def train_network(
     )
     rng = np.random.default_rng((seed, VALIDATION_STREAM))
     state = TrainingState(
-        folder.with_name(folder.name + ".training"), training_identity([plan], [])
+        folder.with_name(folder.name + ".training"), training_identity(__name__, [plan], [])
     )
     train(
         network,

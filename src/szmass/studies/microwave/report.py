@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.evaluation.figures import save
-from szmass.evaluation.metrics import mass_label
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.study_figures import Curve, panels
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
+from szmass.microwave.results.metrics import mass_label
 from szmass.reporting import Run
+from szmass.studies.figures import Curve, panels
 from szmass.studies.microwave.settings import BOUND, NETWORK, MicrowaveStudy
 from szmass.studies.results import FIGURES, read_metrics, read_predictions, write_results
 from szmass.units import MASS_UNIT_MSUN

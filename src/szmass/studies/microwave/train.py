@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from szmass.evaluation.metrics import mass_metrics
-from szmass.learning.arrays import MassPrior, read_maps
-from szmass.learning.backend import hardware, prepare_backend
+from szmass.microwave.maps.samples import open_microwave_store
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.microwave.network.arrays import MassPrior, read_maps
+from szmass.microwave.results.metrics import mass_metrics
+from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
-from szmass.simulation.microwave import MicrowaveSky
-from szmass.simulation.samples import open_microwave_store
-from szmass.simulation.spectra_file import read_spectra
 from szmass.studies.microwave.networks import (
     NetworkPlan,
     exact_estimators,

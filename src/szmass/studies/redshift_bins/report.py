@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from szmass.evaluation.compton_figures import residuals
-from szmass.evaluation.estimated import Estimated
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
+from szmass.compton.results.estimated import Estimated
+from szmass.compton.results.mass_figures import residuals
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.reporting import Run
 from szmass.studies.redshift_bins.settings import RedshiftBins
 from szmass.studies.results import FIGURES, read_metrics, read_predictions, write_results

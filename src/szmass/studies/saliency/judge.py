@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.evaluation.compton_metrics import log10_ratio
-from szmass.evaluation.radial import radial_density, share_within
-from szmass.inference.judgement import require_test
-from szmass.learning.backend import prepare_backend
-from szmass.learning.ensemble import Ensemble
-from szmass.learning.saliency import saliency_maps
+from szmass.compton.maps.partitions import partition_rows, require_test
+from szmass.compton.network.ensemble import Ensemble
+from szmass.compton.network.saliency import saliency_maps
+from szmass.compton.results.metrics import log10_ratio
+from szmass.networks.backend import prepare_backend
 from szmass.params import Cnn, require
 from szmass.reporting import Run
-from szmass.simulation.compton_samples import partition_rows
 from szmass.sky.grid import PixelGrid
 from szmass.studies.results import ITEMS, write_item
+from szmass.studies.saliency.radial import radial_density, share_within
 from szmass.studies.saliency.settings import EXAMPLES_FILE, PROFILES_FILE, Saliency
 from szmass.studies.stores import open_store
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.saliency_figures import example_gradients, stacked_profiles
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.reporting import Run
 from szmass.studies.results import (
     FIGURES,
@@ -19,6 +18,7 @@ from szmass.studies.results import (
     read_predictions,
     write_results,
 )
+from szmass.studies.saliency.figures import example_gradients, stacked_profiles
 from szmass.studies.saliency.settings import EXAMPLES_FILE, PROFILES_FILE, Saliency
 
 HEADER = ("redshift", "clusters", "share of the gradient", "share of the area", "peak [R500]")

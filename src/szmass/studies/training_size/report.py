@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from szmass.evaluation.figures import save
-from szmass.evaluation.report import markdown_table
-from szmass.evaluation.study_figures import Curve, curves
+from szmass.evaluation.charts import save
+from szmass.evaluation.tables import markdown_table
 from szmass.reporting import Run
+from szmass.studies.figures import Curve, curves
 from szmass.studies.results import FIGURES, read_metrics, write_results
 from szmass.studies.training_size.settings import TrainingSize
 

@@ -1,0 +1,1 @@
+"""What must hold of the Compton-y cutouts, their noise and the observed ones."""

@@ -1,0 +1,1 @@
+"""Simulated Compton-y cutouts, clean and with Planck's noise."""

@@ -1,0 +1,1 @@
+"""Masses from the ensembles with posteriors, and from baselines without a network."""

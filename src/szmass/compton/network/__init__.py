@@ -1,0 +1,1 @@
+"""The CNN and its ensembles: training, selection, use."""

@@ -1,0 +1,231 @@
+"""Trains the members of an ensemble of CNNs, each a function of data, settings and its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import keras
+import numpy as np
+
+from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks, prefetched
+from szmass.compton.network.cnn import cnn, compile_cnn
+from szmass.networks.backend import mean_loss, predict, state_variables, train_epoch
+from szmass.params import Cnn
+from szmass.reporting import Run
+
+STREAM = 40
+SPLIT, START, EPOCH = 0, 1, 2  # what a member draws for
+
+
+class MemberError(RuntimeError):
+    """A member cannot be trained: too few clusters, or its loss is no number."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member before its training: its seed, and its maps, by their position in the bin."""
+
+    identity: tuple[int, ...]
+    """(seed, stream, bin, data set, target, number of the member)."""
+    train: np.ndarray
+    validation: np.ndarray
+
+    def rng(self, *purpose: int) -> np.random.Generator:
+        """A generator of this member and purpose alone."""
+        return np.random.default_rng((*self.identity, *purpose))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a member's history."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A member at its best epoch."""
+
+    weights: list[np.ndarray]
+    scale: MapScale
+    best_epoch: int
+    history: list[Epoch]
+    log10_m_pred: np.ndarray
+    """Of its validation maps."""
+
+
+def plan_members(
+    identity: tuple[int, int, int, int], cluster: np.ndarray, *, count: int, fraction: float
+) -> list[Member]:
+    """Divides a bin's development clusters for each member.
+
+    The clusters are shuffled again and again, and each member holds out the next part of that
+    sequence: soon every cluster is out of fold for some member, which posteriors are calibrated
+    on. A part that reaches into the next shuffle may hold a cluster twice, and is then smaller.
+
+    Args:
+        identity: seed, and the indices of bin, data set and target.
+        cluster: number of the cluster of each development map.
+        count: members.
+        fraction: of the clusters that a member validates on.
+
+    Raises:
+        MemberError: there are fewer than two clusters.
+    """
+    clusters = np.unique(cluster)
+    if len(clusters) < 2:
+        raise MemberError(
+            f"{len(clusters)} development clusters: expected two or more in each redshift bin"
+        )
+    held_out = min(max(1, round(fraction * len(clusters))), len(clusters) - 1)
+    identities = [(identity[0], STREAM, *identity[1:], number) for number in range(count)]
+    shuffles = [
+        np.random.default_rng((*own, SPLIT)).permutation(clusters)
+        for own in identities[: -(-count * held_out // len(clusters))]
+    ]
+    sequence = np.concatenate(shuffles)
+    members = []
+    for number, own in enumerate(identities):
+        part = sequence[number * held_out : (number + 1) * held_out]
+        validation = np.isin(cluster, part)
+        members.append(Member(own, np.flatnonzero(~validation), np.flatnonzero(validation)))
+    return members
+
+
+class CnnTrainer:
+    """A network that is compiled once, and trained from a new start for each member.
+
+    Args:
+        pixels: of the maps, on a side.
+        settings: `params.cnn`.
+    """
+
+    def __init__(self, pixels: int, settings: Cnn) -> None:
+        self.settings = settings
+        self.network = cnn(pixels, settings)
+        compile_cnn(self.network, settings)
+        self._fresh = [keras.ops.convert_to_numpy(v) for v in state_variables(self.network)]
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Gives the network a new start, the same on every backend.
+
+        Weights are Glorot uniform and the seeds of the dropouts new, both from `rng`; biases are
+        zero, and the optimiser has no past.
+        """
+        for variable, fresh in zip(state_variables(self.network), self._fresh, strict=True):
+            value = fresh
+            if variable.path.endswith("/kernel"):
+                *field, inputs, outputs = fresh.shape
+                limit = np.sqrt(6.0 / (np.prod(field) * (inputs + outputs)))
+                value = rng.uniform(-limit, limit, fresh.shape)
+            elif variable.path.endswith("seed_generator_state"):
+                value = rng.integers(2**31, size=fresh.shape)
+            variable.assign(value.astype(fresh.dtype))
+
+    def train(
+        self,
+        member: Member,
+        maps: DevelopmentMaps,
+        target: str,
+        *,
+        run: Run,
+        progress: Callable[[int], object],
+    ) -> TrainedMember:
+        """Trains one member; it keeps the epoch of the least validation loss.
+
+        Args:
+            member: seed and maps.
+            maps: of the redshift bin and data set.
+            target: one of `compton_arrays.TARGETS`.
+            run: is told loss and validation loss of each epoch.
+            progress: is told the maps of each step.
+
+        Raises:
+            MemberError: the loss is no longer finite.
+        """
+        network, settings = self.network, self.settings
+        self.restart(member.rng(START))
+        scale = maps.scale(member.train, target)
+        held_out = scale.inputs(maps.compton_y(member.validation))
+        truth = scale.labels(maps.log10_m[target][member.validation])
+        epochs = range(1, settings.epochs + 1)
+        blocks = self._blocks(member, maps, target, scale, epochs)
+        blocks_an_epoch = len(maps.shuffled(member.train, member.rng(EPOCH)))
+        history: list[Epoch] = []
+        weights: list[np.ndarray] = []
+        for number in epochs:
+            network.optimizer.learning_rate = learning_rate(settings, number)
+            losses, sizes = [], []
+            for inputs, labels in islice(blocks, blocks_an_epoch):
+                losses.append(
+                    train_epoch(network, inputs, labels, batch=settings.batch, progress=progress)
+                )
+                sizes.append(len(inputs))
+            history.append(
+                Epoch(
+                    epoch=number,
+                    loss=float(np.average(losses, weights=sizes)),
+                    validation_loss=mean_loss(network, held_out, truth),
+                    learning_rate=learning_rate(settings, number),
+                )
+            )
+            report_epoch(history[-1], run)
+            if not np.isfinite(history[-1].loss + history[-1].validation_loss):
+                raise MemberError(
+                    f"member {member.identity[-1]}, epoch {number}: loss = {history[-1].loss}: "
+                    "expected a finite number; lower cnn.learning_rate = "
+                    f"{settings.learning_rate:g}"
+                )
+            if best_epoch(history) == number:
+                weights = network.get_weights()
+        network.set_weights(weights)
+        (outputs,) = predict(network, held_out)
+        log10_m_pred = scale.log10_m(outputs)
+        return TrainedMember(weights, scale, best_epoch(history), history, log10_m_pred)
+
+    def _blocks(
+        self,
+        member: Member,
+        maps: DevelopmentMaps,
+        target: str,
+        scale: MapScale,
+        epochs: range,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The blocks of all epochs in one row, so that the next epoch's is ready in time."""
+        return prefetched(
+            chain.from_iterable(
+                epoch_blocks(
+                    maps,
+                    member.train,
+                    target,
+                    scale,
+                    flips=self.settings.flips,
+                    rng=member.rng(EPOCH, number),
+                )
+                for number in epochs
+            )
+        )
+
+
+def learning_rate(settings: Cnn, epoch: int) -> float:
+    """The rate of an epoch, numbered from 1: constant, or along half a cosine towards zero."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    phase = (epoch - 0.5) / settings.epochs
+    return float(settings.learning_rate * 0.5 * (1.0 + np.cos(np.pi * phase)))
+
+
+def best_epoch(history: list[Epoch]) -> int:
+    """The first epoch with the least validation loss, numbered from 1."""
+    return min(history, key=lambda epoch: epoch.validation_loss).epoch
+
+
+def report_epoch(epoch: Epoch, run: Run) -> None:
+    """Tells a run of an epoch."""
+    for name in ("loss", "validation_loss", "learning_rate"):
+        run.metric(name, getattr(epoch, name), step=epoch.epoch)

@@ -1,0 +1,1 @@
+"""Masses of the PSZ2 clusters, beside Planck's own."""

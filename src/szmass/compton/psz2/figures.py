@@ -1,0 +1,121 @@
+"""Figures 2, 3 and Supp. 6 of de Andres et al. 2022 (dA22): CNN masses beside Planck's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from szmass.compton.results.estimated import Estimated, together
+from szmass.compton.results.mass_figures import COLOURS, binned_percentiles, error_densities
+from szmass.evaluation.charts import log_mass_axis, save
+from szmass.units import MASS_UNIT_MSUN
+
+GROUPS = 10
+FIGURE2_RANGE, FIGURE3_RANGE = (-1.2, 0.8), (-0.3, 0.6)
+RELATION_TITLES = {
+    "alpha_1p63": "mocks, alpha = 1.63",
+    "alpha_1p79": "mocks, alpha = 1.79, Y / 1.2",
+    "alpha_1p63_in_planck_maps": "mocks, alpha = 1.63, Y in the maps, R500 > 5 pixels",
+}
+"""Of Figure 3, by metric name of the relation."""
+
+
+def draw(
+    folder: Path,
+    found: Mapping[str, np.ndarray],
+    simulated: Sequence[Estimated],
+    labels: Mapping[str, str],
+    sky: str,
+) -> None:
+    """Draws Figures 2 and 3, and of Supp. Fig. 6 what is of PSZ2.
+
+    Args:
+        folder: of the figures.
+        found: columns of the catalogue of masses.
+        simulated: test clusters, labelled by the metric name of the relation that gave MSZ.
+        labels: of the redshift bins.
+        sky: what was observed.
+    """
+    msz, golden = found["msz_1e14_msun"] * MASS_UNIT_MSUN, found["golden"]
+
+    def by_bin(estimate_msun: np.ndarray, rows: np.ndarray) -> list[Estimated]:
+        """Chosen clusters, redshift bin by redshift bin."""
+        chosen = {label: rows & (found["bin"] == name) for name, label in labels.items()}
+        return [Estimated(label, estimate_msun[at], msz[at]) for label, at in chosen.items()]
+
+    everyone = by_bin(found["m500_msun"], np.ones(len(msz), bool))
+    panels = {f"All PSZ2 clusters with a redshift, {sky}": everyone}
+    if golden.any():
+        panels[f"Golden sample, {sky}"] = by_bin(found["m500_golden_msun"], golden)
+    save(planck_bias(panels), folder / "figure2_planck_bias.png")
+    save(error_densities(panels, "MSZ"), folder / "supp6_densities.png")
+    save(bias_causes(simulated, together(everyone, sky)), folder / "figure3_bias_causes.png")
+
+
+def planck_bias(panels: Mapping[str, Sequence[Estimated]]) -> Figure:
+    """Figure 2: b_P against the networks' mass, a panel a sample.
+
+    Squares and band are the median and the 16th-84th percentiles in ten bins of equal number.
+
+    Args:
+        panels: redshift bins by title.
+    """
+    figure, grid = plt.subplots(
+        len(panels), 1, figsize=(6.5, 3.4 * len(panels)), sharex=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    for axes, (title, bins) in zip(grid[:, 0], panels.items(), strict=True):
+        for colour, one in zip(cycle(COLOURS), bins, strict=False):
+            if len(one.error):
+                mass = one.estimate_msun / MASS_UNIT_MSUN
+                axes.plot(mass, one.error, ".", ms=4, alpha=0.6, color=colour, label=one.label)
+        sample = together(bins, "")
+        _median_and_band(axes, sample, "k")
+        for level in (-0.2, 0.0, 0.2):
+            axes.axhline(level, color="tab:red", ls="--", lw=1)
+        axes.set(ylabel="(M_CNN - MSZ) / M_CNN", ylim=FIGURE2_RANGE)
+        axes.set_title(f"{title}: {len(sample.error)} clusters", fontsize=10)
+    grid[0, 0].legend(fontsize=8)
+    log_mass_axis(grid[-1, 0].xaxis, "M_CNN")
+    return figure
+
+
+def bias_causes(simulated: Sequence[Estimated], observed: Estimated) -> Figure:
+    """Figure 3: the bias that a relation's slope makes on simulated clusters, beside the sky's.
+
+    Args:
+        simulated: test clusters, labelled by the relation that gave MSZ; lines with bands.
+        observed: PSZ2 with the catalogue's MSZ, labelled by the sky; points with percentiles.
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
+    styles = (("tab:red", "--"), ("tab:blue", "-."), ("tab:green", ":"))
+    for sample, (colour, line) in zip(simulated, styles, strict=False):
+        _median_and_band(axes, sample, colour, line, RELATION_TITLES[sample.label])
+    middle, (low, median, high) = binned_percentiles(
+        observed.estimate_msun / MASS_UNIT_MSUN, observed.error, GROUPS
+    )
+    axes.errorbar(
+        middle, median, (median - low, high - median), fmt="o", color="k", capsize=2,
+        label=observed.label,
+    )  # fmt: skip
+    axes.axhline(0, color="0.6", lw=1)
+    axes.set(ylabel="(M_CNN - MSZ) / M_CNN", ylim=FIGURE3_RANGE)
+    log_mass_axis(axes.xaxis, "M_CNN")
+    axes.set_title(f"The bias by the slope of the Y-M relation; {observed.label}", fontsize=10)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _median_and_band(
+    axes: Axes, sample: Estimated, colour: str, line: str = "s-", label: str | None = None
+) -> None:
+    mass = sample.estimate_msun / MASS_UNIT_MSUN
+    middle, (low, median, high) = binned_percentiles(mass, sample.error, GROUPS)
+    axes.fill_between(middle, low, high, color=colour, alpha=0.2, lw=0)
+    axes.plot(middle, median, line, color=colour, ms=4, lw=1.2, label=label)

@@ -1,0 +1,1 @@
+"""Metrics, figures and tables of the test clusters, beside the paper's."""

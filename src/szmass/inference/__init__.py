@@ -1,1 +1,0 @@
-"""From maps and networks to masses: the exact posterior, the matched filter, calibration."""

@@ -1,0 +1,1 @@
+"""The test on clusters like those of a hydrodynamical simulation (Fig. 6)."""

@@ -1,0 +1,1 @@
+"""Simulated 150 GHz cutouts."""

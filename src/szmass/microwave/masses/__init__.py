@@ -1,0 +1,1 @@
+"""Masses without a network: the exact posterior, the matched filter."""

@@ -1,0 +1,1 @@
+"""The mResUNet: its maps and labels, its training, its use."""

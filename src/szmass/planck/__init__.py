@@ -1,0 +1,1 @@
+"""Planck's public files: catalogue, noise, the stand-in sky, cutouts."""

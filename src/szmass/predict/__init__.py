@@ -1,0 +1,1 @@
+"""Masses from a user's own maps: files, checks, the command, the model that MLflow serves."""

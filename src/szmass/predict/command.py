@@ -1,0 +1,292 @@
+"""`szmass predict`: masses of the clusters in a user's own maps."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from szmass.params import Params
+from szmass.predict.release import RELEASED, unpacked
+from szmass.quiet import quiet_start
+
+OWN, RELEASE = "own", "released"
+HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
+JSON_COLUMNS = (
+    "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
+    "m500_msun_p97p5", "log10_m500", "sigma_aleatoric_dex", "sigma_epistemic_dex",
+    "systematic_dex", "out_of_range", "out_of_range_reason",
+)  # fmt: skip
+
+
+class PredictionError(ValueError):
+    """There is nothing to predict, or no map that could be used."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for."""
+
+    files: Sequence[Path] = ()
+    redshift: str | None = None
+    pixel_arcmin: float | None = None
+    table: Path | None = None
+    ymap: Path | None = None
+    catalogue: Path | None = None
+    prior: str = "training"
+    models: str | None = None
+    """As for `chosen_models`."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a `Predictor` loads, and where it is from."""
+
+    kind: str
+    """`OWN`, `RELEASE`, or a name in MLflow's registry."""
+    ensembles: Path
+    knowledge: Path
+    scale: str | None
+    """That they were trained at, where they were released."""
+    nside: int
+    """Of the full-sky maps whose cutouts they know."""
+
+    def in_words(self) -> str:
+        """For people."""
+        if self.kind == OWN:
+            return f"trained here, {self.ensembles}"
+        if self.kind != RELEASE:
+            return f"{self.kind} of MLflow's registry"
+        return f"released with szmass, trained at scale {self.scale}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Masses of all usable maps, and what was wrong with the others."""
+
+    names: list[str]
+    columns: Mapping[str, Any]
+    problems: list[str]
+    models: Models
+    model_version: str
+    made_with: str
+    priors: Mapping[str, str]
+    """What the masses rest on, by redshift bin."""
+
+    def as_json(self) -> str:
+        """For programs: one object, with a list of clusters in it."""
+        rows = [
+            {"name": name} | {key: _plain(self.columns[key][row]) for key in JSON_COLUMNS}
+            for row, name in enumerate(self.names)
+        ]
+        facts = {"models": self.models.kind, "scale": self.models.scale}
+        facts |= {"model_version": self.model_version, "made_with": self.made_with}
+        content = {**facts, "prior": self.priors, "clusters": rows, "problems": self.problems}
+        return json.dumps(content, indent=1)
+
+    def as_text(self) -> str:
+        """For people: a table, then what it rests on."""
+        rows = [HEADER, *(self._row(number) for number in range(len(self.names)))]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines += ["", f"intervals: without what other baryon models would shift, {self._shift()}"]
+        lines += [f"models: {self.models.in_words()}"]
+        lines += [f"version {self.model_version}: {self.made_with}"]
+        lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
+        return "\n".join(lines)
+
+    def _shift(self) -> str:
+        largest = max(self.columns["systematic_dex"])
+        if largest == 0.0:
+            return "which is not known here"
+        return f"at most {math.ceil(100 * (10.0**largest - 1))} % here (systematic_dex of --json)"
+
+    def _row(self, number: int) -> tuple[str, ...]:
+        def mass(suffix: str) -> str:
+            return f"{self.columns[f'm500_msun{suffix}'][number] / 1e14:.2f}"
+
+        return (
+            self.names[number],
+            f"{self.columns['redshift'][number]:.4g}",
+            mass(""),
+            f"{mass('_p16')} - {mass('_p84')}",
+            f"{mass('_p2p5')} - {mass('_p97p5')}",
+            self.columns["out_of_range_reason"][number] or "no",
+        )
+
+
+def predict(wanted: Wanted, params: Params) -> Answer:
+    """Infers the masses that are asked for; a map that cannot be used does not stop the others.
+
+    Raises:
+        PredictionError: no map could be used; the message has the reasons.
+        KnowledgeError, PredictorError, ReleaseError: the models cannot be loaded.
+        PriorError: the prior is none.
+    """
+    with chosen_models(wanted.models, params) as models:
+        return _predict(wanted, models)
+
+
+@contextmanager
+def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
+    """The models of this pipeline, those that travel with it, or registered ones.
+
+    Args:
+        kind: `OWN`, `RELEASE`, or the name of a model in MLflow's registry; without, one's own
+            where the pipeline has made all of them.
+        params: where one's own are, and what they were made for.
+
+    Raises:
+        ReleaseError: the released ones are asked for, and cannot be used.
+        RegistryError, TrackingError: the registered ones are, and cannot be had.
+    """
+    knowledge = params.paths["cnn_posterior"]
+    if kind == OWN or (kind is None and knowledge.is_dir()):
+        nside = params.planck_sky.nside
+        yield Models(OWN, params.paths["cnn_models"], knowledge, None, nside)
+        return
+    if kind not in (None, RELEASE):
+        from szmass.tracking import registered_ensemble
+
+        with TemporaryDirectory() as folder:
+            ensembles, knowledge = registered_ensemble(kind, Path(folder))
+            yield Models(kind, ensembles, knowledge, None, params.planck_sky.nside)
+        return
+    with unpacked(RELEASED) as found:
+        yield Models(RELEASE, found.ensembles, found.knowledge, found.scale, found.nside)
+
+
+def _predict(wanted: Wanted, models: Models) -> Answer:
+    import numpy as np
+
+    from szmass.compton.masses.record import Knowledge, KnowledgeError
+    from szmass.predict.cutouts import CutoutError
+
+    knowledge = Knowledge.read(models.knowledge)
+    names, maps, redshifts, problems = [], [], [], []
+    for label, load in requests(wanted, knowledge.grid, models.nside):
+        try:
+            for name, found in load():
+                try:
+                    cutout, redshift = _usable(found, knowledge)
+                except (CutoutError, KnowledgeError) as error:
+                    problems.append(_problem(label, f"{found.label}: {error}"))
+                    continue
+                names.append(name)
+                maps.append(cutout)
+                redshifts.append(redshift)
+        except ValueError as error:
+            problems.append(_problem(label, str(error)))
+    if not maps:
+        raise PredictionError("no map could be used:\n" + "\n".join(problems))
+
+    with quiet_start():
+        from szmass.compton.masses.predictor import Predictor
+    from szmass.compton.masses.priors import TRAINING, named_prior
+
+    predictor = Predictor.load(models.ensembles, models.knowledge)
+    prior = named_prior(wanted.prior, predictor.axis_log10_msun)
+    columns = predictor(np.array(maps), np.array(redshifts), prior)
+    used = dict.fromkeys(columns["bin"])
+    other = "" if wanted.prior == TRAINING else f"{wanted.prior}, within the masses of "
+    return Answer(
+        names,
+        columns,
+        problems,
+        models,
+        predictor.knowledge.model_version,
+        predictor.knowledge.made_with,
+        {name: other + predictor.prior_in_words(name) for name in used},
+    )
+
+
+def _usable(found: Any, knowledge: Any) -> tuple[Any, float]:
+    """A `UserMap` as the networks that `Knowledge` knows take it, and its redshift.
+
+    Raises:
+        CutoutError, KnowledgeError: they cannot be used.
+    """
+    import numpy as np
+
+    from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
+
+    if found.problem:
+        raise CutoutError(found.problem)
+    redshift = checked_redshift(found.redshift)
+    knowledge.bin_names(np.array([redshift]))
+    return checked_cutout(found.image, found.pixel_arcmin, knowledge.grid), redshift
+
+
+Load = Callable[[], Iterator[tuple[str, Any]]]
+
+
+def requests(wanted: Wanted, grid: Any, nside: int) -> Iterator[tuple[str, Load]]:
+    """Each file that is asked for, and what reads its maps with their names.
+
+    Args:
+        wanted: has them.
+        grid: `PixelGrid` of the cutouts of a full-sky map.
+        nside: of such a map.
+
+    Raises:
+        PredictionError: the options name no maps, or contradict each other.
+    """
+    from szmass.predict.files import cut_catalogue, read_table, read_user_maps
+
+    _require_one_way(wanted)
+
+    def load(
+        path: Path, redshift: object, name: str = "", problem: str = ""
+    ) -> Iterator[tuple[str, Any]]:
+        if problem:
+            raise PredictionError(problem)
+        for found in read_user_maps(path):
+            own = found.redshift if redshift is None else redshift
+            size = found.pixel_arcmin or wanted.pixel_arcmin
+            row_of_file = found.label.removeprefix(str(path))
+            yield (
+                name + row_of_file if name else found.label,
+                replace(found, redshift=own, pixel_arcmin=size),
+            )
+
+    if wanted.ymap is not None and wanted.catalogue is not None:
+        ymap, catalogue = wanted.ymap, wanted.catalogue
+        yield "", lambda: cut_catalogue(ymap, catalogue, nside=nside, grid=grid)
+    elif wanted.table is not None:
+        for row in read_table(wanted.table):
+            yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
+    for path in wanted.files:
+        yield str(path), partial(load, path, wanted.redshift)
+
+
+def _require_one_way(wanted: Wanted) -> None:
+    ways = [bool(wanted.files), wanted.table is not None, wanted.ymap is not None]
+    if sum(ways) != 1 or (wanted.ymap is None) != (wanted.catalogue is None):
+        raise PredictionError(
+            "expected one of: FILE... --redshift Z, --table T.csv, --ymap M.fits --catalogue C.fits"
+        )
+    if wanted.redshift is not None and not wanted.files:
+        raise PredictionError(
+            "--redshift is for FILE; a table or a catalogue has a column of its own"
+        )
+    if wanted.pixel_arcmin is not None and wanted.ymap is not None:
+        raise PredictionError("--pixel-arcmin is for cutouts; a full-sky map states its NSIDE")
+
+
+def _problem(label: str, message: str) -> str:
+    """What is wrong, with the place that the user named in front."""
+    return message if message.startswith(label) else f"{label}: {message}"
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column as JSON has it."""
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,189 @@
+"""The trained models that travel with the project: an archive, and what it was made with.
+
+`szmass release` writes them from the models of the pipeline; `szmass predict` takes them where the
+pipeline has not run. The archive holds the files that a `Predictor` loads, unchanged, so that both
+give the same masses.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from ruamel.yaml import YAML
+
+from szmass.provenance import CODE, code_facts, data_md5, sha256
+from szmass.quiet import quiet_start
+
+RELEASED = Path("models/released")
+ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"
+RELEASE_FORMAT = 1
+STAGES = ("train_cnn", "evaluate_cnn", "infer_psz2")
+"""That have to be up to date."""
+SECTIONS = (
+    "seed", "bins", "compton", "morphology", "baryon_models", "planck_sky", "cnn", "posterior",
+)  # fmt: skip
+"""Of params.yaml, on which the models depend."""
+DATA = ("clean_store", "noise_store", "planck_store", "cnn_posterior")
+TEST_METRICS: Mapping[str, Sequence[str]] = {
+    "posterior": (
+        "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84",
+    ),
+    "ensemble": ("coverage_68", "coverage_95"),
+}  # fmt: skip
+"""Of the masses that are predicted, and of the ensemble's posteriors, on a bin's test clusters."""
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+"""The date of every file in the archive, so that equal models have equal archives."""
+
+
+class ReleaseError(ValueError):
+    """The models cannot be released, or what was released cannot be used."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Released models, unpacked."""
+
+    ensembles: Path
+    knowledge: Path
+    scale: str
+    """That they were trained at."""
+    nside: int
+    """Of the full-sky maps that their cutouts are like."""
+
+
+def require_reproduced() -> None:
+    """Requires that code and settings are committed, and the models those of dvc.lock.
+
+    Raises:
+        ReleaseError: they are not.
+    """
+    if code_facts().get("git.dirty") != "false":
+        raise ReleaseError(
+            f"expected a git checkout in which {', '.join(CODE)} are as committed: commit first"
+        )
+    done = subprocess.run(  # noqa: S603  # fixed program and arguments
+        [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", *STAGES],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ReleaseError(f"dvc status failed: {done.stderr.strip()}")
+    if changed := sorted(json.loads(done.stdout)):
+        raise ReleaseError(f"{', '.join(changed)}: not up to date; dvc repro {' '.join(STAGES)}")
+
+
+def write_release(
+    folder: Path, *, scale: str, params_file: Path, paths: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Writes the ensembles for real maps, what is known beside them, and their provenance.
+
+    Args:
+        folder: to write in; what was there is replaced.
+        scale: that the models were trained at.
+        params_file: with their settings.
+        paths: of the models, their data and their metrics.
+
+    Returns:
+        The content of `release.json`.
+
+    Raises:
+        KnowledgeError, PredictorError, EnsembleError: the models cannot be loaded.
+        ReleaseError: metrics of a bin are missing.
+    """
+    with quiet_start():
+        from szmass.compton.masses.predictor import Predictor, ensemble_folder
+        from szmass.compton.masses.record import KNOWLEDGE_FILE
+
+    models, knowledge = paths["cnn_models"], paths["cnn_posterior"]
+    known = Predictor.load(models, knowledge).knowledge
+    files = {f"cnn_posterior/{KNOWLEDGE_FILE}": knowledge / KNOWLEDGE_FILE}
+    for name in known.bins:
+        for path in sorted(ensemble_folder(models, name).iterdir()):
+            files[f"cnn/{path.relative_to(models).as_posix()}"] = path
+    data = {name: paths[name] for name in DATA} | {
+        f"cnn_{name}": models / name for name in known.bins
+    }
+    settings = YAML(typ="safe").load(params_file)
+    facts = {
+        "format": RELEASE_FORMAT,
+        "scale": scale,
+        "model_version": known.model_version,
+        "made_with": known.made_with,
+        **code_facts(),
+        "data_md5": data_md5("release", data),
+        "test_metrics": {name: _test_metrics(paths["cnn_metrics"], name) for name in known.bins},
+        "settings": {name: settings[name] for name in SECTIONS},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / ARCHIVE_FILE
+    _write_archive(archive, files)
+    facts |= {"archive_bytes": archive.stat().st_size, "archive_sha256": sha256(archive)}
+    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n")
+    return facts
+
+
+@contextmanager
+def unpacked(folder: Path) -> Iterator[Release]:
+    """The released models as a `Predictor` loads them, in a temporary folder.
+
+    Raises:
+        ReleaseError: a file is missing, damaged or of another version.
+    """
+    again = f"restore it (git checkout {folder}), or train (dvc repro infer_psz2)"
+    facts_file, archive = folder / FACTS_FILE, folder / ARCHIVE_FILE
+    try:
+        facts = json.loads(facts_file.read_text(encoding="utf-8"))
+        wanted, scale = facts["archive_sha256"], facts["scale"]
+        nside = facts["settings"]["planck_sky"]["nside"]
+        if facts["format"] != RELEASE_FORMAT:
+            raise ReleaseError(
+                f"{facts_file}: format = {facts['format']}: expected {RELEASE_FORMAT}; {again}"
+            )
+    except FileNotFoundError:
+        raise ReleaseError(f"{facts_file}: not there; {again}") from None
+    except (OSError, KeyError, TypeError, UnicodeError, json.JSONDecodeError) as error:
+        raise ReleaseError(f"{facts_file}: cannot be read: {error!r}; {again}") from error
+    if not archive.is_file():
+        raise ReleaseError(f"{archive}: not there; {again}")
+    if (found := sha256(archive)) != wanted:
+        raise ReleaseError(
+            f"{archive}: damaged: its sha256 is {found[:12]}..., expected {wanted[:12]}... as "
+            f"{facts_file} says; {again}"
+        )
+    with TemporaryDirectory(prefix="szmass-") as here:
+        with ZipFile(archive) as content:
+            content.extractall(here)
+        yield Release(Path(here, "cnn"), Path(here, "cnn_posterior"), scale, nside)
+
+
+def _test_metrics(beginning: Path, bin_name: str) -> dict[str, float]:
+    """What the masses of a redshift bin are worth, on test clusters."""
+    path = beginning.with_name(f"{beginning.name}_planck_{bin_name}.json")
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: round(metrics[f"{name}_{method}"], 6)
+            for method, names in TEST_METRICS.items()
+            for name in names
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise ReleaseError(f"{path}: {error!r}; make it (dvc repro evaluate_cnn)") from error
+
+
+def _write_archive(archive: Path, files: Mapping[str, Path]) -> None:
+    """Writes files by their names in the archive; the old one stays until the new one is whole."""
+    unfinished = archive.with_name(f"{archive.name}.unfinished")
+    with ZipFile(unfinished, "w") as content:
+        for name, path in files.items():
+            content.writestr(ZipInfo(name, NO_DATE), path.read_bytes(), ZIP_DEFLATED, 9)
+    unfinished.replace(archive)

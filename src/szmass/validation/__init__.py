@@ -1,0 +1,1 @@
+"""Expectations of tables, and the verdict that a training depends on."""

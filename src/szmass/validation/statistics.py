@@ -1,0 +1,69 @@
+"""Statistics that several checks use, and the chance that they allow for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import t as student
+
+
+def digests(arrays: np.ndarray) -> np.ndarray:
+    """A digest of the bytes of each row, text, `(n,)`."""
+    return np.array(
+        [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in arrays], dtype=object
+    )
+
+
+def sampling_error(values: np.ndarray, false_alarm: float) -> float:
+    """How far the mean of independent values may lie from what is expected, either side.
+
+    Student's t times the standard error: exact for Gaussian values, and by the central limit
+    theorem for many of any kind. Infinite for fewer than two.
+
+    Args:
+        values: shape `(n,)`.
+        false_alarm: probability that it lies further.
+    """
+    if len(values) < 2:
+        return float(np.inf)
+    quantile = student.isf(false_alarm / 2.0, len(values) - 1)
+    return float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def linear_fit(
+    design: np.ndarray, values: np.ndarray, false_alarm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares with errors that hold for values of unequal scatter.
+
+    The covariance is (X'X)^-1 X' diag(e_i^2 / (1 - h_i)^2) X (X'X)^-1 with residuals e and
+    leverages h (MacKinnon & White 1985, J. Econometrics 29, 305, HC3).
+
+    Args:
+        design: X, shape `(n, k)`, n > k.
+        values: shape `(n,)`.
+        false_alarm: probability that a coefficient lies further away than the error says.
+
+    Returns:
+        `(coefficients, errors)`, each `(k,)`.
+    """
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ values
+    leverage = np.einsum("ni,ij,nj->n", design, inverse, design)
+    scaled = (values - design @ coefficients) / (1.0 - leverage)
+    root = inverse @ design.T * scaled
+    quantile = student.isf(false_alarm / 2.0, len(values) - design.shape[1])
+    return coefficients, quantile * np.sqrt(np.sum(root**2, axis=1))
+
+
+FALSE_ALARM = 1e-6
+"""Probability that a faultless store fails an expectation, as for 4.9 sigma of a Gaussian; the
+bound of single maps is this for all of them together. With 200 expectations one store in 5000 is
+refused wrongly."""
+
+
+def names_of(names: Sequence[str], index: np.ndarray) -> np.ndarray:
+    """The name of each index; where there is none, text that says so."""
+    known = dict(enumerate(names))
+    return np.array([known.get(i, f"none ({i})") for i in index.tolist()], dtype=object)

@@ -1,0 +1,123 @@
+"""Every estimator is applied to test maps alone, and baselines know what they are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.compton_stores import (
+    BINS,
+    MEMBERS,
+    SCATTER_LNY,
+    TEST,
+    list_labels,
+    small,
+    write_ensembles,
+    write_stores,
+)
+from szmass.compton.maps.partitions import PartitionError, require_test, require_unseen
+from szmass.compton.maps.stores import open_clean_store, open_planck_store
+from szmass.compton.masses import estimates
+from szmass.compton.masses.estimates import Baselines, JudgedClusters, judge_clusters
+from szmass.compton.network.ensemble import Ensemble
+from szmass.compton.network.selection import predictors_msun
+from szmass.params import Params
+from szmass.storage.store import MapStore
+
+
+@pytest.fixture(scope="module")
+def settings(params: Params) -> Params:
+    return small(params)
+
+
+@pytest.fixture(scope="module")
+def folder(settings: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compton")
+    write_ensembles(folder / "cnn", write_stores(folder, settings), settings)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(folder: Path) -> MapStore:
+    return open_clean_store(folder / "clean_store.zarr")
+
+
+@pytest.fixture(scope="module")
+def judged(folder: Path, clean: MapStore, settings: Params) -> JudgedClusters:
+    planck = open_planck_store(folder / "planck_store.zarr")
+    model = settings.baryon_models[settings.compton.baryon_model]
+    return judge_clusters(
+        planck,
+        BINS["z2"],
+        folder / "cnn" / "z2" / "planck",
+        posterior=settings.posterior,
+        baselines=Baselines.of_stores(settings.compton, model, clean=clean, planck=planck),
+        with_m200=True,
+    )
+
+
+def test_each_test_cluster_of_the_bin_is_judged_and_no_other(judged: JudgedClusters) -> None:
+    labels = list_labels()
+    wanted = labels["cluster"][(labels["partition"] == 1) & (labels["bin"] == 1)]
+    assert judged.labels["cluster"].tolist() == wanted.tolist()
+    assert {len(values) for values in judged.table.values()} == {TEST}
+    assert {"selected_msun", "m200_ensemble_msun", "prior_msun", "rank_ensemble"} <= set(
+        judged.table
+    )
+
+
+def test_blocks_of_maps_change_nothing(
+    judged: JudgedClusters, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_planck_store(folder / "planck_store.zarr")
+    rows = np.flatnonzero(np.isin(store.read("cluster"), judged.labels["cluster"]))
+    ensemble = Ensemble.load(folder / "cnn" / "z2" / "planck" / "m500c")
+    whole = ensemble(store.read("compton_y", rows))
+    monkeypatch.setattr(estimates, "BLOCK_ROWS", 7)
+    blocks = estimates._by_blocks(
+        store, rows, judged.labels["redshift"], {"m500c": lambda maps, _: ensemble(maps)}
+    )
+    np.testing.assert_allclose(blocks["m500c"], whole, atol=1e-5)
+    np.testing.assert_allclose(judged.m500c_msun["ensemble"], 10 ** whole.mean(axis=0), rtol=1e-4)
+
+
+def test_the_ensemble_is_the_mean_in_log_mass() -> None:
+    masses = predictors_msun(np.array([[14.0, 15.0], [14.4, 15.2]]), selected=1)
+    np.testing.assert_allclose(masses["selected"], [10**14.4, 10**15.2])
+    np.testing.assert_allclose(masses["ensemble"], [10**14.2, 10**15.1])
+
+
+def test_baselines_see_the_scatter_that_was_put_in(judged: JudgedClusters) -> None:
+    truth = judged.labels["m500c_msun"]
+    relation = np.log(judged.m500c_msun["relation"] / truth)
+    # sigma(ln M) = sigma(ln Y) / alpha
+    assert np.std(relation) == pytest.approx(SCATTER_LNY / 1.63, rel=0.3)
+    filtered = np.log(judged.m500c_msun["matched_filter"] / truth)
+    assert abs(np.median(filtered)) < 0.1
+    assert np.std(filtered) < 0.3
+    assert len(set(judged.m500c_msun["prior"])) == 1
+
+
+def test_ranks_are_probabilities(judged: JudgedClusters) -> None:
+    assert len(judged.facts["members"]) == MEMBERS
+    assert judged.layers[-1][:2] == ("Dense", (1,))
+    for ranks in judged.ranks.values():
+        assert ((ranks >= 0) & (ranks <= 1)).all()
+    nodes = judged.joint_density.shape
+    assert nodes[0] == nodes[1]
+
+
+def test_a_map_of_another_partition_is_refused(clean: MapStore) -> None:
+    labels = list_labels()
+    rows = np.flatnonzero(labels["partition"] <= 1)
+    with pytest.raises(PartitionError, match="row 0: development: expected test maps"):
+        require_test(clean, rows)
+    with pytest.raises(PartitionError, match="nothing: expected test maps"):
+        require_test(clean, rows[:0])
+
+
+def test_a_cluster_that_a_network_has_seen_is_refused() -> None:
+    with pytest.raises(PartitionError, match="cluster 7: of the test set, but trained on"):
+        require_unseen(np.array([1, 7]), np.array([7, 9]), "store")

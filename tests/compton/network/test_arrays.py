@@ -1,0 +1,136 @@
+"""Maps reach the network scaled, turned and shuffled, whether or not they fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from helpers.compton_maps import CLUSTERS, EDGES, GRID, PROJECTIONS, write_stores
+from szmass.compton.maps.stores import open_planck_store
+from szmass.compton.network import arrays
+from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks, prefetched
+from szmass.sky.symmetries import SYMMETRIES, turned
+from szmass.storage.store import MapStore
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> MapStore:
+    return open_planck_store(write_stores(tmp_path_factory.mktemp("maps"))["planck_store"])
+
+
+@pytest.fixture
+def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six runs of the bin's maps, two in a block."""
+    monkeypatch.setattr(arrays, "RUN_ROWS", 16)
+    monkeypatch.setattr(arrays, "RUNS_PER_BLOCK", 2)
+
+
+def epoch(maps: DevelopmentMaps, *, flips: bool, seed: int = 1) -> list[np.ndarray]:
+    """Inputs and labels of an epoch, put together."""
+    positions = np.arange(len(maps))[::3]
+    scale = maps.scale(positions, "m500c")
+    rng = np.random.default_rng(seed)
+    blocks = epoch_blocks(maps, positions, "m500c", scale, flips=flips, rng=rng)
+    return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
+
+
+def test_maps_are_those_of_the_bin_s_development_clusters(store: MapStore) -> None:
+    maps = DevelopmentMaps(store, EDGES)
+    assert len(maps) == CLUSTERS * PROJECTIONS
+    assert maps.pixels == GRID.pixels
+    assert set(maps.cluster) == set(range(CLUSTERS, 2 * CLUSTERS))
+    assert set(maps.redshift) == {0.3}
+    rows = slice(CLUSTERS * PROJECTIONS, 2 * CLUSTERS * PROJECTIONS)
+    np.testing.assert_array_equal(
+        maps.compton_y(np.arange(len(maps))), store.read("compton_y", rows)
+    )
+    np.testing.assert_allclose(10.0 ** maps.log10_m["m200c"], store.read("m200c_msun", rows))
+
+
+def test_a_bin_without_clusters_has_no_maps(store: MapStore) -> None:
+    assert len(DevelopmentMaps(store, [0.5, 1.0])) == 0
+
+
+def test_maps_are_scaled_by_one_mean_and_deviation_of_all_pixels(store: MapStore) -> None:
+    maps = DevelopmentMaps(store, EDGES)
+    positions = np.arange(10, 50)
+    scale = maps.scale(positions, "m500c")
+    inputs = scale.inputs(maps.compton_y(positions))
+    assert inputs.mean(dtype=np.float64) == pytest.approx(0.0, abs=1e-6)
+    assert inputs.std(dtype=np.float64) == pytest.approx(1.0, rel=1e-6)
+    log10_m = maps.log10_m["m500c"][positions]
+    assert scale.labels(log10_m).mean() == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_allclose(scale.log10_m(scale.labels(log10_m)), log10_m, atol=1e-7)
+
+
+@pytest.mark.usefixtures("small_runs")
+def test_an_epoch_is_the_same_from_memory_and_from_the_store(store: MapStore) -> None:
+    kept, read = DevelopmentMaps(store, EDGES), DevelopmentMaps(store, EDGES, most_bytes_kept=0)
+    for ours, theirs in zip(epoch(kept, flips=True), epoch(read, flips=True), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.usefixtures("small_runs")
+def test_an_epoch_shows_each_map_once_in_an_order_of_its_own(store: MapStore) -> None:
+    maps = DevelopmentMaps(store, EDGES)
+    positions = np.arange(len(maps))[::3]
+    scale = maps.scale(positions, "m500c")
+    wanted = scale.inputs(maps.compton_y(positions)), scale.labels(maps.log10_m["m500c"][positions])
+    orders = []
+    for seed in (1, 2):
+        inputs, labels = epoch(maps, flips=False, seed=seed)
+        order = [np.flatnonzero((wanted[0] == image).all(axis=(1, 2, 3)))[0] for image in inputs]
+        assert sorted(order) == list(range(len(positions)))
+        np.testing.assert_array_equal(labels, wanted[1][order])
+        orders.append(order)
+    assert orders[0] != orders[1]
+
+
+def test_flips_are_the_eight_symmetries_about_the_cluster() -> None:
+    image = np.arange(16.0).reshape(1, 4, 4)
+    images = [turned(image, symmetry)[0] for symmetry in range(SYMMETRIES)]
+    quarter_turns = [np.rot90(of, k) for of in (image[0], image[0].T) for k in range(4)]
+    assert {i.tobytes() for i in images} == {
+        np.ascontiguousarray(i).tobytes() for i in quarter_turns
+    }
+    np.testing.assert_array_equal(images[0], image[0])
+
+
+def test_flips_show_different_symmetries_of_the_same_maps(store: MapStore) -> None:
+    maps = DevelopmentMaps(store, EDGES)
+    plain, _ = epoch(maps, flips=False)
+    flipped, _ = epoch(maps, flips=True)
+    kinds = set()
+    for image in flipped[..., 0]:
+        same = [
+            symmetry
+            for symmetry in range(SYMMETRIES)
+            if (turned(plain[..., 0], symmetry) == image).all(axis=(1, 2)).any()
+        ]
+        assert len(same) == 1
+        kinds.update(same)
+    assert len(kinds) > SYMMETRIES // 2
+
+
+def test_scale_of_a_number() -> None:
+    scale = MapScale(mean_y=1e-6, std_y=2e-6, mean_log10_m=14.5)
+    assert scale.inputs(np.full((1, 2, 2), 5e-6)).ravel() == pytest.approx(2.0)
+    assert scale.log10_m(np.array([[0.25]])) == pytest.approx(14.75)
+
+
+def test_items_are_made_ahead_in_their_order_and_an_error_arrives() -> None:
+    made = []
+
+    def items() -> Iterator[int]:
+        for number in range(3):
+            made.append(number)
+            yield number
+        raise OSError("the disk is gone")
+
+    ahead = prefetched(items())
+    assert next(ahead) == 0
+    assert [next(ahead), next(ahead)] == [1, 2]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(ahead)

@@ -1,0 +1,68 @@
+"""Tasks that a worker dies of, for dask workers to import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from szmass.microwave.maps.samples import Samples, simulate_shard
+from szmass.microwave.maps.sky import MicrowaveSky
+
+
+def killed_while_writing(
+    rows: slice, *, path: Path, sky: MicrowaveSky, samples: Samples, marks: Path
+) -> None:
+    """Simulates a shard; the first time, the worker is killed before a written file is renamed.
+
+    Zarr writes a file under another name and renames it, so this leaves as much as a kill can.
+    """
+    mark = marks / str(rows.start)
+    if not mark.exists():
+        mark.touch()
+
+        def kill(event: str, arguments: tuple[object, ...]) -> None:
+            if event == "os.rename" and str(arguments[0]).startswith(str(path)):
+                mark.write_text(str(arguments[0]))
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(kill)
+    simulate_shard(rows, path=path, sky=sky, samples=samples)
+
+
+def kill_the_worker(_item: int) -> None:
+    """Ends the worker each time, as a lack of memory does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ancestors(_item: int) -> list[int]:
+    """The processes that the worker descends from."""
+    return [process.pid for process in psutil.Process().parents()]
+
+
+def square(item: int, *, offset: int) -> int:
+    """A task that takes longer for its first items than for its last."""
+    time.sleep(0.2 if item < 2 else 0.0)
+    return item**2 + offset
+
+
+def blas_threads(_item: int) -> int:
+    """The most threads that a numerical library may use in a task."""
+    from threadpoolctl import threadpool_info
+
+    return max(library["num_threads"] for library in threadpool_info())
+
+
+def refuse(item: int) -> None:
+    """A task that finds fault with its item."""
+    raise ValueError(f"item {item} is wrong")
+
+
+def wait(item: int, *, marks: Path) -> None:
+    """A task that takes a while, and says that it has begun."""
+    (marks / str(item)).touch()
+    time.sleep(0.5)

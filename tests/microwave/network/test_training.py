@@ -1,0 +1,207 @@
+"""Training learns, resumes to the same weights, and measures its normalisation anew."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from helpers.recording import ListRun
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
+from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet
+from szmass.microwave.network.training import (
+    STATE_FILE,
+    Epoch,
+    TrainingError,
+    TrainingState,
+    epochs_without_improvement,
+    plateau_rate,
+    recalibrate_normalisation,
+    train,
+)
+from szmass.networks.backend import prepare_backend
+from szmass.params import Mresunet, Params
+
+PRIOR = MassPrior.flat([1, 8])
+NORMALISATION = Normalisation(500.0, 300.0, PRIOR.mean_msun, "flat")
+COUNT = 64
+
+
+@pytest.fixture
+def settings(params: Params) -> Mresunet:
+    return dataclasses.replace(params.mresunet, width=2, dropout=0.2, batch=16, epochs=4)
+
+
+def new_maps(epoch: int, *, sky: MicrowaveSky) -> Maps:
+    return draw_maps(sky, PRIOR, np.random.default_rng((7, epoch)), COUNT)
+
+
+def run_training(
+    settings: Mresunet,
+    sky: MicrowaveSky,
+    folder: Path,
+    *,
+    normalisation: Normalisation = NORMALISATION,
+) -> tuple[keras.Model, list[Epoch], ListRun]:
+    prepare_backend(seed=1, threads=2)
+    model = mresunet(width=settings.width, dropout=settings.dropout)
+    run = ListRun()
+    history = train(
+        model,
+        settings,
+        maps_of_epoch=partial(new_maps, sky=sky),
+        maps_per_epoch=COUNT,
+        validation=new_maps(99, sky=sky),
+        normalisation=normalisation,
+        nfw=None,
+        seed=1,
+        state=TrainingState(folder, "one"),
+        run=run,
+    )
+    return model, history, run
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a training between two epochs."""
+
+
+def test_a_training_learns_and_after_a_stop_goes_on_to_the_same_weights(
+    settings: Mresunet, sky: MicrowaveSky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, whole_history, _ = run_training(settings, sky, tmp_path / "whole")
+    assert whole_history[-1].loss < 0.9 * whole_history[0].loss
+    assert whole_history[-1].maps_seen == 4 * COUNT
+
+    save = TrainingState.save
+
+    def save_then_stop(
+        self: TrainingState, model: keras.Model, history: list[Epoch], keep: set[int]
+    ) -> None:
+        save(self, model, history, keep)
+        if len(history) == 2:
+            raise KilledError
+
+    monkeypatch.setattr(TrainingState, "save", save_then_stop)
+    with pytest.raises(KilledError):
+        run_training(settings, sky, tmp_path / "halves")
+    monkeypatch.undo()
+    resumed, history, run = run_training(settings, sky, tmp_path / "halves")
+
+    assert [epoch.loss for epoch in history] == [epoch.loss for epoch in whole_history]
+    assert [step for name, _, step in run.metrics if name == "loss"] == [1, 2, 3, 4]
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_state_of_another_training_or_a_damaged_one_is_not_taken_up(tmp_path: Path) -> None:
+    model, state = mresunet(pixels=16, width=2), TrainingState(tmp_path, "one")
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    state.save(model, [Epoch(1, 64, 1.0, 1.0, 1e-3, 2.0)], keep=set())
+    assert len(TrainingState(tmp_path, "one").restore(model)) == 1
+    assert TrainingState(tmp_path, "two").restore(model) == []
+    (tmp_path / STATE_FILE).write_text("{half a sta")
+    assert TrainingState(tmp_path, "one").restore(model) == []
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    settings: Mresunet, sky: MicrowaveSky, tmp_path: Path
+) -> None:
+    broken = dataclasses.replace(NORMALISATION, mass_msun=1e-10)
+    with pytest.raises(TrainingError, match=r"epoch 1: loss = .*mresunet.learning_rate"):
+        run_training(settings, sky, tmp_path, normalisation=broken)
+
+
+def test_plateau_halves_after_epochs_without_improvement() -> None:
+    falling = [1.0, 0.9, 0.8]
+    assert plateau_rate(falling, 1e-3, patience=2) == 1e-3
+    assert plateau_rate([*falling, 0.8, 0.85], 1e-3, patience=2) == 5e-4
+    assert plateau_rate([*falling, 0.8, 0.85, 0.81, 0.8], 1e-3, patience=2) == 2.5e-4
+    assert plateau_rate([*falling, 0.8, 0.7, 0.75], 1e-3, patience=2) == 1e-3
+    assert epochs_without_improvement([]) == 0
+    assert epochs_without_improvement([*falling, 0.8, 0.85]) == 2
+
+
+def test_plateau_stops_and_keeps_the_best_epoch(
+    settings: Mresunet, sky: MicrowaveSky, tmp_path: Path
+) -> None:
+    patient = dataclasses.replace(
+        settings, schedule="plateau", epochs=40, patience_epochs=2, learning_rate=0.02
+    )
+    model, history, _ = run_training(patient, sky, tmp_path)
+    losses = [epoch.validation_loss for epoch in history]
+    assert len(history) < 40
+    assert int(np.argmin(losses)) == len(losses) - 3
+    validation = new_maps(99, sky=sky)
+    loss = model.evaluate(
+        NORMALISATION.inputs(validation.temperature_uk),
+        NORMALISATION.labels(validation.m200c_msun, validation.sz_uk, None),
+        batch_size=64,
+        verbose=0,
+    )
+    assert loss == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_recalibration_makes_inference_agree_with_training_mode(sky: MicrowaveSky) -> None:
+    prepare_backend(seed=1, threads=2)
+    model = mresunet(width=2, dropout=0.0)
+    maps_uk = new_maps(1, sky=sky).temperature_uk
+    inputs = NORMALISATION.inputs(maps_uk)
+    weights = model.get_weights()
+    wanted = keras.ops.convert_to_numpy(model(inputs, training=True))
+    model.set_weights(weights)  # without what that call told the running averages
+    before = np.abs(keras.ops.convert_to_numpy(model(inputs, training=False)) - wanted).max()
+    recalibrate_normalisation(model, maps_uk, NORMALISATION)
+    after = np.abs(keras.ops.convert_to_numpy(model(inputs, training=False)) - wanted).max()
+    assert after < 1e-3 < before
+
+
+def test_recalibration_averages_over_all_the_maps(sky: MicrowaveSky) -> None:
+    prepare_backend(seed=1, threads=2)
+    model = mresunet(width=2, dropout=0.0)
+    maps_uk = draw_maps(sky, PRIOR, np.random.default_rng(3), 1024).temperature_uk
+    recalibrate_normalisation(model, maps_uk, NORMALISATION)
+    convolution = keras.Model(model.input, model.get_layer("encoder1_d1_conv").output)
+    outputs = convolution.predict(NORMALISATION.inputs(maps_uk), verbose=0)
+    norm = model.get_layer("encoder1_d1_norm")
+    np.testing.assert_allclose(norm.moving_mean, outputs.mean((0, 1, 2)), rtol=1e-3, atol=1e-4)
+    assert norm.momentum == 0.99
+
+
+def test_a_saved_estimator_is_the_same_bytes_and_gives_the_same_masses(
+    sky: MicrowaveSky, tmp_path: Path
+) -> None:
+    prepare_backend(seed=1, threads=2)
+    estimator = MresunetEstimator(mresunet(width=2), NORMALISATION)
+    for name in ("first", "second"):
+        estimator.save(tmp_path / name)
+    assert (tmp_path / "first" / WEIGHTS_FILE).read_bytes() == (
+        tmp_path / "second" / WEIGHTS_FILE
+    ).read_bytes()
+    maps_uk = new_maps(1, sky=sky).temperature_uk
+    masses, profiles = estimator(maps_uk)
+    loaded_masses, loaded_profiles = MresunetEstimator.load(tmp_path / "first")(maps_uk)
+    np.testing.assert_array_equal(masses, loaded_masses)
+    np.testing.assert_array_equal(profiles, loaded_profiles)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_maps_that_do_not_fit_are_refused(sky: MicrowaveSky) -> None:
+    estimator = MresunetEstimator(mresunet(width=2), NORMALISATION)
+    with pytest.raises(ValueError, match=r"shape \(2, 32, 32\): expected \(n, 40, 40\)"):
+        estimator(np.zeros((2, 32, 32)))
+    maps_uk = new_maps(1, sky=sky).temperature_uk
+    maps_uk[3, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="map 3: has pixels that are not finite"):
+        estimator(maps_uk)
+
+
+def test_a_damaged_model_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"{tmp_path}: cannot be read as a trained mResUNet"):
+        MresunetEstimator.load(tmp_path)

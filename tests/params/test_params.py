@@ -1,0 +1,328 @@
+"""Settings are typed, complete and sensible, or the message says which one is not."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from helpers import ROOT
+from szmass.params import ParamsError, load, params_of
+
+COMMITTED = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def edited(key: str, value: object) -> dict:
+    """What params.yaml holds with one key changed, or removed where the value is `...`."""
+    content = deepcopy(COMMITTED)
+    *parents, name = key.split(".")
+    section = content
+    for parent in parents:
+        section = section[parent]
+    if value is ...:
+        del section[name]
+    else:
+        section[name] = value
+    return content
+
+
+def refusal(content: object) -> str:
+    with pytest.raises(ParamsError) as caught:
+        params_of(content)
+    return str(caught.value)
+
+
+def refusal_of_file(path: Path) -> str:
+    with pytest.raises(ParamsError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def leaves(section: dict, prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in section.items():
+        keys += leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    return keys
+
+
+SETTINGS = leaves(COMMITTED)
+FREE = ("paths.", "bins.", "compton.mass_cuts_1e14.")  # names that the user chooses
+
+
+def test_the_committed_settings_are_typed(params):
+    assert isinstance(params.microwave.noise_uk_arcmin, float)
+    assert params.spectra.a_s == pytest.approx(2.100549e-9)
+    assert all(isinstance(path, Path) for path in params.paths.values())
+
+
+@pytest.mark.parametrize("key", [key for key in SETTINGS if not key.startswith(FREE)])
+def test_every_setting_is_needed(key):
+    assert f"{key}: missing" in refusal(edited(key, ...))
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_no_setting_takes_a_value_of_another_kind(key):
+    assert f"{key} = {{'a': 1}}: expected" in refusal(edited(key, {"a": 1}))
+    assert f"{key} = None: expected" in refusal(edited(key, None))
+
+
+@pytest.mark.parametrize("key", ["bins.z2", "compton.mass_cuts_1e14.z2"])
+def test_each_bin_has_its_mass_cut_and_each_mass_cut_its_bin(key):
+    assert "compton.mass_cuts_1e14 = " in refusal(edited(key, ...))
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("sede", "seed"),
+        ("microwave.beam_fhwm_arcmin", "microwave.beam_fwhm_arcmin"),
+        ("microwave.pressure.gama", "microwave.pressure.gamma"),
+        ("mresunet.batchs", "mresunet.batch"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_nearest_known(key, near):
+    assert f"{key}: unknown key; did you mean {near}?" in refusal(edited(key, 1))
+
+
+def test_an_unknown_setting_like_no_other():
+    assert refusal(edited("microwave.qqq", 1)).endswith("microwave.qqq: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("seed", 1.5, "a whole number"),
+        ("seed", True, "a whole number"),
+        ("microwave.pixels", "40", "a whole number"),
+        ("microwave.noise_uk_arcmin", "5 uK", "a number"),
+        ("microwave.noise_uk_arcmin", True, "a number"),
+        ("microwave.noise_uk_arcmin", float("nan"), "a number"),
+        ("microwave.redshift", float("inf"), "a number"),
+        ("microwave.pixel_window", 1, "true or false"),
+        ("microwave.pixel_window", "yes", "true or false"),
+        ("microwave.cosmology", 18, "text"),
+        ("microwave.components", [], "a section of keys"),
+        ("microwave_sets.training_masses_1e14", 3, "a list"),
+        ("microwave_sets.training_masses_1e14[1]", None, "a number"),
+        ("mresunet.recipe", "Fresh", "one of fresh, paper"),
+        ("paths.spectra_table", "", "a path"),
+        ("paths", 3, "names and their values"),
+    ],
+)
+def test_a_mistyped_value_is_named(key, value, expected):
+    content = edited(key, value) if "[" not in key else edited(key.partition("[")[0], [1, None])
+    assert f"{key} = {value!r}: expected {expected}" in refusal(content)
+
+
+ABSURD = [
+    ("seed", -1),
+    *[
+        (f"spectra.{name}", value)
+        for name in ("lmax", "h0_km_s_mpc", "ombh2", "omch2", "tau", "a_s", "n_s", "y_he")
+        for value in (0, -1)
+    ],
+    ("spectra.camb_lmax", 2999),
+    ("spectra.mnu_ev", -0.1),
+    ("spectra.lens_potential_accuracy", -1),
+    *[
+        (f"microwave.{name}", value)
+        for name in (
+            "frequency_ghz",
+            "pixels",
+            "pixel_arcmin",
+            "noise_uk_arcmin",
+            "redshift",
+            "eigenvalue_cut",
+        )
+        for value in (0, -1)
+    ],
+    ("microwave.frequency_ghz", 143),
+    ("microwave.ln_scatter", -0.2),
+    ("microwave.apodisation_arcmin", -1.0),
+    ("microwave.apodisation_arcmin", 5.1),
+    ("microwave.beam_fwhm_arcmin", 0.2),
+    ("microwave.pixels", 44),
+    ("microwave.pixels", 256),
+    ("microwave.eigenvalue_cut", 1e-5),
+    *[
+        (f"microwave.pressure.{name}", 0)
+        for name in ("p0", "c500", "alpha", "beta", "truncation_r500")
+    ],
+    ("microwave.pressure.gamma", -0.1),
+    ("microwave.pressure.gamma", 3.0),
+    ("microwave_sets.training_masses_1e14", [0, 1]),
+    ("microwave_sets.training_masses_1e14", [1, 31]),
+    ("microwave_sets.training_masses_1e14", []),
+    ("microwave_sets.other_masses_1e14", [0.5, 1]),
+    ("microwave_sets.other_masses_1e14", [0.5, 0.5]),
+    *[
+        (f"microwave_sets.{name}", 0)
+        for name in ("train_maps", "validation_maps", "test_maps", "scatter_maps")
+    ],
+    ("microwave_sets.spare_maps", -1),
+    ("microwave_sets.scatter_range_1e14", [2]),
+    ("microwave_sets.scatter_range_1e14", [7, 2]),
+    *[
+        (f"mresunet.{name}", 0)
+        for name in (
+            "width",
+            "batch",
+            "epochs",
+            "learning_rate",
+            "threads",
+            "maps_per_epoch",
+            "plateau_epochs",
+            "patience_epochs",
+        )
+    ],
+    ("mresunet.dropout", 1.0),
+    ("mresunet.dropout", -0.1),
+    ("mresunet.learning_rate", 1.0),
+    ("mresunet.prior_range_1e14", [9, 0.5]),
+    ("mresunet.prior_range_1e14", [0.01, 9]),
+    ("mresunet.prior_range_1e14", [0.5, 40]),
+    ("evaluation.bootstrap_draws", 0),
+    ("evaluation.bound_range_1e14", [0, 8]),
+    ("evaluation.mass_axis_1e14", [25, 0.1]),
+    ("evaluation.mass_axis_1e14", [0.1, 40]),
+    ("evaluation.bound_range_1e14", [1, 26]),
+    ("evaluation.mass_axis_nodes", 2),
+    ("mresunet.warmup_steps", -1),
+    ("mresunet.recalibration_maps", -1),
+    ("resources.workers", 0),
+    ("resources.worker_memory_gib", 0),
+    ("bins.z1", [0.1]),
+    ("bins.z1", [0.1, 0.1]),
+    ("bins.z1", [-0.1, 0.1]),
+    ("bins.z4", [0.4, 2.1]),
+    *[
+        (f"compton.{name}", 0)
+        for name in (
+            "pixel_arcmin",
+            "beam_fwhm_arcmin",
+            "psz2_mass_factor",
+            "development_clusters",
+            "development_projections",
+            "test_clusters",
+            "originals",
+        )
+    ],
+    *[
+        (f"compton.{name}", -1)
+        for name in ("other_model_clusters", "mass_jitter_dex", "redshift_jitter")
+    ],
+    ("compton.pixels", 97),
+    ("compton.pixels", 30),
+    ("compton.pixels", 514),
+    ("compton.development_projections", 28),
+    ("compton.beam_fwhm_arcmin", 3.3),
+    ("compton.baryon_model", "gadget"),
+    ("compton.mass_cuts_1e14", {"z1": 0.05, "z2": 1.8, "z3": 2.6, "z4": 3.4}),
+    *[
+        (f"morphology.{name}", -0.1)
+        for name in (
+            "axis_ratio_scatter",
+            "scale_scatter_ln",
+            "cool_core_scatter",
+            "subhaloes_mean",
+            "merger_fraction",
+        )
+    ],
+    ("morphology.axis_ratio_mean", [0.7, 0.9]),
+    ("morphology.axis_ratio_mean", [1.1, 0.9]),
+    ("morphology.merger_fraction", 1.1),
+    ("morphology.truncation_r500", 0),
+    *[
+        (f"morphology.{name}", value)
+        for name in (
+            "subhalo_mass_ratio",
+            "subhalo_distance_r500",
+            "merger_mass_ratio",
+            "merger_distance_r500",
+        )
+        for value in ([0, 1], [2, 1])
+    ],
+    ("baryon_models.gadget_x.alpha", 0),
+    ("baryon_models.gadget_x.sigma_lny", -0.1),
+    ("baryon_models.gadget_x.cool_core_mean", 1.1),
+    ("hydro.baryon_model", "magnetic"),
+    ("hydro.clusters", 0),
+    ("hydro.realisations", 0),
+    ("hydro.redshifts", [0, 0.7]),
+    ("hydro.halo_redshifts", [0.1, 2.1]),
+    ("hydro.masses_1e14", [7, 2]),
+    ("hydro.halo_mass_1e14", 0.05),
+    *[
+        (f"planck_sky.{name}", 0)
+        for name in (
+            "lmax",
+            "noise_rms",
+            "noise_modulation_deg",
+            "development_realisations",
+            "test_realisations",
+            "mask_radius_arcmin",
+        )
+    ],
+    *[
+        (f"planck_sky.{name}", -1)
+        for name in ("noise_modulation_ln", "point_sources", "point_source_y", "galactic_y")
+    ],
+    ("planck_sky.nside", 2000),
+    ("planck_sky.nside", 16384),
+    ("planck_sky.lmax", 6144),
+    *[
+        (f"cnn.{name}", 0)
+        for name in (
+            "filters",
+            "kernel",
+            "convolutions",
+            "dense_layers",
+            "neurons",
+            "members",
+            "batch",
+            "epochs",
+            "learning_rate",
+            "validation_fraction",
+            "bias_threshold",
+            "mass_bins",
+            "threads",
+        )
+    ],
+    ("cnn.m200_members", -1),
+    ("cnn.dropout", 1.0),
+    ("cnn.validation_fraction", 1.0),
+    ("posterior.kde_bandwidth", 0),
+    ("posterior.axis_nodes", 49),
+    ("posterior.axis_log10_msun", [11.9, 15.7]),
+    ("posterior.axis_log10_msun", [15.7, 13.5]),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ABSURD, ids=str)
+def test_an_absurd_value_is_named(key, value):
+    message = refusal(edited(key, value))
+    assert f"{key} = " in message
+    assert ": expected " in message
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"3", b"- a\n", b"a: [", b"\xff\xfe\x00a", b"seed: 1\nseed: 2\n"]
+)
+def test_a_file_that_is_no_section_of_settings(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    refusal_of_file(path)
+
+
+def test_a_wrong_file_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(edited("microwave.redhsift", 1), path)
+    assert "microwave.redhsift: unknown key; did you mean microwave.redshift?" in refusal_of_file(
+        path
+    )
+
+
+def test_no_file(tmp_path):
+    assert "No such file" in refusal_of_file(tmp_path / "absent.yaml")

@@ -1,0 +1,232 @@
+"""What is released gives the masses of the models that it was made from, or names its damage."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from helpers import ROOT
+from helpers.checkout import Checkout
+from helpers.pages import spans
+from helpers.small_ensembles import MEMBERS, small_params, write_ensembles, write_store
+from szmass.compton.maps.partitions import partition_rows
+from szmass.compton.masses.make_record import measure_knowledge
+from szmass.compton.masses.predictor import Predictor
+from szmass.params import Params
+from szmass.predict.command import Answer, Wanted, predict
+from szmass.predict.release import (
+    ARCHIVE_FILE,
+    FACTS_FILE,
+    RELEASED,
+    STAGES,
+    ReleaseError,
+    require_reproduced,
+    unpacked,
+    write_release,
+)
+
+METRICS = (
+    "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84", "coverage_68",
+    "coverage_95",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
+    """The settings of a small project with models, their metrics, and a release of them."""
+    root, small = tmp_path_factory.mktemp("project"), small_params(params)
+    small = replace(small, paths={name: root / path for name, path in params.paths.items()})
+    store = write_store(small.paths["planck_store"], small)
+    write_ensembles(small.paths["cnn_models"], store, small)
+    settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
+    known = measure_knowledge(store, small.paths["cnn_models"], small.bins, **settings)
+    known.write(small.paths["cnn_posterior"])
+    (root / "metrics").mkdir()
+    for number, name in enumerate(small.bins):
+        metrics = {
+            f"{key}_{'ensemble' if key.startswith('coverage') else 'posterior'}": number + 0.25
+            for key in METRICS
+        }
+        metrics |= {"maps_ensemble": 3.0, "coverage_68_selected": 3.0}
+        (root / "metrics" / f"cnn_planck_{name}.json").write_text(json.dumps(metrics))
+    rows = partition_rows(store, "test")[::7]
+    np.save(root / "maps.npy", store.read("compton_y", rows[:9]))
+    np.save(root / "far.npy", store.read("compton_y", rows[-1:]))
+    (root / "t.csv").write_text("file,redshift,name\nmaps.npy,0.3,near\nfar.npy,0.6,far\n")
+    release(small, root / RELEASED)
+    return small
+
+
+def release(project: Params, folder: Path) -> dict:
+    return write_release(
+        folder, scale="tiny", params_file=ROOT / "params.yaml", paths=project.paths
+    )
+
+
+@pytest.fixture
+def clone(project: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """The same project without its models, in the current folder: what git alone holds."""
+    root = project.paths["cnn_models"].parents[1]
+    shutil.copytree(root / RELEASED, tmp_path / RELEASED)
+    monkeypatch.chdir(tmp_path)
+    paths = {name: tmp_path / path.relative_to(root) for name, path in project.paths.items()}
+    return replace(project, paths=paths)
+
+
+def weigh(project: Params, settings: Params, models: str | None = None) -> Answer:
+    """The masses of the project's maps, by the models that other settings find."""
+    table = project.paths["cnn_models"].parents[1] / "t.csv"
+    return predict(Wanted(table=table, models=models), settings)
+
+
+def test_a_clone_without_models_gives_the_same_masses(project: Params, clone: Params) -> None:
+    own, released = weigh(project, project), weigh(project, clone)
+    assert own.models.kind == "own"
+    assert released.models.kind == "released"
+    assert set(own.columns["bin"]) == set(project.bins)
+    for name, values in own.columns.items():
+        np.testing.assert_array_equal(released.columns[name], values, err_msg=name)
+    assert released.priors == own.priors
+
+
+def test_the_answer_says_whose_models_they_are(project: Params, clone: Params) -> None:
+    own, released = weigh(project, project), weigh(project, clone)
+    for answer, kind, scale in ((own, "own", None), (released, "released", "tiny")):
+        facts = json.loads(answer.as_json())
+        assert (facts["models"], facts["scale"]) == (kind, scale)
+        assert facts["model_version"] == own.model_version
+    assert "\nmodels: released with szmass, trained at scale tiny\n" in released.as_text()
+    assert f"\nmodels: trained here, {project.paths['cnn_models']}\n" in own.as_text()
+
+
+def test_ones_own_models_come_first_unless_asked(project: Params, clone: Params) -> None:
+    with_both = replace(clone, paths=project.paths)
+    assert weigh(project, with_both).models.kind == "own"
+    assert weigh(project, with_both, "released").models.kind == "released"
+    with pytest.raises(ValueError, match=r"knowledge.json: not there; make it \(dvc repro infer"):
+        weigh(project, clone, "own")
+
+
+def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
+    project: Params, tmp_path: Path
+) -> None:
+    facts = release(project, tmp_path)
+    known = Predictor.load(project.paths["cnn_models"]).knowledge
+    assert facts == json.loads((tmp_path / FACTS_FILE).read_text())
+    assert (facts["scale"], facts["model_version"]) == ("tiny", known.model_version)
+    assert re.fullmatch("[0-9a-f]{40}", facts["git.rev"])
+    assert facts["settings"]["planck_sky"]["nside"] == 2048
+    assert facts["test_metrics"]["z2"] == dict.fromkeys(METRICS, 1.25)
+    with ZipFile(tmp_path / ARCHIVE_FILE) as archive:
+        names = archive.namelist()
+    members = [f"member_{number:03d}.weights.h5" for number in range(MEMBERS)]
+    of_bin = {"architecture.json", "ensemble.json", "out_of_fold.csv", *members}
+    wanted = {f"cnn/{name}/planck/m500c/{file}" for name in project.bins for file in of_bin}
+    assert set(names) == {"cnn_posterior/knowledge.json"} | wanted
+
+
+def test_a_release_has_the_facts_that_are_documented(project: Params) -> None:
+    facts = project.paths["cnn_models"].parents[1] / RELEASED / FACTS_FILE
+    formats = (ROOT / "docs" / "formats.md").read_text()
+    (paragraph,) = (text for text in formats.split("\n\n") if text.startswith("`szmass release`"))
+    assert spans(paragraph.partition(", with ")[2]) == list(json.loads(facts.read_text()))
+
+
+def test_equal_models_make_equal_archives(project: Params, tmp_path: Path) -> None:
+    first = release(project, tmp_path)["archive_sha256"]
+    for path in project.paths["cnn_models"].rglob("*.h5"):
+        path.touch()
+    assert release(project, tmp_path)["archive_sha256"] == first
+
+
+def test_models_without_metrics_are_not_released(project: Params, tmp_path: Path) -> None:
+    paths = {**project.paths, "cnn_metrics": tmp_path / "cnn"}
+    with pytest.raises(ReleaseError, match="cnn_planck_z1.json: .* make it .dvc repro evaluate"):
+        release(replace(project, paths=paths), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def edit(**facts: object) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "message"),
+    [
+        (ARCHIVE_FILE, flip, "cnn.zip: damaged: its sha256 is"),
+        (ARCHIVE_FILE, cut, "cnn.zip: damaged: its sha256 is"),
+        (ARCHIVE_FILE, Path.unlink, "cnn.zip: not there"),
+        (FACTS_FILE, Path.unlink, "release.json: not there"),
+        (FACTS_FILE, cut, "release.json: cannot be read"),
+        (FACTS_FILE, edit(settings={}), "release.json: cannot be read: KeyError"),
+        (FACTS_FILE, edit(format=2), "release.json: format = 2: expected 1"),
+        (FACTS_FILE, edit(archive_sha256="0" * 64), "cnn.zip: damaged: .* as .*release.json says"),
+    ],
+)
+def test_damage_is_named(
+    clone: Params, file: str, damage: Callable[[Path], None], message: str
+) -> None:
+    damage(RELEASED / file)
+    with pytest.raises(
+        ReleaseError, match=rf"models/released/{message}.*git checkout models/released"
+    ):
+        predict(Wanted(files=[Path("any.npy")]), clone)
+
+
+def test_what_was_unpacked_is_removed(clone: Params) -> None:
+    with unpacked(RELEASED) as found:
+        assert found.ensembles.is_dir()
+    assert not found.ensembles.parent.exists()
+
+
+def test_only_what_dvc_has_reproduced_from_committed_code_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReleaseError, match="expected a git checkout .* commit first"):
+        require_reproduced()
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "code.py").write_text("1")
+    stages = {name: {"cmd": "true", "deps": ["src/code.py"]} for name in STAGES}
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    checkout = Checkout(tmp_path)
+    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    commit = ("git", *author, "commit", "--quiet", "--all", "--message", "code")
+    for command in (
+        ("git", "init", "--quiet"),
+        ("dvc", "init", "--quiet"),
+        ("git", "add", "--all"),
+        commit,
+    ):
+        assert checkout.run(*command).returncode == 0, command
+    with pytest.raises(ReleaseError, match="evaluate_cnn, infer_psz2, train_cnn: not up to date"):
+        require_reproduced()
+    assert checkout.run("dvc", "repro", "--quiet").returncode == 0
+    require_reproduced()
+    (tmp_path / "src" / "code.py").write_text("2")
+    with pytest.raises(ReleaseError, match="src, params.yaml, dvc.yaml are as committed"):
+        require_reproduced()
+    assert checkout.run(*commit).returncode == 0
+    with pytest.raises(ReleaseError, match="train_cnn: not up to date; dvc repro train_cnn"):
+        require_reproduced()

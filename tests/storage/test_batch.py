@@ -1,0 +1,227 @@
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from distributed import Client
+
+from helpers import ROOT, faults
+from helpers.servers import free_ports
+from szmass.microwave.maps.samples import list_samples, store_spec, write_labels
+from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.storage.batch import SchedulerError, run_tasks
+from szmass.storage.store import replacing
+
+OWN_CODE = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+Cluster = tuple[str, list[subprocess.Popen]]
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    """Every file of a store, as DVC sees it."""
+    return {
+        str(file.relative_to(store)): file.read_bytes()
+        for file in sorted(store.rglob("*"))
+        if file.is_file()
+    }
+
+
+def leftovers(store: Path) -> list[str]:
+    """What lies beside a store and is not it."""
+    return [path.name for path in store.parent.iterdir() if path != store]
+
+
+def local_workers() -> list[psutil.Process]:
+    """The workers of a local cluster of this process, which are spawned."""
+    children = psutil.Process().children(recursive=True)
+    external = {
+        process for child in psutil.Process().children() if "dask" in " ".join(child.cmdline())
+        for process in child.children(recursive=True)
+    }  # fmt: skip
+    return [
+        process for process in children
+        if process not in external and "spawn_main" in " ".join(process.cmdline())
+    ]  # fmt: skip
+
+
+def kill_workers_once_a_shard_is_there(store: Path, killed: list[str]) -> threading.Thread:
+    """Kills every dask worker of this process, in mid-run."""
+
+    def kill() -> None:
+        unfinished = store.with_name(store.name + ".unfinished")
+        while not list(unfinished.glob("temperature_uk/c/*")):
+            time.sleep(0.005)
+        for process in local_workers():
+            process.kill()
+            killed.append(process.name())
+        killed.append(f"{len(list(unfinished.glob('temperature_uk/c/*')))} shards were there")
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def started_cluster(folder: Path, *, scheduler_path: str, worker_path: str) -> Iterator[Cluster]:
+    """A scheduler with two workers, started as a user does, each with its own PYTHONPATH."""
+    (port,) = free_ports(1)
+    address = f"tcp://127.0.0.1:{port}"
+    listen = ["--host", "127.0.0.1", "--port", str(port), "--no-show"]
+    capacity = ["--nthreads", "1", "--nworkers", "2", "--local-directory", str(folder)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
+            env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command, path in (
+            (["scheduler", *listen], scheduler_path), (["worker", address, *capacity], worker_path)
+        )
+    ]  # fmt: skip
+    try:
+        with Client(address, timeout="30s", set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=30)
+        yield address, processes
+    finally:
+        family = psutil.Process(processes[1].pid).children(recursive=True)
+        for process in [*processes, *family]:
+            process.kill()
+        for process in processes:
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """The address of a scheduler with two workers, and the processes."""
+    folder = tmp_path_factory.mktemp("scheduler")
+    with started_cluster(folder, scheduler_path=OWN_CODE, worker_path=OWN_CODE) as cluster:
+        yield cluster
+
+
+def test_two_workers_write_the_bytes_of_one(simulate, tiny_store, tmp_path):
+    second = simulate(tmp_path / "microwave.zarr", workers=2)
+    assert contents(second) == contents(tiny_store)
+    assert leftovers(second) == []
+    assert local_workers() == []
+
+
+def test_a_worker_killed_in_mid_run_changes_nothing(simulate, tiny_store, tmp_path):
+    store = tmp_path / "microwave.zarr"
+    killed: list[str] = []
+    thread = kill_workers_once_a_shard_is_there(store, killed)
+    simulate(store, workers=2)
+    thread.join()
+    assert len(killed) >= 2
+    assert int(killed[-1].split()[0]) < 9, "the run was over before the kill"
+    assert contents(store) == contents(tiny_store)
+    assert leftovers(store) == []
+
+
+def test_workers_killed_while_they_write_leave_nothing(
+    scheduler, tiny, spectra_table, tiny_store, tmp_path
+):
+    sky = MicrowaveSky(tiny.microwave, read_spectra(spectra_table))
+    samples = list_samples(tiny.seed, tiny.microwave_sets, tiny.microwave.ln_scatter)
+    spec = store_spec(len(samples), sky.grid)
+    store, marks = tmp_path / "out" / "microwave.zarr", tmp_path / "marks"
+    marks.mkdir()
+    with replacing(store, spec, provenance={"seed": tiny.seed}) as unfinished:
+        write_labels(unfinished, samples, sky.grid)
+        run_tasks(
+            faults.killed_while_writing,
+            spec.shards()[:2],
+            resources=replace(tiny.resources, scheduler_address=scheduler[0]),
+            label="test",
+            path=unfinished,
+            sky=sky,
+            samples=samples,
+            marks=marks,
+        )
+        victims = [Path(mark.read_text()) for mark in marks.iterdir()]
+        # both were killed, and each left a file behind that is no part of the store
+        assert len(victims) == 2
+        assert all(path.is_file() and path.suffix == ".partial" for path in victims)
+    written, complete = contents(store), contents(tiny_store)
+    assert {name: complete.get(name) for name in written} == written
+    arrays = {"sz_uk", "temperature_uk"}
+    assert {name for name in complete if name.split("/")[0] in arrays} - set(written) == {
+        f"{array}/c/{shard}/0/0" for array in arrays for shard in range(2, 9)
+    }
+    assert leftovers(store) == []
+
+
+def test_an_external_scheduler_gives_the_same_bytes(
+    scheduler, simulate, tiny, tiny_store, tmp_path, monkeypatch
+):
+    address, processes = scheduler
+    store = simulate(tmp_path / "microwave.zarr", scheduler_address=address)
+    assert contents(store) == contents(tiny_store)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+    (ancestors,) = run_tasks(faults.ancestors, [0], resources=tiny.resources, label="test")
+    assert processes[1].pid in ancestors
+    # neither run started workers of its own, and both left the scheduler as it was
+    assert all(process.poll() is None for process in processes)
+    assert local_workers() == []
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://there"])
+def test_an_unreachable_scheduler_is_named(tiny, monkeypatch, address):
+    monkeypatch.setattr("szmass.storage.batch.CONNECT_TIMEOUT", "1s")
+    resources = replace(tiny.resources, scheduler_address=address)
+    with pytest.raises(SchedulerError, match=f"no dask scheduler answers at {address} .*resources"):
+        run_tasks(faults.square, [1], resources=resources, label="test", offset=0)
+
+
+@pytest.mark.parametrize("where", ["scheduler_path", "worker_path"])
+def test_a_cluster_without_szmass_is_told_what_it_needs(tiny, tmp_path, where):
+    (tmp_path / "szmass.py").write_text("raise ModuleNotFoundError(\"No module named 'szmass'\")")
+    paths = {"scheduler_path": OWN_CODE, "worker_path": OWN_CODE, where: str(tmp_path)}
+    with started_cluster(tmp_path, **paths) as (address, _):
+        resources = replace(tiny.resources, scheduler_address=address)
+        with pytest.raises(SchedulerError, match=f"at {address}.*No module.*expected szmass"):
+            run_tasks(faults.square, [1], resources=resources, label="test", offset=0)
+
+
+def test_results_keep_their_order_whichever_is_first(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    results = run_tasks(faults.square, range(8), resources=resources, label="test", offset=5)
+    assert results == [item**2 + 5 for item in range(8)]
+
+
+def test_a_task_has_one_thread_for_linear_algebra(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    assert run_tasks(faults.blas_threads, [0, 1], resources=resources, label="test") == [1, 1]
+
+
+def test_an_error_in_a_task_is_the_callers(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    with pytest.raises(ValueError, match="item 3 is wrong"):
+        run_tasks(faults.refuse, [3], resources=resources, label="test")
+
+
+def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    with pytest.raises(SchedulerError, match="killed its worker 4 times.*worker_memory_gib"):
+        run_tasks(faults.kill_the_worker, [1], resources=resources, label="test")
+
+
+def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
+    """The last test of the scheduler: it ends it."""
+    address, processes = scheduler
+
+    def kill() -> None:
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        processes[0].kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    resources = replace(tiny.resources, scheduler_address=address)
+    with pytest.raises(SchedulerError, match=f"the dask scheduler at {address} was lost"):
+        run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
