@@ -180,3 +180,16 @@ def test_paths_are_used_and_distinct() -> None:
 def test_the_package_itself_is_its_version() -> None:
     _, *statements = tree("szmass").body
     assert [ast.unparse(node).partition(" = ")[0] for node in statements] == ["__version__"]
+
+
+def test_the_pipeline_names_no_redshift_bin() -> None:
+    """The bins are those of params.yaml, however many."""
+    words = set(re.findall(r"\w+", (ROOT / "dvc.yaml").read_text()))
+    assert not words & set(PARAMS["bins"])
+
+
+def test_one_file_of_few_numbers_is_a_metric_for_dvc() -> None:
+    metrics = {name: list(entries(stage, "metrics")) for name, stage in STAGES.items()}
+    assert {name: files for name, files in metrics.items() if files} == {
+        "summarise": ["${paths.summary}"]
+    }

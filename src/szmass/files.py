@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -36,6 +37,6 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
-def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
-    """Writes metrics as JSON, one a line, in their order."""
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Writes metrics, a tree of numbers, as JSON: one a line, in their order."""
     write_text(path, json.dumps(metrics, indent=1) + "\n")

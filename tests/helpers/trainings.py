@@ -23,7 +23,7 @@ WIDTHS = {"narrow-net": 4, "a-net-between-the-two": 16, "wide-net": 32}
 REGISTERED = "wide-net"
 EPOCHS = 12
 FIGURE, FIGURE_SIZE = "figure4_masses.png", (1200, 800)
-JUDGED = ROOT / "metrics" / "microwave_mresunet.json"
+JUDGED = ROOT / "metrics" / "microwave.json"
 SCATTER = "scatter_ln_mass"
 
 
@@ -79,7 +79,7 @@ def _judge(params: Params) -> None:
     figure.write_bytes(picture(*FIGURE_SIZE))
     with open_run("evaluate_mresunet", sections={"seed": params.seed}, paths=paths) as run:
         run.continue_training_run(paths["mresunet_model"] / WEIGHTS_FILE)
-        for name, value in json.loads(JUDGED.read_text()).items():
+        for name, value in json.loads(JUDGED.read_text())["mresunet"].items():
             off = 0.01 / params.mresunet.width if name == SCATTER else 0.0
             run.metric(name, value + off)
         run.figure(figure)

@@ -50,13 +50,15 @@ def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
     known = measure_knowledge(store, small.paths["cnn_models"], small.bins, **settings)
     known.write(small.paths["cnn_posterior"])
     (root / "metrics").mkdir()
+    by_bin = {}
     for number, name in enumerate(small.bins):
         metrics = {
             f"{key}_{'ensemble' if key.startswith('coverage') else 'posterior'}": number + 0.25
             for key in METRICS
         }
         metrics |= {"maps_ensemble": 3.0, "coverage_68_selected": 3.0}
-        (root / "metrics" / f"cnn_planck_{name}.json").write_text(json.dumps(metrics))
+        by_bin[name] = metrics
+    small.paths["cnn_metrics"].write_text(json.dumps({"planck": by_bin}))
     rows = partition_rows(store, "test")[::7]
     np.save(root / "maps.npy", store.read("compton_y", rows[:9]))
     np.save(root / "far.npy", store.read("compton_y", rows[-1:]))
@@ -148,8 +150,8 @@ def test_equal_models_make_equal_archives(project: Params, tmp_path: Path) -> No
 
 
 def test_models_without_metrics_are_not_released(project: Params, tmp_path: Path) -> None:
-    paths = {**project.paths, "cnn_metrics": tmp_path / "cnn"}
-    with pytest.raises(ReleaseError, match="cnn_planck_z1.json: .* make it .dvc repro evaluate"):
+    paths = {**project.paths, "cnn_metrics": tmp_path / "cnn.json"}
+    with pytest.raises(ReleaseError, match="cnn.json: .* make it .dvc repro evaluate"):
         release(replace(project, paths=paths), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -14,10 +14,12 @@ from helpers import ROOT
 from helpers.report_inputs import picture, write_inputs
 from szmass.cli import main
 from szmass.params import load
+from szmass.params.scales import leaves
 from szmass.report.beyond import HEADLINES
 from szmass.report.page import MOST_BYTES, PARTS
 from szmass.report.record import makers
-from szmass.report.results import WIDEST_PIXELS, files_of
+from szmass.report.results import WIDEST_PIXELS, ReportError, files_of
+from szmass.report.summary import SUMMARY, write_summary
 from szmass.studies.listing import study_names
 
 MICROWAVE_PAPER = {f"Figure {n}" for n in range(1, 7)}
@@ -60,8 +62,10 @@ def written(project: Path) -> Page:
     return Page((project / "report.html").read_text())
 
 
-def change(path: Path, **values: float) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+def change(path: Path, group: str, **values: float) -> None:
+    metrics = json.loads(path.read_text())
+    metrics[group] |= values
+    path.write_text(json.dumps(metrics))
 
 
 def test_each_figure_and_table_of_both_papers_has_one_place() -> None:
@@ -101,10 +105,12 @@ def test_each_file_that_it_shows_is_an_output_of_a_stage(project: Path) -> None:
 
 def test_numbers_are_those_of_the_metrics(project: Path) -> None:
     values = {"scatter_ln_mass_gauss": 0.4321, "scatter_ln_mass_gauss_err": 0.0789}
-    change(project / "metrics/microwave_mresunet.json", **values, paper_scatter_ln_mass_gauss=0.6)
     change(
-        project / "metrics/psz2.json",
-        relerr_median_msz_all=0.31, relerr_p84_msz_all=0.5, relerr_p16_msz_all=0.11,
+        project / "metrics/microwave.json", "mresunet", **values, paper_scatter_ln_mass_gauss=0.6
+    )
+    change(
+        project / "metrics/psz2.json", "all",
+        relerr_median_msz=0.31, relerr_p84_msz=0.5, relerr_p16_msz=0.11,
     )  # fmt: skip
     text = written(project).text
     assert text.count("0.432 ± 0.079") == 2  # at the top, and at Figure 5
@@ -113,10 +119,11 @@ def test_numbers_are_those_of_the_metrics(project: Path) -> None:
 
 
 def test_what_a_smaller_run_has_not_is_a_dash(project: Path) -> None:
-    path = project / "metrics/microwave_mresunet.json"
-    values = json.loads(path.read_text())
-    del values["profile_residual_m2p0e14"], values["paper_profile_residual_m2p0e14"]
-    path.write_text(json.dumps(values))
+    path = project / "metrics/microwave.json"
+    metrics = json.loads(path.read_text())
+    for name in ("profile_residual_m2p0e14", "paper_profile_residual_m2p0e14"):
+        del metrics["mresunet"][name]
+    path.write_text(json.dumps(metrics))
     row = re.compile(r"<td>residual at 2e14 Msun</td><td>-</td><td>-</td>")
     assert row.search(written(project).text)
 
@@ -231,8 +238,9 @@ def test_a_report_before_its_inputs_names_the_commands(project: Path) -> None:
     ("file", "content", "message"),
     [
         ("psz2.json", "{", "psz2.json: cannot be read as JSON"),
-        ("psz2.json", "[1]", "psz2.json: expected an object of numbers"),
-        ("psz2.json", '{"a": "b"}', "psz2.json: a = 'b': expected a number"),
+        ("psz2.json", "[1]", "psz2.json: all: expected an object of numbers"),
+        ("psz2.json", '{"z1": {}}', "psz2.json: all: expected an object of numbers"),
+        ("psz2.json", '{"all": {"a": "b"}}', "psz2.json: a = 'b': expected a number"),
         ("compton_table.md", "no table\n", r"compton_table.md: expected a table about '\(Table 1"),
         ("figures/compton/figure1.png", "no image", "figure1.png: expected a PNG image"),
         ("../data/compton/verdict.json", "{}", "verdict.json: cannot be read as a verdict"),
@@ -250,6 +258,25 @@ def test_what_cannot_be_read_is_named_and_the_old_page_stays(
     with pytest.raises(SystemExit, match=message):
         main(["report"])
     assert (project / "report.html").read_text() == "old"
+
+
+def test_the_summary_has_the_numbers_of_the_metrics(tmp_path: Path) -> None:
+    names = ("microwave", "hydro", "cnn", "psz2")
+    files = {name: ROOT / "metrics" / f"{name}.json" for name in names}
+    write_summary(tmp_path / "summary.json", files)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary == json.loads((ROOT / "metrics" / "summary.json").read_text())
+    metrics = {name: json.loads(file.read_text()) for name, file in files.items()}
+    assert list(leaves(summary)) == [(name, dict(leaves(metrics))[name]) for name in SUMMARY]
+
+
+def test_a_summary_of_an_old_or_empty_file_names_it(tmp_path: Path) -> None:
+    files = {"hydro": tmp_path / "hydro.json"}
+    files["hydro"].write_text('{"scatter_ln_mass_gauss": 0.2}')
+    every = dict.fromkeys(("microwave", "cnn", "psz2"), files["hydro"]) | files
+    with pytest.raises(ReportError, match="hydro.json: mresunet: expected an object of numbers"):
+        write_summary(tmp_path / "summary.json", every)
+    assert not (tmp_path / "summary.json").exists()
 
 
 def test_a_page_that_dvc_shares_is_replaced_not_overwritten(project: Path) -> None:

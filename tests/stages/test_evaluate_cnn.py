@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import ROOT
 from helpers.compton_stores import (
     BINS,
     SCATTER_LNY,
@@ -50,8 +51,9 @@ def folder(params: Params, run: ListRun, tmp_path_factory: pytest.TempPathFactor
         settings.evaluation,
         **paths,
         cnn_models=write_ensembles(folder / "cnn", paths, settings),
+        de_andres_2022=ROOT / "data" / "reference" / "de_andres_2022.yaml",
         cnn_predictions=folder / "out" / "predictions.csv",
-        cnn_metrics=folder / "out" / "cnn",
+        cnn_metrics=folder / "out" / "cnn.json",
         cnn_figures=folder / "out" / "figures",
         compton_table=folder / "out" / "table.md",
         run=run,
@@ -59,8 +61,8 @@ def folder(params: Params, run: ListRun, tmp_path_factory: pytest.TempPathFactor
     return folder / "out"
 
 
-def read_metrics(folder: Path, name: str) -> dict[str, float]:
-    metrics: dict[str, float] = json.loads((folder / f"cnn_{name}.json").read_text())
+def read_metrics(folder: Path, data_set: str, name: str) -> dict[str, float]:
+    metrics: dict[str, float] = json.loads((folder / "cnn.json").read_text())[data_set][name]
     return metrics
 
 
@@ -76,7 +78,7 @@ def test_predictions_are_of_test_clusters_alone(folder: Path) -> None:
 def test_metrics_say_what_the_predictions_say(folder: Path) -> None:
     predictions = pd.read_csv(folder / "predictions.csv")
     rows = predictions[(predictions["data_set"] == "planck") & (predictions["bin"] == "z2")]
-    metrics = read_metrics(folder, "planck_z2")
+    metrics = read_metrics(folder, "planck", "z2")
     for name in ("ensemble", "selected", "relation", "matched_filter", "prior"):
         error = relative_error(rows[f"{name}_msun"].to_numpy(), rows["m500c_msun"].to_numpy())
         assert metrics[f"relerr_median_{name}"] == pytest.approx(np.median(error), abs=1e-5)
@@ -90,9 +92,9 @@ def test_metrics_say_what_the_predictions_say(folder: Path) -> None:
 
 
 def test_the_papers_numbers_stand_beside_ours_where_the_bin_is_the_papers(folder: Path) -> None:
-    assert read_metrics(folder, "planck_z1")["paper_relerr_median_selected"] == -0.05
-    assert read_metrics(folder, "clean_z2")["paper_relerr_half_width_selected"] == 0.115
-    everything = read_metrics(folder, "clean_all")
+    assert read_metrics(folder, "planck", "z1")["paper_relerr_median_selected"] == -0.05
+    assert read_metrics(folder, "clean", "z2")["paper_relerr_half_width_selected"] == 0.115
+    everything = read_metrics(folder, "clean", "all")
     assert everything["maps_ensemble"] == len(BINS) * TEST
     # these two bins together are not the paper's range
     assert not [key for key in everything if key.startswith("paper_")]
@@ -108,4 +110,4 @@ def test_every_figure_and_the_table_are_there_and_reported(folder: Path, run: Li
         f"{data_set}_{name}" for data_set in ("clean", "planck") for name in (*BINS, "all")
     }
     reported = {name: value for name, value, _ in run.children["planck_z2"].metrics}
-    assert reported == read_metrics(folder, "planck_z2")
+    assert reported == read_metrics(folder, "planck", "z2")

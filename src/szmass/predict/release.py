@@ -166,17 +166,16 @@ def unpacked(folder: Path) -> Iterator[Release]:
         yield Release(Path(here, "cnn"), Path(here, "cnn_posterior"), scale, nside)
 
 
-def _test_metrics(beginning: Path, bin_name: str) -> dict[str, float]:
+def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:
     """What the masses of a redshift bin are worth, on test clusters."""
-    path = beginning.with_name(f"{beginning.name}_planck_{bin_name}.json")
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(path.read_text(encoding="utf-8"))["planck"][bin_name]
         return {
             name: round(metrics[f"{name}_{method}"], 6)
             for method, names in TEST_METRICS.items()
             for name in names
         }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReleaseError(f"{path}: {error!r}; make it (dvc repro evaluate_cnn)") from error
 
 

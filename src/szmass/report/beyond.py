@@ -70,37 +70,37 @@ BEYOND = Part(
 HEADLINES = (
     Headline(
         Row("mResUNet: Gaussian width of ln(M_est / M_true)", "scatter_ln_mass_gauss"),
-        "microwave_mresunet.json",
+        "microwave.mresunet",
         "gr2020-figure-5",
     ),
     Headline(
         Row("mResUNet: scatter over that of the exact posterior", "scatter_ln_mass_over_bound"),
-        "microwave_mresunet.json",
+        "microwave.mresunet",
         "gr2020-figure-5",
     ),
     Headline(
         Row("Hydro-like clusters: the same width", "scatter_ln_mass_gauss"),
-        "microwave_hydro.json",
+        "hydro.mresunet",
         "gr2020-figure-6",
     ),
     Headline(
         Row("CNN on Planck mocks: half of the 16-84 % range of b", "relerr_half_width_selected"),
-        "cnn_planck_all.json",
+        "cnn.planck.all",
         "da2022-figure-1",
     ),
     Headline(
         Row("Its posterior, told the redshift: the same", "relerr_half_width_posterior"),
-        "cnn_planck_all.json",
+        "cnn.planck.all",
         "beyond-estimators-that-need-no-training",
     ),
     Headline(
-        Row("PSZ2: median b against Planck's masses", "relerr_median_msz_all"),
-        "psz2.json",
+        Row("PSZ2: median b against Planck's masses", "relerr_median_msz"),
+        "psz2.all",
         "da2022-figure-2",
     ),
     Headline(
         Row("Posteriors: truth inside the 68 % interval", "coverage_68_ensemble"),
-        "cnn_planck_all.json",
+        "cnn.planck.all",
         "beyond-calibration-of-the-posteriors",
     ),
 )

@@ -6,7 +6,7 @@ from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row, Table
 
 FIGURES = "figures/compton/"
 PSZ2_FIGURES = "figures/psz2/"
-CLEAN, PLANCK, PSZ2 = "cnn_clean_all.json", "cnn_planck_all.json", "psz2.json"
+CLEAN, PLANCK, PSZ2 = "cnn.clean.all", "cnn.planck.all", "psz2.all"
 
 COMPTON = Part(
     key="da2022",
@@ -63,9 +63,9 @@ COMPTON = Part(
                 Numbers(
                     {"posterior's median": PSZ2},
                     [
-                        Arms("b, all clusters", "msz_all"),
-                        Arms("b, golden sample", "msz_golden_all"),
-                        Arms("b, golden, M > 5e14 Msun", "msz_golden_all_above_5e14"),
+                        Arms("b, all clusters", "msz"),
+                        Arms("b, golden sample", "msz_golden"),
+                        Arms("b, golden, M > 5e14 Msun", "msz_golden_above_5e14"),
                     ],
                 ),
             ),

@@ -35,7 +35,8 @@ class Numbers:
     """A small table: our numbers by estimator or data set, then the paper's."""
 
     columns: Mapping[str, str]
-    """Files of metrics by the column's title; the first holds the paper's numbers too."""
+    """By the column's title, where its numbers are in the metrics: a file and the keys within it,
+    as `cnn.planck.all`. The first column's place holds the paper's numbers too."""
     rows: Sequence[Row | Arms]
 
 
@@ -90,6 +91,7 @@ class Headline:
     """A number at the top of the page."""
 
     row: Row
-    file: str
+    metrics: str
+    """Where in the metrics it is, as for `Numbers`."""
     place: str
     """Anchor of its exhibit."""

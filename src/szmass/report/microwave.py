@@ -55,7 +55,7 @@ MICROWAVE = Part(
             figures={f"{FIGURES}figure3_profiles.png": "Mean profiles, true and predicted"},
             numbers=(
                 Numbers(
-                    {"mResUNet": "microwave_mresunet.json"},
+                    {"mResUNet": "microwave.mresunet"},
                     [
                         Row(f"residual at {mass}e14 Msun", f"profile_residual_{label}")
                         for mass, label in PROFILES
@@ -90,7 +90,7 @@ MICROWAVE = Part(
             figures={f"{FIGURES}figure5_scatter.png": "Scatter of both sets"},
             numbers=(
                 Numbers(
-                    {"mResUNet": "microwave_mresunet.json"},
+                    {"mResUNet": "microwave.mresunet"},
                     [
                         Row("Gaussian width", "scatter_ln_mass_gauss"),
                         Row("without scatter", "scatter_ln_mass_gauss_no_scatter"),
@@ -118,13 +118,13 @@ MICROWAVE = Part(
             },
             numbers=(
                 Numbers(
-                    {"mResUNet": "microwave_hydro.json"},
+                    {"mResUNet": "hydro.mresunet"},
                     [
                         Row("mean ln(r M_est / M_true)", "mean_ln_ratio"),
                         Row("Gaussian width", "scatter_ln_mass_gauss"),
-                        Row("mean r", "mass_factor_mean"),
                     ],
                 ),
+                Numbers({"the clusters": "hydro.clusters"}, [Row("mean r", "mass_factor_mean")]),
             ),
         ),
     ),

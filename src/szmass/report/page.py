@@ -24,6 +24,7 @@ from szmass.report.results import (
     image,
     images,
     markdown_of,
+    metrics_file,
     read_metrics,
     shown,
 )
@@ -50,7 +51,7 @@ def write_report(
     Raises:
         ReportError: an input is missing or cannot be read, or the page would be too large.
     """
-    headline_files = (headline.file for headline in HEADLINES)
+    headline_files = (metrics_file(headline.metrics) for headline in HEADLINES)
     files = [results / file for file in (*files_of(PARTS), *headline_files)]
     verdicts = {"microwave line": microwave_verdict, "Compton line": compton_verdict}
     record.require([*dict.fromkeys(files), *verdicts.values()])
@@ -95,7 +96,9 @@ def _context(results: Path, verdicts: Mapping[str, Path]) -> dict[str, Any]:
                 "paper": shown(metrics, headline.row, "paper_"),
             }
             for headline in HEADLINES
-            for metrics in [read_metrics(results / headline.file)]
+            for metrics in [
+                read_metrics(results / metrics_file(headline.metrics), headline.metrics)
+            ]
         ],
         "parts": [_part(part, results) for part in PARTS],
         "settings": record.settings(lock),

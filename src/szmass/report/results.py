@@ -51,7 +51,9 @@ def files_of(parts: Sequence[Part]) -> Iterator[str]:
     for exhibit in (exhibit for part in parts for exhibit in part.exhibits):
         yield from exhibit.figures
         yield from (table.file for table in exhibit.tables)
-        yield from (file for numbers in exhibit.numbers for file in numbers.columns.values())
+        yield from (
+            metrics_file(place) for numbers in exhibit.numbers for place in numbers.columns.values()
+        )
 
 
 def images(exhibit: Exhibit, folder: Path) -> list[Image]:
@@ -84,7 +86,9 @@ def image(path: Path, caption: str) -> Image:
 
 def grid(numbers: Numbers, folder: Path) -> Grid:
     """Our numbers by column, and the paper's beside them."""
-    columns = [read_metrics(folder / file) for file in numbers.columns.values()]
+    columns = [
+        read_metrics(folder / metrics_file(place), place) for place in numbers.columns.values()
+    ]
     rows = []
     for row in numbers.rows:
         cells = [shown(metrics, row) for metrics in columns]
@@ -112,22 +116,34 @@ def _arms(metrics: Metrics, row: Arms, prefix: str) -> str:
     return f"{middle:+.2f} +{high - middle:.2f} -{middle - low:.2f}"
 
 
-def read_metrics(path: Path) -> Metrics:
-    """The numbers of a file of metrics.
+def metrics_file(place: str) -> str:
+    """The file that a place in the metrics is in, such as `cnn.json` for `cnn.planck.all`."""
+    return f"{place.partition('.')[0]}.json"
+
+
+def read_metrics(path: Path, place: str) -> Metrics:
+    """The numbers at a place in the metrics.
+
+    Args:
+        path: of the file.
+        place: the file's name and the keys within it, such as `cnn.planck.all`.
 
     Raises:
-        ReportError: the file is not a flat object of numbers.
+        ReportError: there is no flat object of numbers at this place.
     """
     try:
         values = json.loads(path.read_text())
     except ValueError as error:
         raise ReportError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ReportError(f"{path}: expected an object of numbers")
+    _, *keys = place.split(".")
+    for number, key in enumerate(keys, start=1):
+        values = values.get(key) if isinstance(values, dict) else None
+        if not isinstance(values, dict):
+            raise ReportError(f"{path}: {'.'.join(keys[:number])}: expected an object of numbers")
     for key, value in values.items():
         if not isinstance(value, int | float):
             raise ReportError(f"{path}: {key} = {value!r}: expected a number")
-    return values
+    return dict(values)
 
 
 def markdown_of(table: Table, folder: Path) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from helpers import ROOT
 from szmass.compton.results import map_figures, mass_figures
 from szmass.compton.results.estimated import Judged
 from szmass.compton.results.map_figures import ExampleRow, Layer, MassRedshift, PowerLaw
@@ -18,10 +19,12 @@ from szmass.compton.results.metrics import (
     coverage_metrics,
     relerr_metrics,
 )
-from szmass.compton.results.paper import beside_paper
+from szmass.compton.results.paper import DeAndres2022
 from szmass.compton.results.tables import StoreRow, tables
 from szmass.evaluation.charts import save
+from szmass.evaluation.papers import beside_paper
 
+PAPER = DeAndres2022.read(ROOT / "data" / "reference" / "de_andres_2022.yaml")
 BINS = {"z1": (0.0, 0.1), "z2": (0.1, 0.2), "all": (0.0, 1.0)}
 LABELS = {name: f"{low:g} < z <= {high:g}" for name, (low, high) in BINS.items()}
 COUNT = 300
@@ -49,7 +52,7 @@ def metrics(data_set: str, name: str) -> dict[str, float]:
     m200 = {f"m200_{key}": value for key, value in values.items()}
     for estimator in ("selected", "ensemble"):
         values |= coverage_metrics(one.ranks, one.estimate_msun, one.redshift, name=estimator)
-    return beside_paper(values | m200, data_set, BINS[name])
+    return beside_paper(values | m200, PAPER.of_mocks(data_set, BINS[name]))
 
 
 @pytest.fixture(autouse=True)

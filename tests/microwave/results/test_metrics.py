@@ -7,12 +7,10 @@ import pytest
 
 from szmass.evaluation.statistics import bootstrap_error, gaussian_width, half_width
 from szmass.microwave.results.metrics import (
-    PAPER,
     mass_label,
     mass_metrics,
     profile_residual,
     scatter_metrics,
-    with_paper,
 )
 
 SIGMA, COUNT = 0.18, 4000
@@ -78,12 +76,6 @@ def test_an_estimate_that_is_no_mass_is_counted_not_lost() -> None:
     )
     assert metrics["scatter_ln_mass_no_scatter"] > 1
     assert np.isfinite(list(metrics.values())).all()
-
-
-def test_the_papers_numbers_stand_beside_ours() -> None:
-    beside = with_paper({"scatter_ln_mass_gauss": 0.17, "scatter_ln_mass": 0.18})
-    assert beside["paper_scatter_ln_mass_gauss"] == PAPER["scatter_ln_mass_gauss"] == 0.180
-    assert list(beside) == sorted(beside)
 
 
 def test_the_residual_of_a_profile_is_a_share_of_its_peak(rng: np.random.Generator) -> None:

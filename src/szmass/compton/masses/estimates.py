@@ -118,6 +118,41 @@ def tabulate(judged: Mapping[str, Mapping[str, JudgedClusters]]) -> pd.DataFrame
     )
 
 
+def judge_bins(
+    stores: Mapping[str, MapStore],
+    bins: Mapping[str, Sequence[float]],
+    models: Path,
+    *,
+    posterior: Posterior,
+    baselines: Baselines,
+    with_m200: bool,
+) -> dict[str, dict[str, JudgedClusters]]:
+    """`judge_clusters` for each data set and redshift bin.
+
+    Args:
+        stores: by data set.
+        bins: redshift bins by name.
+        models: folder of the ensembles of all bins.
+        posterior: settings.
+        baselines: estimators without a network.
+        with_m200: whether there are ensembles for M200c.
+    """
+    return {
+        data_set: {
+            name: judge_clusters(
+                store,
+                edges,
+                models / name / data_set,
+                posterior=posterior,
+                baselines=baselines,
+                with_m200=with_m200,
+            )
+            for name, edges in bins.items()
+        }
+        for data_set, store in stores.items()
+    }
+
+
 def judge_clusters(
     store: MapStore,
     edges: Sequence[float],

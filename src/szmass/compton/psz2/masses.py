@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.masses.predictor import Columns, Predictor
 from szmass.compton.masses.relation import aperture_y_arcmin2, planck_msz_msun, relation_msun
+from szmass.compton.results.estimated import Estimated
+from szmass.compton.results.metrics import relative_error
+from szmass.params import BaryonModel, Compton
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.scaling import ScalingRelation
 from szmass.storage.store import MapStore
+from szmass.units import MASS_UNIT_MSUN
 
 CATALOGUE_COLUMNS = (
     "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84", "m500_msun_p97p5",
@@ -54,29 +56,33 @@ def weigh_mocks(mocks: MapStore, predictor: Predictor, prior: np.ndarray | None)
     return masses | {"row": rows}
 
 
+def beside_published(found: Columns, published_log10_msun: np.ndarray) -> Columns:
+    """The relative error against Planck's mass, and the published CNN mass as log10."""
+    msz_msun = found["msz_1e14_msun"] * MASS_UNIT_MSUN
+    return {
+        "relerr": relative_error(found["m500_msun"], msz_msun),
+        "log10_m500_published": published_log10_msun,
+    }
+
+
 def simulated_msz(
-    test: Columns,
-    mocks: MapStore,
-    relation: ScalingRelation,
-    cosmology: Cosmology,
-    pixel_arcmin: float,
-) -> dict[str, Columns]:
-    """Test clusters weighed by relations of Y and mass.
+    test: Columns, mocks: MapStore, gas: BaryonModel, compton: Compton
+) -> list[Estimated]:
+    """Masses of test clusters beside those that relations of Y and mass give them.
 
     Args:
         test: of `weigh_mocks`.
         mocks: the store of these.
-        relation: that the clusters were made with.
-        cosmology: E(z), h and distances.
-        pixel_arcmin: side of a pixel.
+        gas: has the relation that the clusters were made with.
+        compton: their pixels and cosmology.
 
     Returns:
-        `m500_msun`, `msz_msun` and `bin` of the clusters that can be weighed so, by metric name
-        of the relation.
+        The clusters that can be weighed so, labelled by metric name of the relation.
     """
+    relation, cosmology = ScalingRelation.of(gas), Cosmology.of(compton)
     rows, redshift, y = test["row"], test["redshift"], mocks.read("y500_cyl_arcmin2", test["row"])
     theta = mocks.read("theta500_arcmin", rows)
-    resolved = np.flatnonzero(theta > RESOLVED_PIXELS * pixel_arcmin)
+    resolved = np.flatnonzero(theta > RESOLVED_PIXELS * compton.pixel_arcmin)
     everyone = np.arange(len(rows))
     msz: dict[str, tuple[np.ndarray, np.ndarray]] = {
         "alpha_1p63": (relation_msun(y, redshift, relation, cosmology), everyone),
@@ -84,12 +90,10 @@ def simulated_msz(
     }
     if len(resolved) >= len(rows) // 100:
         maps = mocks.read("compton_y", rows[resolved])
-        in_maps = np.maximum(aperture_y_arcmin2(maps, theta[resolved], pixel_arcmin), 1e-9)
+        in_maps = aperture_y_arcmin2(maps, theta[resolved], compton.pixel_arcmin)
+        in_maps = np.maximum(in_maps, 1e-9)
         masses = relation_msun(in_maps, redshift[resolved], relation, cosmology)
         msz["alpha_1p63_in_planck_maps"] = masses, resolved
-    return {name: _beside(test, masses, which) for name, (masses, which) in msz.items()}
-
-
-def _beside(test: Mapping[str, np.ndarray], msz_msun: np.ndarray, which: np.ndarray) -> Columns:
-    masses = {name: test[name][which] for name in ("m500_msun", "bin")}
-    return masses | {"msz_msun": msz_msun}
+    return [
+        Estimated(name, test["m500_msun"][which], masses) for name, (masses, which) in msz.items()
+    ]

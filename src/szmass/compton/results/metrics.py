@@ -27,6 +27,8 @@ CUTS: Mapping[str, tuple[float, float]] = {
     "_below_3e14": (0.0, 3.0 * MASS_UNIT_MSUN),
 }
 """Ranges of estimated mass, low < M <= high, of Supp. Table 2, by suffix of the metrics' names."""
+Metrics = Mapping[str, Mapping[str, dict[str, float]]]
+"""By data set and redshift bin, `all` the last."""
 REDSHIFT_GROUPS = 5
 REDSHIFT_ENDS = ("_nearest_fifth", "_farthest_fifth")
 """The ends in redshift of a sample in groups of equal number, by suffix of the metrics' names."""

@@ -1,102 +1,134 @@
-"""What de Andres et al. 2022 state of their own networks, beside what ours show (dA22)."""
+"""What de Andres et al. 2022 state of their own networks, beside what ours show (dA22).
+
+The numbers lie in `data/reference/de_andres_2022.yaml`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
+import pandas as pd
+
+from szmass.compton.masses.estimates import JudgedClusters
 from szmass.compton.network.selection import SELECTED
-from szmass.compton.results.metrics import CUTS
-from szmass.sky.redshift_bins import ALL_BINS
+from szmass.compton.results.metrics import CUTS, Metrics, judge
+from szmass.evaluation.papers import beside_paper, read_paper
+from szmass.sky.redshift_bins import ALL_BINS, redshift_range
 
-PAPER_BINS: Mapping[tuple[float, float], str] = {
-    (0.0, 0.1): "z1",
-    (0.1, 0.2): "z2",
-    (0.2, 0.4): "z3",
-    (0.4, 1.0): "z4",
-    (0.0, 1.0): ALL_BINS,
-}
-"""The redshift ranges of Supp. Table 2; for any other the paper has no number."""
-
-PAPER_RELERR: Mapping[tuple[str, str, str], tuple[float, float, float, float]] = {
-    ("clean", "z1", ""): (-0.03, 0.10, 0.13, 0.002),
-    ("clean", "z2", ""): (-0.01, 0.10, 0.13, 0.002),
-    ("clean", "z3", ""): (-0.01, 0.07, 0.08, 0.001),
-    ("clean", "z4", ""): (-0.03, 0.06, 0.07, 0.001),
-    ("clean", "all", ""): (-0.02, 0.09, 0.10, 0.001),
-    ("clean", "z1", "_above_5e14"): (-0.02, 0.09, 0.10, 0.002),
-    ("clean", "z2", "_above_5e14"): (-0.02, 0.11, 0.14, 0.002),
-    ("clean", "z3", "_above_5e14"): (-0.01, 0.08, 0.07, 0.001),
-    ("clean", "z4", "_above_5e14"): (-0.03, 0.07, 0.07, 0.002),
-    ("clean", "all", "_above_5e14"): (-0.02, 0.09, 0.09, 0.001),
-    ("clean", "z1", "_below_3e14"): (-0.03, 0.10, 0.15, 0.003),
-    ("planck", "z1", ""): (-0.05, 0.15, 0.20, 0.003),
-    ("planck", "z2", ""): (0.01, 0.13, 0.17, 0.002),
-    ("planck", "z3", ""): (-0.04, 0.13, 0.15, 0.002),
-    ("planck", "z4", ""): (-0.03, 0.11, 0.16, 0.002),
-    ("planck", "all", ""): (-0.03, 0.14, 0.17, 0.002),
-    ("planck", "z1", "_above_5e14"): (-0.04, 0.12, 0.14, 0.003),
-    ("planck", "z2", "_above_5e14"): (-0.01, 0.14, 0.16, 0.002),
-    ("planck", "z3", "_above_5e14"): (-0.04, 0.13, 0.15, 0.002),
-    ("planck", "z4", "_above_5e14"): (-0.03, 0.12, 0.16, 0.003),
-    ("planck", "all", "_above_5e14"): (-0.03, 0.14, 0.15, 0.002),
-    ("planck", "z1", "_below_3e14"): (-0.05, 0.16, 0.24, 0.005),
-}
-"""dA22, Supp. Table 2: median of b, its distances to the 84th and 16th percentile, and sigma /
-sqrt(N maps), by data set, redshift bin and cut in mass. For the paper's selected networks."""
-
-PAPER_MOMENTS: Mapping[tuple[str, str], Mapping[str, float]] = {
-    ("clean", "all"): {"scatter_dex": 0.05},
-    ("planck", "all"): {
-        "bias_dex": -0.0014,
-        "scatter_dex": 0.0710,
-        "skewness": 0.3978,
-        "kurtosis": 7.2888,
-    },
-}
-"""dA22, Supp. Table 1 (4 intervals) and Supp. D: moments of log10(M_CNN / M_true)."""
-
-PAPER_RELATION_SCATTER = 0.07
-"""dA22, Supp. D: scatter of b by the Y-M relation at known R500 is at most this."""
-PAPER_PASSING_SHARE = 0.40
-"""dA22, Supp. C: over 40 of 100 networks have |mean b| < 0.05 in every mass bin."""
+SECTIONS = ("bins", "mocks", "real", "moments", "relation", "selection")
+INTERVALS = 4
+"""Redshift intervals of the paper's networks."""
 
 
-def paper_metrics(data_set: str, redshifts: tuple[float, float]) -> dict[str, float]:
-    """What dA22 states of a data set and a redshift range, for the paper's selected networks.
+@dataclass(frozen=True)
+class DeAndres2022:
+    """The paper's numbers, by the names of our metrics."""
+
+    content: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads the paper's file; raises as `read_paper` does."""
+        return cls(read_paper(path, *SECTIONS))
+
+    def bin_of(self, redshifts: tuple[float, float]) -> str:
+        """The paper's name of a redshift range; empty where it has no numbers of it."""
+        ranges = {tuple(edges): name for name, edges in self.content["bins"].items()}
+        return str(ranges.get(redshifts, ""))
+
+    def of_mocks(self, data_set: str, redshifts: tuple[float, float]) -> dict[str, float]:
+        """What is stated of a data set of mock clusters and a redshift range.
+
+        Args:
+            data_set: `clean` or `planck`.
+            redshifts: the range's edges.
+
+        Returns:
+            Numbers by the name of their counterpart among our metrics; empty where there are none.
+        """
+        name = self.bin_of(redshifts)
+        if not name:
+            return {}
+        stated = {"relerr_half_width_relation": self.content["relation"]["relerr_half_width"]}
+        if data_set == "planck" and name != ALL_BINS:
+            stated["members_passing_share"] = self.content["selection"]["members_passing_share"]
+        if name == ALL_BINS:
+            moments = self.content["moments"][data_set][INTERVALS]
+            stated |= {f"{key}_{SELECTED}": value for key, value in moments.items()}
+        for suffix, numbers in self._by_cut("mocks", data_set, name):
+            middle, up, down, error = numbers
+            values = _percentiles(middle, up, down)
+            values |= {"half_width": (up + down) / 2.0, "stderr": error}
+            stated |= {f"relerr_{key}_{SELECTED}{suffix}": v for key, v in values.items()}
+        return {key: round(value, 6) for key, value in stated.items()}
+
+    def of_real(self, sample: str, redshifts: tuple[float, float]) -> dict[str, float]:
+        """What is stated of the PSZ2 clusters of a redshift range.
+
+        Args:
+            sample: `msz` (all) or `msz_golden`.
+            redshifts: the range's edges.
+
+        Returns:
+            Numbers as `relerr_<statistic>_<sample><cut>`; empty where there are none.
+        """
+        stated: dict[str, float] = {}
+        for suffix, numbers in self._by_cut("real", sample, self.bin_of(redshifts)):
+            middle, up, down, error, count = numbers
+            values = _percentiles(middle, up, down) | {"stderr": error, "clusters": count}
+            stated |= {
+                f"relerr_{key}_{sample}{suffix}": round(value, 6) for key, value in values.items()
+            }
+        return stated
+
+    def _by_cut(self, section: str, group: str, name: str) -> list[tuple[str, Sequence[float]]]:
+        """The numbers of a bin by cut in mass, as our metrics' names end."""
+        of_bin = self.content[section]["relative_error"].get(group, {}).get(name, {})
+        names = {suffix: suffix.removeprefix("_") or "all_masses" for suffix in CUTS}
+        return [(suffix, of_bin[cut]) for suffix, cut in names.items() if cut in of_bin]
+
+
+def _percentiles(middle: float, up: float, down: float) -> dict[str, float]:
+    """Median and percentiles from the median and its distances to them."""
+    return {"median": middle, "p16": middle - down, "p84": middle + up}
+
+
+def measure(
+    predictions: pd.DataFrame,
+    bins: Mapping[str, Sequence[float]],
+    judged: Mapping[str, Mapping[str, JudgedClusters]],
+    paper: DeAndres2022,
+    *,
+    draws: int,
+    seed: int,
+) -> Metrics:
+    """All metrics of each data set and bin, with the paper's beside them.
 
     Args:
-        data_set: one of `DATA_SETS`.
-        redshifts: the range's edges.
-
-    Returns:
-        Numbers by the name of their counterpart among our metrics; empty where there are none.
+        predictions: the table of all estimates.
+        bins: edges of the redshift bins.
+        judged: by data set and bin, what the ensembles say of themselves.
+        paper: its numbers.
+        draws: of the bootstrap over clusters.
+        seed: of the bootstrap.
     """
-    if redshifts not in PAPER_BINS:
-        return {}
-    name = PAPER_BINS[redshifts]
-    stated = {"relerr_half_width_relation": PAPER_RELATION_SCATTER}
-    if data_set == "planck" and name != ALL_BINS:
-        stated["members_passing_share"] = PAPER_PASSING_SHARE
-    moments = PAPER_MOMENTS.get((data_set, name), {})
-    stated |= {f"{key}_{SELECTED}": value for key, value in moments.items()}
-    for suffix in CUTS:
-        if (data_set, name, suffix) in PAPER_RELERR:
-            middle, up, down, error = PAPER_RELERR[data_set, name, suffix]
-            numbers = {
-                "median": middle,
-                "p16": middle - down,
-                "p84": middle + up,
-                "half_width": (up + down) / 2.0,
-                "stderr": error,
-            }
-            stated |= {f"relerr_{key}_{SELECTED}{suffix}": v for key, v in numbers.items()}
-    return {key: round(value, 6) for key, value in stated.items()}
-
-
-def beside_paper(
-    metrics: Mapping[str, float], data_set: str, redshifts: tuple[float, float]
-) -> dict[str, float]:
-    """Sorted metrics, each with the paper's number as `paper_...` where it states one."""
-    stated = paper_metrics(data_set, redshifts)
-    shown = {f"paper_{key}": value for key, value in stated.items() if key in metrics}
-    return dict(sorted({**metrics, **shown}.items()))
+    metrics: dict[str, dict[str, dict[str, float]]] = {}
+    for data_set, of_bins in judged.items():
+        here = predictions[predictions["data_set"] == data_set]
+        metrics[data_set] = {}
+        for name in (*bins, ALL_BINS):
+            rows = here if name == ALL_BINS else here[here["bin"] == name]
+            rng = np.random.default_rng(seed)
+            measured = judge({key: rows[key].to_numpy() for key in rows}, draws=draws, rng=rng)
+            if name in of_bins:
+                passed, members = of_bins[name].members_passing
+                measured["members_passing"] = passed
+                measured["members_passing_share"] = passed / members
+            metrics[data_set][name] = beside_paper(
+                measured, paper.of_mocks(data_set, redshift_range(bins, name))
+            )
+    return metrics

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from szmass.compton.network.selection import ENSEMBLE, SELECTED
 from szmass.compton.results.metrics import LEVELS, POSTERIOR, PREDICTORS, REDSHIFT_ENDS
 from szmass.evaluation.tables import Metrics, markdown_table
+from szmass.params import Compton
+from szmass.storage.store import MapStore
 
 BASELINE_TITLES: Mapping[str, str] = {
     "relation": "Y-M relation, R500 known",
@@ -43,16 +45,22 @@ class StoreRow:
 
 
 def store_rows(
-    maps: Mapping[str, int], *, sky: str, beam_fwhm_arcmin: float, pixel_arcsec: float
+    stores: Mapping[str, MapStore], originals: MapStore, psz2: MapStore, compton: Compton
 ) -> list[StoreRow]:
     """dA22 Table 1 with our numbers of maps.
 
     Args:
-        maps: how many there are of `original`, `clean`, `planck`, `psz2` and `golden sample`.
-        sky: what was observed.
-        beam_fwhm_arcmin: of all but the originals.
-        pixel_arcsec: side of a pixel of the originals.
+        stores: `clean` and `planck`.
+        originals: maps at full resolution.
+        psz2: the observed clusters.
+        compton: has the beam of all but the originals.
     """
+    golden, axis_arcmin = psz2.read("golden"), originals.read("x")
+    maps = {name: len(store.read("cluster")) for name, store in stores.items()}
+    maps |= {"original": len(originals.read("cluster")), "psz2": len(golden)}
+    maps["golden sample"] = int(golden.sum())
+    sky, beam_fwhm_arcmin = str(psz2.attributes["sky"]), compton.beam_fwhm_arcmin
+    pixel_arcsec = 60.0 * (axis_arcmin[1] - axis_arcmin[0])
     beam, sharp = f"{beam_fwhm_arcmin:g}'", f'no ({pixel_arcsec:.2g}")'
     rows = (
         ("original", "mock", sharp, False, False),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from szmass.evaluation.statistics import gaussian_width, half_width, ln_ratio
-from szmass.microwave.hydro.metrics import PAPER, mass_bins
+from szmass.microwave.hydro.metrics import mass_bins
 from szmass.units import MASS_UNIT_MSUN
 
 
 def hydro_masses(
-    estimate_msun: np.ndarray, truth_msun: np.ndarray, factor: np.ndarray, title: str
+    estimate_msun: np.ndarray,
+    truth_msun: np.ndarray,
+    factor: np.ndarray,
+    *,
+    title: str,
+    stated: Mapping[str, float],
 ) -> Figure:
     """Figure 6: scaled estimates against true mass, and the histogram of their ratio.
 
@@ -22,6 +29,7 @@ def hydro_masses(
         truth_msun: `(clusters,)`.
         factor: r of each cluster, `(clusters,)`.
         title: of the figure.
+        stated: the paper's `mean_ln_ratio` and `scatter_ln_mass_gauss`.
     """
     figure, (upper, lower) = plt.subplots(
         2, 1, figsize=(6.5, 8.5), height_ratios=(3, 2), layout="constrained"
@@ -48,7 +56,9 @@ def hydro_masses(
         _binned(upper, truth_1e14, masses_1e14, label=label, colour=colour)
     upper.set(xlabel="true M200c [1e14 Msun]", ylabel="estimated M200c [1e14 Msun]", title=title)
     upper.legend(fontsize=8, loc="lower right")
-    _histogram(lower, ln_ratio(estimate_msun * factor[:, None], truth_msun[:, None]).ravel())
+    _histogram(
+        lower, ln_ratio(estimate_msun * factor[:, None], truth_msun[:, None]).ravel(), stated
+    )
     return figure
 
 
@@ -71,7 +81,7 @@ def _binned(
     )
 
 
-def _histogram(axes: Axes, ratio: np.ndarray) -> None:
+def _histogram(axes: Axes, ratio: np.ndarray, stated: Mapping[str, float]) -> None:
     """ln(M_est / M_true) of all maps, the Gaussian fitted to it, and the paper's."""
     edges = np.linspace(-1.0, 1.0, 51)
     fine = np.linspace(-1.0, 1.0, 400)
@@ -79,7 +89,7 @@ def _histogram(axes: Axes, ratio: np.ndarray) -> None:
     share = np.full(len(ratio), 1.0 / (len(ratio) * (edges[1] - edges[0])))
     axes.hist(ratio, edges.tolist(), weights=share, histtype="step", color="tab:green")
     ours = float(np.mean(ratio)), gaussian_width(ratio)
-    paper = PAPER["mean_ln_ratio"], PAPER["scatter_ln_mass_gauss"]
+    paper = stated["mean_ln_ratio"], stated["scatter_ln_mass_gauss"]
     for name, (mean, width), colour in (("here", ours, "k"), ("paper", paper, "0.6")):
         if width > 0:
             height = 1.0 / (np.sqrt(2.0 * np.pi) * width)

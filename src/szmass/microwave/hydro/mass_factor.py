@@ -26,6 +26,7 @@ from szmass.sky.scaling import (
     mpc2_per_arcmin2,
     y_cyl_mpc2,
 )
+from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
 
 MASS_AXIS_MSUN = np.geomspace(0.1, 30.0, 240) * MASS_UNIT_MSUN
@@ -84,3 +85,32 @@ def arnaud_m200c_msun(y500_arcmin2: np.ndarray, microwave: Microwave) -> np.ndar
     """F_Ar: the mass that such a cluster has by its Y, at the microwave line's redshift, `(n,)`."""
     axis = arnaud_y500_arcmin2(MASS_AXIS_MSUN, microwave)
     return np.exp(np.interp(np.log(y500_arcmin2), np.log(axis), np.log(MASS_AXIS_MSUN)))
+
+
+def mass_factors(
+    store: MapStore, microwave: Microwave
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """True M200c and r of each cluster, `(clusters,)`, and metrics of r and of the Y-M relations.
+
+    G is the clusters' own: what unrelated haloes add on average is no part of a map's signal,
+    whose mean level the sky drowns.
+    """
+    first = np.flatnonzero(store.read("realisation") == 0)
+    m200c_msun, m500c_msun, redshift = (
+        store.read(name, first) for name in ("m200c_msun", "m500c_msun", "redshift")
+    )
+    cosmology = Cosmology.of(microwave)
+    metrics: dict[str, float] = {}
+    mean_arcmin2 = {}
+    for name in ("y500_cyl", "y500_light_cone"):
+        y500_arcmin2 = store.read(f"{name}_arcmin2", first)
+        relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
+        mean_arcmin2[name] = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
+        metrics |= {
+            f"alpha_{name}": relation.alpha,
+            f"log10_b_{name}": relation.log10_b,
+            f"scatter_ln_{name}": float(np.std(np.log(y500_arcmin2 / mean_arcmin2[name]))),
+        }
+    factor = m200c_msun / arnaud_m200c_msun(mean_arcmin2["y500_cyl"], microwave)
+    metrics["mass_factor_mean"] = float(factor.mean())
+    return m200c_msun, factor, metrics

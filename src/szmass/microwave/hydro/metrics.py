@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from szmass.evaluation.statistics import bootstrap_error, half_width, ln_ratio
@@ -11,17 +9,6 @@ from szmass.microwave.results.metrics import scatter_metrics
 from szmass.units import MASS_UNIT_MSUN
 
 MASS_BINS = 5
-
-PAPER: Mapping[str, float] = {
-    "mass_factor_mean": 1.287,
-    "mean_ln_ratio": 0.013,
-    "mean_ln_ratio_err": 0.011,
-    "scatter_ln_mass_gauss": 0.232,
-    "scatter_ln_mass_gauss_err": 0.018,
-    "scatter_ln_y500_light_cone": 0.159,
-    "scatter_ln_y500_light_cone_err": 0.002,
-}
-"""What Gupta & Reichardt 2020 (arXiv 2003.06135, Sec. 4.4) state, by metric name."""
 
 
 def hydro_metrics(
@@ -74,9 +61,3 @@ def mass_bins(truth_msun: np.ndarray) -> list[np.ndarray]:
     """Rows of the clusters in bins of true mass, as many in each, none empty."""
     bins = np.array_split(np.argsort(truth_msun, kind="stable"), MASS_BINS)
     return [rows for rows in bins if len(rows)]
-
-
-def with_paper(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Sorted metrics, each with the paper's number as `paper_...` where it states one."""
-    stated = {f"paper_{name}": value for name, value in PAPER.items() if name in metrics}
-    return dict(sorted({**metrics, **stated}.items()))

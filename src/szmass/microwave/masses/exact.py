@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from szmass.microwave.masses.likelihood import (
     uniform_prior,
 )
 from szmass.microwave.network.arrays import MassPrior
+from szmass.params import Evaluation, Microwave
+from szmass.units import MASS_UNIT_MSUN
 
 
 class ExactEstimators:
@@ -52,6 +55,30 @@ class ExactEstimators:
             else uniform_prior(axis, prior.range_msun)
             for name, prior in priors.items()
         }
+
+    @classmethod
+    def of(
+        cls,
+        sky: MicrowaveSky,
+        microwave: Microwave,
+        evaluation: Evaluation,
+        priors: Mapping[str, MassPrior],
+    ) -> Self:
+        """The estimators on the mass axis of the settings.
+
+        Args:
+            sky: of `microwave`.
+            microwave: has the cut of the covariance's modes.
+            evaluation: has the ends and the number of the axis' nodes.
+            priors: by name of the estimator.
+        """
+        low, high = (mass * MASS_UNIT_MSUN for mass in evaluation.mass_axis_1e14)
+        return cls(
+            sky,
+            axis_msun=np.geomspace(low, high, evaluation.mass_axis_nodes),
+            priors=priors,
+            eigenvalue_cut=microwave.eigenvalue_cut,
+        )
 
     def __call__(self, maps_uk: np.ndarray) -> dict[str, np.ndarray]:
         """Posterior means under each prior, and the matched filter, each `(n,)` in Msun."""

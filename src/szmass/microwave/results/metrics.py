@@ -9,22 +9,6 @@ import numpy as np
 from szmass.evaluation.statistics import bootstrap_error, gaussian_width, half_width, ln_ratio
 from szmass.units import MASS_UNIT_MSUN
 
-PAPER: Mapping[str, float] = {
-    "median_1e14_m2p0e14": 1.99,
-    "half_width_1e14_m2p0e14": 0.40,
-    "median_1e14_m3p5e14": 3.52,
-    "half_width_1e14_m3p5e14": 0.61,
-    "relative_half_width_m1p5e14": 0.3,
-    "profile_residual_m2p0e14": 0.01,
-    "profile_residual_m4p0e14": 0.01,
-    "profile_residual_m6p0e14": 0.01,
-    "scatter_ln_mass_gauss": 0.180,
-    "scatter_ln_mass_gauss_err": 0.013,
-    "scatter_ln_mass_gauss_no_scatter": 0.100,
-    "scatter_ln_mass_gauss_no_scatter_err": 0.012,
-}
-"""What Gupta & Reichardt 2020 (arXiv 2003.06135, Secs. 4.1-4.3) state, by metric name."""
-
 
 def mass_label(m200c_msun: float) -> str:
     """The mass in a metric's name: 2e14 Msun is `m2p0e14`, 0.75e14 Msun is `m0p75e14`."""
@@ -109,9 +93,3 @@ def profile_residual(predicted_uk: np.ndarray, true_uk: np.ndarray) -> float:
     """
     residual = predicted_uk.mean(axis=0) - true_uk.mean(axis=0)
     return float(np.abs(residual).max() / np.abs(true_uk.mean(axis=0)).max())
-
-
-def with_paper(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Sorted metrics, each with the paper's number as `paper_...` where it states one."""
-    stated = {f"paper_{name}": value for name, value in PAPER.items() if name in metrics}
-    return dict(sorted({**metrics, **stated}.items()))

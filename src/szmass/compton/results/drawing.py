@@ -1,4 +1,4 @@
-"""Metrics and figures of the Compton line's test clusters, from the table of all estimates.
+"""Draws the figures of the Compton line's test clusters, from the table of all estimates.
 
 A row of the table is a test map: its `data_set` and redshift `bin`, and the columns that
 `compton_metrics.judge` describes.
@@ -6,71 +6,27 @@ A row of the table is a test map: its `data_set` and redshift `bin`, and the col
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
+from szmass.compton.masses.estimates import JudgedClusters
 from szmass.compton.network.selection import ENSEMBLE, SELECTED
 from szmass.compton.results import map_figures, mass_figures
 from szmass.compton.results.estimated import Judged, together
-from szmass.compton.results.map_figures import ExampleRow, MassRedshift
-from szmass.compton.results.metrics import PREDICTORS, judge
-from szmass.compton.results.paper import beside_paper
+from szmass.compton.results.map_figures import ExampleRow, Layer, MassRedshift, PowerLaw
+from szmass.compton.results.metrics import PREDICTORS, Metrics
+from szmass.compton.results.originals import RelationTest
 from szmass.compton.results.tables import MOMENTS
 from szmass.evaluation.charts import save
-from szmass.sky.redshift_bins import ALL_BINS, redshift_range
+from szmass.sky.redshift_bins import ALL_BINS
+from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
 
 EXAMPLES = ((2e14, 0.05), (8e14, 0.08), (1e15, 0.5))
 """Mass in Msun and redshift of Supp. Fig. 2's rows: two near clusters, a massive distant one."""
-
-Metrics = Mapping[str, Mapping[str, dict[str, float]]]
-"""By data set and redshift bin, `all` the last."""
-WorstBias = Mapping[str, Mapping[str, Sequence[float]]]
-"""The largest |mean b| of each network, by data set and redshift bin."""
-
-
-class Store(Protocol):
-    """Maps with their labels."""
-
-    def read(self, name: str, rows: slice | np.ndarray = ...) -> np.ndarray:
-        """Some rows of an array."""
-
-
-def measure(
-    predictions: pd.DataFrame,
-    bins: Mapping[str, Sequence[float]],
-    members_passing: Mapping[str, Mapping[str, tuple[int, int]]],
-    *,
-    draws: int,
-    seed: int,
-) -> Metrics:
-    """All metrics of each data set and bin, with the paper's beside them.
-
-    Args:
-        predictions: the table of all estimates.
-        bins: edges of the redshift bins.
-        members_passing: by data set and bin, how many networks may be selected, and of how many.
-        draws: of the bootstrap over clusters.
-        seed: of the bootstrap.
-    """
-    metrics: dict[str, dict[str, dict[str, float]]] = {}
-    for data_set, passing in members_passing.items():
-        here = predictions[predictions["data_set"] == data_set]
-        metrics[data_set] = {}
-        for name in (*bins, ALL_BINS):
-            rows = here if name == ALL_BINS else here[here["bin"] == name]
-            rng = np.random.default_rng(seed)
-            measured = judge({key: rows[key].to_numpy() for key in rows}, draws=draws, rng=rng)
-            if name in passing:
-                passed, members = passing[name]
-                measured["members_passing"] = passed
-                measured["members_passing_share"] = passed / members
-            metrics[data_set][name] = beside_paper(measured, data_set, redshift_range(bins, name))
-    return metrics
 
 
 def judged_bins(
@@ -90,7 +46,7 @@ def draw_masses(
     predictions: pd.DataFrame,
     metrics: Metrics,
     labels: Mapping[str, str],
-    worst_bias: WorstBias,
+    judged: Mapping[str, Mapping[str, JudgedClusters]],
     *,
     bias_threshold: float,
     seed: int,
@@ -114,8 +70,8 @@ def draw_masses(
         for data_set, by_bin in metrics.items()
     }
     worst = {
-        data_set: {labels[name]: values for name, values in by_bin.items()}
-        for data_set, by_bin in worst_bias.items()
+        data_set: {labels[name]: one.worst_bias for name, one in by_bin.items()}
+        for data_set, by_bin in judged.items()
     }
     figures = {
         "figure1": mass_figures.relative_errors(shown[SELECTED], seed=seed),
@@ -132,11 +88,10 @@ def draw_masses(
 
 def draw_maps(
     folder: Path,
-    stores: Mapping[str, Store],
+    stores: Mapping[str, MapStore],
     rows: np.ndarray,
-    psz2: Store,
+    psz2: MapStore,
     *,
-    sky: str,
     psz2_mass_factor: float,
 ) -> None:
     """Draws Supp. Figs. 1 and 2.
@@ -146,7 +101,6 @@ def draw_maps(
         stores: of the same clusters by data set.
         rows: of these stores, one a cluster.
         psz2: the observed clusters.
-        sky: what was observed.
         psz2_mass_factor: of Planck's masses over true ones.
     """
     mocks, observed = (
@@ -166,9 +120,42 @@ def draw_maps(
         maps = tuple(store.read("compton_y", np.array([row]))[0] for store, row in sources)
         titles = (*[mocks.title(mock)] * len(stores), observed.title(real))
         examples.append(ExampleRow(titles, maps))
-    columns = (*(f"{name} mocks" for name in stores), f"PSZ2, {sky}")
+    columns = (*(f"{name} mocks" for name in stores), f"PSZ2, {psz2.attributes['sky']}")
     save(map_figures.example_maps(columns, examples), folder / "supp2_maps.png")
 
 
-def _masses(store: Store, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _masses(store: MapStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return store.read("m500c_msun", rows), store.read("redshift", rows)
+
+
+def draw_networks(
+    folder: Path,
+    judged: Mapping[str, JudgedClusters],
+    labels: Mapping[str, str],
+    axis_log10_msun: np.ndarray,
+) -> None:
+    """Draws Supp. Figs. 3 and 7: the layers of the network, and the kernel densities.
+
+    Args:
+        folder: of the figures.
+        judged: the test clusters by redshift bin.
+        labels: of the bins.
+        axis_log10_msun: of the kernel densities.
+    """
+    axis = axis_log10_msun
+    densities = {labels[name]: one.joint_density.T for name, one in judged.items()}
+    figure = mass_figures.joint_density(axis, axis, densities)
+    save(figure, folder / "supp7_kernel_density.png")
+    layers = [Layer(*layer) for layer in next(iter(judged.values())).layers]
+    save(map_figures.architecture(layers), folder / "supp3_network.png")
+
+
+def draw_relation(folder: Path, tested: RelationTest) -> None:
+    """Draws the Y-M relation of the maps at full resolution."""
+    figure = map_figures.scaling_relation(
+        tested.m500c_msun,
+        tested.measured_mpc2,
+        [PowerLaw(name, tested.line_msun, y) for name, y in tested.lines_mpc2.items()],
+        reference="model",
+    )
+    save(figure, folder / "scaling_relation.png")
