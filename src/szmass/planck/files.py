@@ -1,4 +1,4 @@
-"""FITS files in the layout that Planck publishes. The only owner of astropy.
+"""FITS files in the layout that Planck publishes: y-maps, masks, noise.
 
 Planck 2015 results XXII (arXiv 1502.01596) describes the y-maps, the Explanatory Supplement of
 the release their files: HEALPix maps as a binary table, a column a map.
@@ -208,7 +208,7 @@ def _checked_spectrum(path: Path, cl: np.ndarray) -> np.ndarray:
 
 
 def sky_name(ymap: Path, product: str) -> str:
-    """What tables and figures call a y-map: the stand-in sky, or Planck's product."""
+    """Name of a y-map in tables and figures: the stand-in sky, or Planck's product."""
     header, _ = open_table(ymap)
     stand_in = str(header.get("METHOD", "")).strip() == STAND_IN
     return STAND_IN_NAME if stand_in else f"Planck {product.upper()}"

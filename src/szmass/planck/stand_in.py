@@ -31,7 +31,7 @@ PROFILE_STEP_ARCMIN = 0.5
 
 @dataclass(frozen=True)
 class TrueClusters:
-    """What the stand-in sky's clusters really are."""
+    """True masses, Y and angles of the clusters of the stand-in sky."""
 
     m500c_msun: np.ndarray
     y_cyl_arcmin2: np.ndarray

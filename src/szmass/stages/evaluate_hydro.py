@@ -1,4 +1,4 @@
-"""Judges the mResUNet on clusters of another kind than those that it was trained on."""
+"""Judges the mResUNet on clusters like those of a hydrodynamical simulation."""
 
 from __future__ import annotations
 

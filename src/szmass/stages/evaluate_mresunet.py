@@ -1,4 +1,4 @@
-"""Judges the mResUNet on maps that it has not seen, beside what is possible at all."""
+"""Judges the mResUNet on maps that it has not seen, beside the exact posterior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of studies. With the other modules of figures an owner of matplotlib."""
+"""Charts that several studies draw: bars, curves, densities of errors."""
 
 from __future__ import annotations
 

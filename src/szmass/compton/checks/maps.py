@@ -1,4 +1,4 @@
-"""What must hold of the simulated y-maps, clean and with Planck's noise."""
+"""Expectations of the simulated y-maps, clean and with Planck's noise: of each, and by cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures the simulated y-maps, one row a map."""
+"""Measurements of the simulated y-maps that their expectations are about, one row a map."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _label_columns(
     baryon_models: Mapping[str, BaryonModel],
     cosmology: Cosmology,
 ) -> pd.DataFrame:
-    """What can be said of maps by their labels alone."""
+    """Columns that follow from the labels of the maps alone."""
     redshift, mass = labels["redshift"], labels["m500c_msun"]
     positive = (mass > 0) & (redshift > 0) & np.isfinite(mass + redshift)
     # what the formulae cannot take is counted as unusable

@@ -1,4 +1,4 @@
-"""What must hold of the cutouts of Planck's noise."""
+"""Expectations of the cutouts of Planck's noise: level, correlation, independence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the cutouts of the PSZ2 clusters."""
+"""Expectations of the cutouts of the PSZ2 clusters: labels, masks, positions."""
 
 from __future__ import annotations
 

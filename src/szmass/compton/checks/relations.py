@@ -1,4 +1,4 @@
-"""What must hold of simulated clusters together: the Y-M relation, and stacks of their maps."""
+"""Expectations of all simulated clusters together: the Y-M relation, and stacks of their maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics of y-maps, and what theory says of them."""
+"""Statistics of y-maps whose expectation is known from theory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that must hold of the Compton line's stores, as tables with expectations."""
+"""The tables, with their expectations, by which the stores of the Compton line are validated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which clusters of the Compton line there are, and their labels."""
+"""The clusters of the Compton line: their masses, redshifts and Y, drawn anew from a seed each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SourceClusters:
 
 @dataclass(frozen=True)
 class ComptonSamples:
-    """What each map of a store is: the labels, and the seed that its cluster is drawn from."""
+    """Labels of the maps of a store, and the seed that each cluster is drawn from."""
 
     partition: np.ndarray
     """Index into `PARTITIONS`, int8."""

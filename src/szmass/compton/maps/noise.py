@@ -22,13 +22,13 @@ NOISE_OF = {"development": "development", "test": "test", "other_model": "test"}
 
 @dataclass(frozen=True)
 class NoiseDraws:
-    """What each map gets: a cutout of noise, and how it is turned."""
+    """The noise cutout that is added to each map, and the symmetry it is turned by."""
 
     noise_row: np.ndarray
     symmetry: np.ndarray
 
     def at(self, rows: slice) -> NoiseDraws:
-        """Those of some of the maps."""
+        """The draws of some of the maps."""
         return NoiseDraws(self.noise_row[rows], self.symmetry[rows])
 
 

@@ -1,4 +1,4 @@
-"""The stores of the Compton line: what they hold, and how they are opened."""
+"""The stores of simulated y-maps: their arrays, and how to open them."""
 
 from __future__ import annotations
 

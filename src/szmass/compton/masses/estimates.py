@@ -1,4 +1,4 @@
-"""Every estimate of the masses of the test clusters: networks, posteriors and baselines."""
+"""Masses of the test clusters by every estimator: networks, posteriors and baselines."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class JudgedClusters:
     joint_density: np.ndarray
     """That kernel density, `(predictions, true masses)`, on the posterior's axis."""
     facts: Mapping[str, Any]
-    """What the ensemble for M500c says of itself and its members."""
+    """Content of the `ensemble.json` of the ensemble for M500c."""
     layers: list[tuple[str, tuple[int, ...], int]]
     """Of its network: class, shape of the output without the batch, and parameters."""
 

@@ -1,4 +1,4 @@
-"""Measures what a `Predictor` has to know, where the training data are."""
+"""Makes the record that a `Predictor` needs, from the training data and the ensembles."""
 
 from __future__ import annotations
 

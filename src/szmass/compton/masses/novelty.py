@@ -1,4 +1,4 @@
-"""Whether a map looks like those that the networks have learned from."""
+"""Whether a map lies within the ranges of the maps that the networks were trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REGULARISATION = 1e-6  # of the features' covariance, relative to its mean diago
 
 
 def map_statistics(compton_y: np.ndarray, grid: PixelGrid) -> dict[str, np.ndarray]:
-    """A few numbers that tell an unusual map, each `(n,)`.
+    """A few numbers by which an unusual map is recognised, each `(n,)`.
 
     `rms_outside` beyond `CORE_ARCMIN`, `centre` the mean of the four middle pixels, `maximum` and
     `minimum` over the map; all in y.
@@ -70,10 +70,10 @@ class SeenMaps:
     def outside(
         self, statistics: Mapping[str, np.ndarray], log10_m500: np.ndarray, features: np.ndarray
     ) -> list[str]:
-        """For each map the names of what lies outside the ranges, joined by spaces; "" if none."""
+        """Names of the statistics out of range, joined by spaces, for each map; "" if none."""
         distance = self.feature_distance(features)
         found = {**statistics, "log10_m500": log10_m500, "feature_distance": distance}
-        # a map nearer to the mean than any is no stranger
+        # closer to the mean than every development map: not unusual
         ranges = {**self.ranges, "feature_distance": (0.0, self.ranges["feature_distance"][1])}
         bad = {name: (v < ranges[name][0]) | (v > ranges[name][1]) for name, v in found.items()}
         return [
@@ -82,7 +82,7 @@ class SeenMaps:
         ]
 
     def to_json(self) -> dict:
-        """As lists, for a file."""
+        """The ranges as lists and numbers, for a JSON file."""
         return {
             key: value.tolist() if isinstance(value, np.ndarray) else value
             for key, value in asdict(self).items()
@@ -90,7 +90,7 @@ class SeenMaps:
 
     @classmethod
     def from_json(cls, content: dict) -> SeenMaps:
-        """What `to_json` wrote."""
+        """Reads what `to_json` wrote."""
         return cls(
             {name: tuple(ends) for name, ends in content["ranges"].items()},
             np.array(content["feature_mean"]),

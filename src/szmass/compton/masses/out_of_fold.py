@@ -1,4 +1,4 @@
-"""Predictions of development clusters, each by members that were trained without it.
+"""Out-of-fold predictions: masses of development clusters by members trained without them.
 
 Posteriors are fitted on them. De Andres et al. 2022 (arXiv 2209.10333) fit theirs on test clusters;
 here the test clusters are kept to measure the coverage.

@@ -1,6 +1,6 @@
-"""Masses of clusters from y-maps in physical units and redshifts, by all that was trained.
+"""Masses of clusters from y-maps in physical units and redshifts, by the trained ensembles.
 
-Loads without the training data: what the networks alone do not know is in `Knowledge`.
+Loads without the training data: what it needs beside the networks is in `Knowledge`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Columns = dict[str, np.ndarray]
 
 
 class PredictorError(ValueError):
-    """The models cannot be loaded, or have no answer for a redshift."""
+    """The models cannot be loaded, or belong to another record."""
 
 
 def ensemble_folder(models: Path, bin_name: str) -> Path:

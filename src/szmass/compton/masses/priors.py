@@ -1,4 +1,4 @@
-"""Priors that a user names, on the axis of the posteriors."""
+"""Priors that a user can name, as densities on the axis of the posteriors."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is known of the networks' training beside the networks, in one small file.
+"""What a `Predictor` needs beside the networks, in one small file; it needs no training data.
 
-A `Predictor` needs it and none of the training data.
+Training masses (the prior), the ranges of familiar maps, and shifts by other baryon models.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ KNOWLEDGE_FORMAT = 2
 
 
 class KnowledgeError(ValueError):
-    """The file cannot be read, or says nothing of a redshift."""
+    """The file cannot be read, or no redshift bin in it holds a redshift."""
 
 
 @dataclass(frozen=True)
 class ModelShift:
-    """By how many dex masses are off for clusters of another baryon model: a line in log10 M."""
+    """Shift of the estimated mass for clusters of another baryon model, in dex: linear in log10 M."""
 
     slope: float
     at_pivot: float
@@ -56,7 +56,7 @@ class ModelShift:
 
 @dataclass(frozen=True)
 class BinKnowledge:
-    """What is known of a redshift bin beside its networks."""
+    """Training clusters, familiar ranges and model shifts of a redshift bin."""
 
     edges: tuple[float, float]
     training: TrainingClusters
@@ -65,7 +65,7 @@ class BinKnowledge:
     """By baryon model."""
 
     def to_json(self) -> dict:
-        """For a file."""
+        """As lists and numbers, for a JSON file."""
         return {
             "edges": self.edges,
             "training": self.training.to_json(),
@@ -75,7 +75,7 @@ class BinKnowledge:
 
     @classmethod
     def from_json(cls, content: dict) -> BinKnowledge:
-        """What `to_json` wrote."""
+        """Reads what `to_json` wrote."""
         low, high = content["edges"]
         return cls(
             (low, high),
@@ -87,7 +87,7 @@ class BinKnowledge:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """All redshift bins, and how posteriors are to be computed."""
+    """The record of all redshift bins, and the axis of the posteriors."""
 
     bins: Mapping[str, BinKnowledge]
     grid: PixelGrid

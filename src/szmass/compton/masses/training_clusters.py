@@ -1,4 +1,4 @@
-"""The clusters that the networks of a redshift bin, and their calibration, are made from."""
+"""The development clusters of a redshift bin, on which networks and calibration are fitted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TrainingClusters:
 
     @classmethod
     def of_store(cls, store: MapStore, edges: Sequence[float]) -> TrainingClusters:
-        """Those of a store, lo < z <= hi."""
+        """The development clusters of a store with lo < z <= hi."""
         rows = partition_rows(store, "development", edges)
         number, first = np.unique(store.read("cluster", rows), return_index=True)
         mass = store.read("m500c_msun", rows)[first]
@@ -31,11 +31,11 @@ class TrainingClusters:
 
     @classmethod
     def from_json(cls, content: dict) -> TrainingClusters:
-        """What `to_json` wrote."""
+        """Reads what `to_json` wrote."""
         return cls(*(np.array(content[key]) for key in ("cluster", "log10_m500", "redshift")))
 
     def to_json(self) -> dict:
-        """For a file."""
+        """As lists, for a JSON file."""
         return {
             "cluster": self.number.tolist(),
             "log10_m500": self.log10_msun.round(6).tolist(),

@@ -1,4 +1,4 @@
-"""Masses of the PSZ2 clusters, and of mocks as if Planck had weighed them."""
+"""Masses of the PSZ2 clusters, and of test clusters with the mass that Planck would give them."""
 
 from __future__ import annotations
 

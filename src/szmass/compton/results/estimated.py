@@ -1,4 +1,4 @@
-"""Estimated masses beside what they are compared with, as the figures take them."""
+"""Estimated masses beside true or Planck's masses, as the figures take them."""
 
 from __future__ import annotations
 

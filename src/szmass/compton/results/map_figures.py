@@ -1,7 +1,4 @@
-"""The figures of de Andres et al. 2022 (dA22) that show the data and the network.
-
-With `figures` and `compton_figures` an owner of matplotlib.
-"""
+"""The figures of de Andres et al. 2022 (dA22) that show the maps and the network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The figures of de Andres et al. 2022 (dA22) that show how well masses are recovered.
-
-With `figures` and `compton_map_figures` an owner of matplotlib.
-"""
+"""The figures of de Andres et al. 2022 (dA22) that show how well masses are recovered."""
 
 from __future__ import annotations
 

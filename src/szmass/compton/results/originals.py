@@ -1,4 +1,4 @@
-"""Y of the simulated clusters at full resolution, beside the relations that it should follow."""
+"""Y of the simulated clusters at full resolution, against the Y-M relation that was put in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RelationTest:
 def relation_test(
     originals: MapStore, relation: ScalingRelation, cosmology: Cosmology
 ) -> RelationTest:
-    """Measures the originals.
+    """Measures Y within R500 of the maps at full resolution.
 
     Args:
         originals: maps without a beam.

@@ -1,4 +1,4 @@
-"""What theory expects of the maps of a microwave store, one by one and in sets."""
+"""Ranges that theory expects of the maps of a microwave store, one by one and in sets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MASS_DRAWN_SETS = ("scatter_test", "no_scatter_test")
 
 
 def expectations_of_each_map(maps: int, statistics: MapStatistics) -> Iterator[Expectation]:
-    """What holds of every map by itself."""
+    """Expectations of each map by itself."""
     share = FALSE_ALARM / (2.0 * maps)
     sigmas = float(norm.isf(share))
     dof = statistics.used_modes
@@ -40,7 +40,7 @@ def expectations_of_each_map(maps: int, statistics: MapStatistics) -> Iterator[E
 def expectations_of_sets(
     maps: pd.DataFrame, statistics: MapStatistics, sets: MicrowaveSets
 ) -> Iterator[Expectation]:
-    """What holds of the maps of each set: labels, noise and band powers."""
+    """Expectations of the maps of each set: labels, noise and band powers."""
     usable = maps[maps["unusable_values"] == 0]
     for name, count in usable["set"].value_counts(sort=False).items():
         where = ("set", str(name))
@@ -81,7 +81,7 @@ def _expectations_of_scatter(
 def expectations_of_clusters(
     maps: pd.DataFrame, statistics: MapStatistics, signals: Mapping[str, np.ndarray]
 ) -> Iterator[Expectation]:
-    """What holds of the maps of each mass: mean, mean square, central value, amplitude."""
+    """Expectations of the maps of each mass: mean, mean square, central value, amplitude."""
     usable = maps[maps["unusable_values"] == 0]
     for clusters, members in usable.groupby("clusters", sort=False):
         where, count = ("clusters", str(clusters)), len(members)

@@ -1,4 +1,4 @@
-"""Statistics of observed maps, and the exact distributions that theory gives them."""
+"""Statistics of observed maps, and their exact distributions under the sky's covariance."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def fourier_modes(images: np.ndarray, band: tuple[int, int]) -> np.ndarray:
 
 
 class MapStatistics:
-    """Measures maps, and knows how each statistic is distributed under the sky's covariance.
+    """Measures maps, and gives the distribution of each statistic under the sky's covariance.
 
     Args:
         sky: what the maps are drawn from.

@@ -1,4 +1,4 @@
-"""What must hold of a microwave store, with ranges that follow from theory and map counts."""
+"""The tables, with their expectations, by which a microwave store is validated."""
 
 from __future__ import annotations
 

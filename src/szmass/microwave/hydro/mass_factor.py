@@ -1,4 +1,4 @@
-"""What masses weighed by one relation of mass and Y become under another.
+"""The factor r between masses weighed by one mass-Y relation and masses under another.
 
 A network that was trained on clusters of Arnaud et al. 2010 gives a cluster the mass F_Ar(Y) of an
 Arnaud cluster as bright. Where the mean Y at mass M is G(M, z) instead, its masses are multiplied

@@ -1,4 +1,4 @@
-"""Undoes an estimator's mean bias by the response that a reference set shows."""
+"""Removes an estimator's mean bias by the response that it shows on a reference set."""
 
 from __future__ import annotations
 

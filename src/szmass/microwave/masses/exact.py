@@ -1,4 +1,4 @@
-"""Estimators without training: the exact posterior under several priors, the matched filter."""
+"""Estimators that need no training: exact posteriors under several priors, the matched filter."""
 
 from __future__ import annotations
 

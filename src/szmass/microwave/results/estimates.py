@@ -1,4 +1,4 @@
-"""The mResUNet on the test sets of the microwave line, beside what is possible at all."""
+"""Masses of the test sets by the mResUNet, the exact posteriors and the matched filter."""
 
 from __future__ import annotations
 

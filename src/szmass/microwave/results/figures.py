@@ -1,4 +1,4 @@
-"""The figures of Gupta & Reichardt 2020. The only owner of matplotlib."""
+"""Figures 1 to 5 of Gupta & Reichardt 2020 (arXiv 2003.06135), and the training curve."""
 
 from __future__ import annotations
 

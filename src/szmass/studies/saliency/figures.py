@@ -1,4 +1,4 @@
-"""Supp. Figs. 9 and 10 of de Andres et al. 2022. With the other figures an owner of matplotlib."""
+"""Supp. Figs. 9 and 10 of de Andres et al. 2022 (arXiv 2209.10333)."""
 
 from __future__ import annotations
 
