@@ -28,7 +28,7 @@ class KnowledgeError(ValueError):
 
 @dataclass(frozen=True)
 class ModelShift:
-    """Shift of the estimated mass for clusters of another baryon model, in dex: linear in log10 M."""
+    """Shift of estimated masses for clusters of another baryon model, in dex: linear in log10 M."""
 
     slope: float
     at_pivot: float
