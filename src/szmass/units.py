@@ -20,7 +20,13 @@ def sz_temperature_uk(frequency_ghz: float) -> float:
     """Returns dT / y, the thermodynamic temperature change per Compton y, in uK_CMB.
 
     dT / T = y (x coth(x / 2) - 4) with x = h nu / (k T), non-relativistic
-    (Sunyaev & Zel'dovich 1972). About -2.598e6 uK at 150 GHz.
+    (Sunyaev & Zel'dovich 1972).
+
+    Example:
+        A cluster dims the CMB at 150 GHz, is invisible at 217.5 GHz and shines at 353 GHz; in K:
+
+        >>> [round(sz_temperature_uk(ghz) / 1e6, 2) + 0 for ghz in (150, 217.5, 353)]
+        [-2.6, 0.0, 6.11]
     """
     x = PLANCK_J_S * frequency_ghz * 1e9 / (BOLTZMANN_J_K * T_CMB_K)
     return float(T_CMB_K * 1e6 * (x / np.tanh(x / 2.0) - 4.0))

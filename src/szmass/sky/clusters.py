@@ -35,15 +35,30 @@ def compton_y_profile(
     Args:
         m200c_msun: masses, shape `(m,)`.
         radius_arcmin: angles from the centre, shape `(n,)`.
-        redshift: of every cluster.
+        redshift: the same for all clusters.
         cosmology: distances and mass conversion.
         pressure: electron pressure profile.
         ell: multipoles at which the outer integral is taken, shape `(k,)`.
-        ell_weight: their quadrature weights.
+        ell_weight: quadrature weights of these multipoles.
         transfer: T_l, beam times pixel window, at these multipoles.
 
     Returns:
         Dimensionless y, shape `(m, n)`.
+
+    Example:
+        y of a cluster of 5e14 Msun behind a beam of 1', in the centre and 2' from it:
+
+        >>> from szmass.sky.grid import gaussian_beam
+        >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+        >>> nodes, weights = np.polynomial.legendre.leggauss(100)
+        >>> ell = 20_000 * (nodes + 1)
+        >>> y = compton_y_profile(
+        ...     np.array([5e14]), np.array([0.0, 2.0]), redshift=0.7,
+        ...     cosmology=Cosmology("planck18", "diemer15_orig"), pressure=UNIVERSAL_PRESSURE,
+        ...     ell=ell, ell_weight=20_000 * weights, transfer=gaussian_beam(ell, 1.0),
+        ... )
+        >>> (y * 1e6).round(1)
+        array([[47. ,  4.7]])
     """
     m500c_msun, r500c_mpc = cosmology.m500c_and_r500c(np.asarray(m200c_msun), redshift)
     distance_mpc = cosmology.angular_distance_mpc(redshift)
@@ -73,6 +88,10 @@ def nfw_surface_density(x: np.ndarray) -> np.ndarray:
 
     F(x) = [1 - arccosh(1/x) / sqrt(1 - x^2)] / (x^2 - 1), continued through x = 1
     (Bartelmann 1996, arXiv astro-ph/9602053, Eq. 7).
+
+    Example:
+        >>> nfw_surface_density(np.array([0.1, 1.0, 2.0])).round(4)
+        array([2.0286, 0.3333, 0.1318])
     """
     x = np.asarray(x, dtype=float)
     root = np.sqrt(np.abs(x**2 - 1.0))
@@ -86,16 +105,27 @@ def nfw_surface_density(x: np.ndarray) -> np.ndarray:
 class ClusterImages:
     """Images of clusters of any mass within a range, from profiles tabulated once.
 
-    ln y is a cubic spline in ln M at each distinct pixel radius; between the nodes an image is
-    within 1e-7 of its peak of the integral.
+    The logarithm of a profile is a cubic spline in ln M at each distinct pixel radius; with the
+    nodes of the microwave sky an image differs from the integral by less than 1e-6 of its peak.
 
     Args:
         grid: the pixels.
-        m200c_msun: the nodes, ascending.
-        profiles: `(nodes, distinct radii of the grid)`, all of one sign.
+        m200c_msun: masses at which profiles are tabulated, ascending, shape `(m,)`.
+        profiles: their values at the radii `grid.unique_radii[0]`, all of one sign, shape
+            `(m, radii)`.
 
     Raises:
         ValueError: a profile is 0 somewhere, or changes sign.
+
+    Example:
+        Profiles that grow as M^(5/3), and an image between two of the tabulated masses:
+
+        >>> grid = PixelGrid(pixels=2, pixel_arcmin=0.5)
+        >>> masses = np.array([1e14, 2e14, 4e14])
+        >>> images = ClusterImages(grid, masses, 1e-5 * (masses[:, None] / 1e14) ** (5 / 3))
+        >>> (images(3e14) * 1e5).round(2)  # 3^(5/3) = 6.24
+        array([[[6.24, 6.24],
+                [6.24, 6.24]]])
     """
 
     def __init__(self, grid: PixelGrid, m200c_msun: np.ndarray, profiles: np.ndarray) -> None:

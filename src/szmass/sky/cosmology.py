@@ -18,11 +18,11 @@ class NamesCosmology(Protocol):
 
     @property
     def cosmology(self) -> str:
-        """As colossus calls it."""
+        """Name of the cosmology in colossus, such as `planck18`."""
 
     @property
     def concentration_model(self) -> str:
-        """As colossus calls it."""
+        """Name of the concentration-mass relation in colossus, such as `diemer15_orig`."""
 
 
 class Cosmology:
@@ -35,6 +35,11 @@ class Cosmology:
 
     Raises:
         ValueError: colossus does not know the cosmology or the concentration model.
+
+    Example:
+        >>> planck18 = Cosmology("planck18", "diemer15_orig")
+        >>> planck18.h, round(planck18.e_z(0.7), 3), round(planck18.angular_distance_mpc(0.7))
+        (0.6766, 1.489, 1517)
     """
 
     def __init__(self, name: str, concentration_model: str) -> None:
@@ -52,7 +57,7 @@ class Cosmology:
 
     @classmethod
     def of(cls, settings: NamesCosmology) -> Self:
-        """The cosmology that settings name."""
+        """The cosmology and the concentration-mass relation that settings name."""
         return cls(settings.cosmology, settings.concentration_model)
 
     @cached_property
@@ -93,6 +98,11 @@ class Cosmology:
         Args:
             m500c_msun: masses, broadcast against the redshifts.
             redshift: redshifts.
+
+        Example:
+            >>> planck18 = Cosmology("planck18", "diemer15_orig")
+            >>> planck18.r500c_mpc(np.array([3e14, 6e14]), np.array([0.0, 0.7])).round(3)
+            array([1.041, 1.005])
         """
         density_msun_mpc3 = self._background.rho_c(redshift) * self.h**2 * KPC_PER_MPC**3
         return np.asarray(np.cbrt(3.0 * m500c_msun / (4.0 * np.pi * 500.0 * density_msun_mpc3)))
@@ -103,6 +113,11 @@ class Cosmology:
         Args:
             m500c_msun: masses, broadcast against the redshifts.
             redshift: redshifts above 0.
+
+        Example:
+            >>> planck18 = Cosmology("planck18", "diemer15_orig")
+            >>> planck18.theta500_arcmin(np.array([3e14, 6e14]), np.array([0.1, 0.7])).round(2)
+            array([8.81, 2.28])
         """
         distance_mpc = self.angular_distance_mpc(np.asarray(redshift, dtype=float))
         return self.r500c_mpc(m500c_msun, redshift) / distance_mpc / ARCMIN_RAD
@@ -110,7 +125,8 @@ class Cosmology:
     def m200c_msun(self, m500c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Converts M500c to M200c through an NFW profile of the mean concentration.
 
-        ln(M200c / M500c) is interpolated on a grid in mass and redshift, to 1e-4 in mass.
+        ln(M200c / M500c) is interpolated on a grid in mass and redshift; the masses are right to
+        1e-4. The first call fills the grid, which takes a second or two.
 
         Args:
             m500c_msun: masses from 1e13 to 1e16 Msun, shape `(n,)`.
@@ -148,7 +164,14 @@ class Cosmology:
 
         Args:
             m500c_msun: masses, shape `(n,)`.
-            redshift: redshift of all of them.
+            redshift: the same for all masses.
+
+        Example:
+            Haloes per unit of ln M in a cube of 100 Mpc today, of 1e14 and of 1e15 Msun:
+
+            >>> planck18 = Cosmology("planck18", "diemer15_orig")
+            >>> (planck18.halo_density_mpc3(np.array([1e14, 1e15]), 0.0) * 1e6).round(2)
+            array([10.26,  0.09])
         """
         from colossus.cosmology import cosmology
         from colossus.lss import mass_function
@@ -164,12 +187,20 @@ class Cosmology:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Converts M200c to M500c through an NFW profile of the mean concentration.
 
+        `m200c_msun` converts back.
+
         Args:
             m200c_msun: masses within 200 times the critical density, any shape, Msun.
-            redshift: redshift of all of them.
+            redshift: the same for all masses.
 
         Returns:
             `(m500c_msun, r500c_mpc)`, each of the input's shape; physical Mpc.
+
+        Example:
+            >>> planck18 = Cosmology("planck18", "diemer15_orig")
+            >>> m500c_msun, r500c_mpc = planck18.m500c_and_r500c(np.array([5e14]), 0.7)
+            >>> (m500c_msun / 1e14).round(3), r500c_mpc.round(3)
+            (array([3.386]), array([0.831]))
         """
         from colossus.cosmology import cosmology
         from colossus.halo import mass_adv
@@ -195,10 +226,15 @@ class Cosmology:
 
         Args:
             m200c_msun: masses, any shape, Msun.
-            redshift: redshift of all of them.
+            redshift: the same for all masses.
 
         Returns:
             Physical Mpc, of the input's shape.
+
+        Example:
+            >>> planck18 = Cosmology("planck18", "diemer15_orig")
+            >>> planck18.nfw_scale_radius_mpc(np.array([5e14]), 0.7).round(3)
+            array([0.355])
         """
         from colossus.cosmology import cosmology
         from colossus.halo import concentration, mass_so
@@ -213,4 +249,5 @@ class Cosmology:
 
 
 def _alike(argument: float | np.ndarray, value: Any) -> float | np.ndarray:
+    """The value as an array if the argument is one, else as a float."""
     return np.asarray(value) if isinstance(argument, np.ndarray) else float(value)

@@ -11,7 +11,8 @@ from szmass.sky.grid import PixelGrid
 from szmass.units import ARCMIN_RAD
 
 BLOCK_ROWS = 128
-"""Rows of every matrix product: BLAS rounds by the shape, so the shape must not vary."""
+"""Rows of every matrix product. BLAS rounds differently for another shape, so with one shape a
+patch has the same bits however many are drawn with it."""
 
 
 def correlation_function(cl: np.ndarray, separation_arcmin: np.ndarray) -> np.ndarray:
@@ -23,6 +24,12 @@ def correlation_function(cl: np.ndarray, separation_arcmin: np.ndarray) -> np.nd
 
     Returns:
         C(theta), shape `(n,)`, in the unit of `cl`.
+
+    Example:
+        A dipole of C_1 = 1 is 3 / (4 pi) cos(theta), here at 0, 60 and 90 degrees:
+
+        >>> correlation_function(np.array([0.0, 1.0]), np.array([0.0, 3600.0, 5400.0])).round(4)
+        array([0.2387, 0.1194, 0.    ])
     """
     cosine = np.cos(np.asarray(separation_arcmin) * ARCMIN_RAD)
     weighted = (2.0 * np.arange(len(cl)) + 1.0) / (4.0 * np.pi) * cl
@@ -46,6 +53,14 @@ def pixel_covariance(cl: np.ndarray, grid: PixelGrid) -> np.ndarray:
 
     Returns:
         Matrix of shape `(pixels**2, pixels**2)`, in the unit of `cl`.
+
+    Example:
+        Pixels of 1' under white noise of 1 uK-arcmin behind a beam of 2' are correlated:
+
+        >>> from szmass.sky.grid import gaussian_beam
+        >>> cl = ARCMIN_RAD**2 * gaussian_beam(np.arange(12_000), 2.0) ** 2
+        >>> pixel_covariance(cl, PixelGrid(pixels=2, pixel_arcmin=1.0))[0].round(3)
+        array([0.11 , 0.078, 0.078, 0.055])
     """
     separations_arcmin, index = grid.unique_separations()
     return correlation_function(cl, separations_arcmin)[index]
@@ -57,11 +72,21 @@ class GaussianPatch:
 
     A patch is `coefficients @ modes` with independent unit Gaussian coefficients: the modes are
     the covariance's eigenvectors times the square roots of their eigenvalues. Power from scales
-    larger than the patch is thus present, as no Fourier transform of the patch alone has it.
+    larger than the patch is thus included, which a Fourier transform of the patch alone lacks.
+
+    Example:
+        >>> grid = PixelGrid(pixels=2, pixel_arcmin=1.0)
+        >>> covariance = np.exp(-(grid.unique_separations()[0] ** 2))[grid.unique_separations()[1]]
+        >>> patch = GaussianPatch.from_covariance(covariance, eigenvalue_cut=1e-9)
+        >>> np.allclose(patch.modes.T @ patch.modes, covariance)
+        True
+        >>> coefficients = np.random.default_rng(1).standard_normal((1000, 4), dtype=np.float32)
+        >>> patch.synthesise(coefficients).shape
+        (1000, 4)
     """
 
     modes: np.ndarray
-    """`(kept, pixels**2)` float32, in the unit of the map: those even in x, largest first, and
+    """`(modes, pixels**2)` float32, in the unit of the map: those even in x, largest first, and
     then those odd in x."""
 
     @classmethod
@@ -69,14 +94,14 @@ class GaussianPatch:
         """Keeps the eigenmodes above `eigenvalue_cut` times the largest eigenvalue.
 
         The modes are the same on every machine, to rounding. The symmetry of the square makes
-        many of them degenerate in pairs, which an eigensolver mixes at will; so modes even and
-        odd under x -> -x are solved for apart, which leaves none degenerate. Their signs, as
-        arbitrary, are fixed: positive where a mode first exceeds half of its maximum.
+        many of them degenerate in pairs, which an eigensolver mixes arbitrarily; so modes even and
+        odd under x -> -x are solved for separately, which leaves none degenerate. The sign of a
+        mode is arbitrary too: it is made positive where the mode first exceeds half its maximum.
 
         Args:
-            covariance: of the pixels of a square patch with an even number of them a side,
-                symmetric under x -> -x as every isotropic sky's.
-            eigenvalue_cut: relative to the largest eigenvalue.
+            covariance: covariance of the pixels of a square patch with an even number of pixels a
+                side, symmetric under x -> -x as that of every isotropic sky is.
+            eigenvalue_cut: smallest eigenvalue that is kept, as a fraction of the largest.
         """
         side = math.isqrt(len(covariance))
         pixel = np.arange(side**2).reshape(side, side)
@@ -96,10 +121,10 @@ class GaussianPatch:
         return cls(np.concatenate(parts))
 
     def synthesise(self, coefficients: np.ndarray) -> np.ndarray:
-        """Patches from coefficients, in products of `BLOCK_ROWS` rows whatever the number.
+        """Patches from coefficients, multiplied `BLOCK_ROWS` rows at a time.
 
         Args:
-            coefficients: `(n, kept)` float32, unit Gaussian.
+            coefficients: `(n, modes)` float32, unit Gaussian.
 
         Returns:
             `(n, pixels**2)` float32.

@@ -16,11 +16,11 @@ class HasPixels(Protocol):
 
     @property
     def pixels(self) -> int:
-        """On a side."""
+        """Number of pixels on a side."""
 
     @property
     def pixel_arcmin(self) -> float:
-        """Side of a pixel."""
+        """Side of a pixel in arcmin."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ class PixelGrid:
 
     With an even number of pixels the centre is the corner between the four middle pixels,
     array position ((pixels - 1) / 2, (pixels - 1) / 2).
+
+    Example:
+        >>> grid = PixelGrid(pixels=4, pixel_arcmin=0.5)
+        >>> grid.axis_arcmin
+        array([-0.75, -0.25,  0.25,  0.75])
+        >>> round(float(grid.radius_arcmin[0, 0]), 3)  # the corner: 0.75 sqrt(2)
+        1.061
     """
 
     pixels: int
@@ -55,6 +62,12 @@ class PixelGrid:
 
         Returns:
             `(radii_arcmin, index)` with `radii_arcmin[index]` equal to `radius_arcmin.ravel()`.
+
+        Example:
+            The middle, the edges and the corners of 4 x 4 pixels:
+
+            >>> PixelGrid(pixels=4, pixel_arcmin=1.0).unique_radii[0].round(3)
+            array([0.707, 1.581, 2.121])
         """
         steps = np.abs(2 * np.arange(self.pixels) - (self.pixels - 1))
         squares, index = np.unique(steps[:, None] ** 2 + steps[None, :] ** 2, return_inverse=True)
@@ -65,6 +78,10 @@ class PixelGrid:
 
         Returns:
             `(separations_arcmin, index)`, `index` of shape `(pixels**2, pixels**2)`.
+
+        Example:
+            >>> PixelGrid(pixels=2, pixel_arcmin=1.0).unique_separations()[0].round(3)
+            array([0.   , 1.   , 1.414])
         """
         offset = np.arange(self.pixels)
         square = (offset[:, None] - offset[None, :]) ** 2
@@ -81,6 +98,12 @@ class PixelGrid:
 
         Returns:
             Window of shape `(pixels, pixels)`.
+
+        Example:
+            A row through the middle; the outer pixel centres lie 0.5' from the edge:
+
+            >>> PixelGrid(pixels=6, pixel_arcmin=1.0).cosine_taper(2.0)[2].round(3)
+            array([0.146, 0.854, 1.   , 1.   , 0.854, 0.146])
         """
         if width_arcmin == 0:
             return np.ones((self.pixels, self.pixels))
@@ -94,17 +117,26 @@ def centre_mean(images: np.ndarray) -> np.ndarray:
     """Mean of the four middle pixels, between which the cluster's centre lies.
 
     Args:
-        images: with an even number of pixels a side, `(n, pixels, pixels)`.
+        images: `(n, pixels, pixels)`, with an even number of pixels a side.
 
     Returns:
         `(n,)` float64.
+
+    Example:
+        >>> centre_mean(np.arange(16.0).reshape(1, 4, 4))  # (5 + 6 + 9 + 10) / 4
+        array([7.5])
     """
     middle = slice(images.shape[-1] // 2 - 1, images.shape[-1] // 2 + 1)
     return np.asarray(images[:, middle, middle].mean(axis=(1, 2), dtype=float))
 
 
 def gaussian_beam(ell: np.ndarray, fwhm_arcmin: float) -> np.ndarray:
-    """B_l = exp(-l (l + 1) sigma^2 / 2), the transfer function of a Gaussian beam."""
+    """B_l = exp(-l (l + 1) sigma^2 / 2), the transfer function of a Gaussian beam.
+
+    Example:
+        >>> gaussian_beam(np.array([0.0, 3000.0, 10_000.0]), fwhm_arcmin=1.0).round(3)
+        array([1.   , 0.934, 0.466])
+    """
     sigma_rad = fwhm_arcmin * ARCMIN_RAD / FWHM_PER_SIGMA
     return np.exp(-0.5 * ell * (ell + 1.0) * sigma_rad**2)
 
@@ -118,10 +150,14 @@ def pixel_window(ell: np.ndarray, pixel_arcmin: float, directions: int = 16) -> 
     Args:
         ell: multipoles, shape `(n,)`.
         pixel_arcmin: side of the pixel; 0 returns ones.
-        directions: nodes of the average over one octant.
+        directions: number of quadrature nodes in the average, which is over one octant.
 
     Returns:
         W_l of shape `(n,)`.
+
+    Example:
+        >>> pixel_window(np.array([0.0, 3000.0, 10_000.0]), pixel_arcmin=0.25).round(3)
+        array([1.   , 0.998, 0.978])
     """
     nodes, weights = np.polynomial.legendre.leggauss(directions)
     phi = (nodes + 1.0) * np.pi / 8.0

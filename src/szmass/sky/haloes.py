@@ -1,4 +1,4 @@
-"""Haloes of a mass function: those along a line of sight, and clusters of a range of masses."""
+"""Haloes drawn from a mass function: those in a square on the sky, or between two masses."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ class Haloes:
     m500c_msun: np.ndarray
     redshift: np.ndarray
     x_arcmin: np.ndarray
-    """From the middle of the square."""
+    """Positions relative to the middle of the square."""
     y_arcmin: np.ndarray
 
 
 class LightCone:
-    """Draws the haloes in a square on the sky: Poisson, unclustered.
+    """Draws the haloes in a square on the sky: a Poisson number of them, placed uniformly.
 
     dN = dn/dlnM (dV / dz dOmega) dlnM dz dOmega, with dV / dz dOmega = c / H(z) [(1 + z) D_A]^2 and
     the mass function of `Cosmology.halo_density_mpc3`, in cells of redshift and ln M.
 
     Args:
         cosmology: distances and mass function.
-        redshifts: the nearest and the farthest.
-        lightest_m500c_msun: the least mass.
+        redshifts: of the nearest and the farthest haloes.
+        lightest_m500c_msun: lowest M500c; the highest is `HEAVIEST_M500C_MSUN`.
+
+    Example:
+        Clusters above 1e14 Msun between redshifts 0.1 and 2, per square degree:
+
+        >>> planck18 = Cosmology("planck18", "diemer15_orig")
+        >>> cone = LightCone(planck18, redshifts=(0.1, 2.0), lightest_m500c_msun=1e14)
+        >>> round(cone.per_arcmin2 * 3600, 2)
+        9.53
     """
 
     def __init__(
@@ -57,11 +65,11 @@ class LightCone:
 
     @property
     def per_arcmin2(self) -> float:
-        """Mean number of haloes a square arcmin."""
+        """Mean number of haloes per square arcmin."""
         return float(self._cumulative[-1])
 
     def draw(self, rng: np.random.Generator, side_arcmin: float) -> Haloes:
-        """Draws the haloes in a square of this side."""
+        """Draws the haloes in a square of a given side."""
         count = rng.poisson(self.per_arcmin2 * side_arcmin**2)
         cell = np.searchsorted(self._cumulative, rng.random(count) * self.per_arcmin2, side="right")
         row, column = np.divmod(cell, LN_MASS_CELLS)
@@ -78,14 +86,26 @@ def mass_quantiles_msun(
 ) -> np.ndarray:
     """M200c at quantiles of the mass function between two masses.
 
+    Uniform random quantiles thus give masses that are distributed as the mass function.
+
     Args:
         quantile: from 0 to 1, any shape.
-        redshift: of the mass function.
+        redshift: redshift of the mass function.
         range_msun: lowest and highest M200c.
         cosmology: mass function and mass conversion.
 
     Returns:
         Msun, of the shape of `quantile`.
+
+    Example:
+        The lowest, the median and the highest mass:
+
+        >>> planck18 = Cosmology("planck18", "diemer15_orig")
+        >>> masses_msun = mass_quantiles_msun(
+        ...     np.array([0, 0.5, 1]), redshift=0.7, range_msun=(2e14, 7e14), cosmology=planck18
+        ... )
+        >>> (masses_msun / 1e14).round(2)
+        array([2.  , 2.61, 7.  ])
     """
     m200c_msun = np.geomspace(*range_msun, 400)
     m500c_msun, _ = cosmology.m500c_and_r500c(m200c_msun, redshift)

@@ -1,4 +1,4 @@
-"""Full-sky maps in HEALPix's RING order, and cutouts of them. The only owner of healpy.
+"""Full-sky maps in HEALPix's RING order, and cutouts of them; healpy is imported here alone.
 
 Gorski et al. 2005 (arXiv astro-ph/0409513). Longitudes and latitudes are galactic.
 """
@@ -17,12 +17,22 @@ REORDERED_AT_ONCE = 2**22
 
 
 def pixel_count(nside: int) -> int:
-    """Pixels of a full-sky map."""
+    """Number of pixels of a full-sky map.
+
+    Example:
+        >>> pixel_count(2048)
+        50331648
+    """
     return 12 * nside**2
 
 
 def band_limited_variance(cl: np.ndarray) -> float:
-    """Variance of a map of this spectrum, sum (2 l + 1) C_l / (4 pi)."""
+    """Variance of a map with a given spectrum, sum (2 l + 1) C_l / (4 pi).
+
+    Example:
+        >>> round(band_limited_variance(np.ones(10)), 4)  # 10^2 / (4 pi)
+        7.9577
+    """
     return float(np.sum((2.0 * np.arange(len(cl)) + 1.0) * cl) / (4.0 * np.pi))
 
 
@@ -31,8 +41,8 @@ def gaussian_map(cl: np.ndarray, nside: int, rng: np.random.Generator) -> np.nda
 
     Args:
         cl: C_l from l = 0, shape `(lmax + 1,)`.
-        nside: of the map.
-        rng: gives (lmax + 1)(lmax + 2) numbers.
+        nside: resolution of the map.
+        rng: source of the (lmax + 1)(lmax + 2) standard normal numbers that make the map.
 
     Returns:
         Map in RING order, float32, shape `(12 nside^2,)`.
@@ -50,20 +60,28 @@ def gaussian_map(cl: np.ndarray, nside: int, rng: np.random.Generator) -> np.nda
 def gnomonic_pixels(
     nside: int, glon_deg: np.ndarray, glat_deg: np.ndarray, grid: PixelGrid
 ) -> np.ndarray:
-    """The pixels of a map that gnomonic cutouts about some positions show.
+    """Numbers of the full-sky map's pixels that a gnomonic cutout about each position shows.
 
     Exactly those of `healpy.gnomview(map, rot=(glon, glat), xsize=grid.pixels,
     reso=grid.pixel_arcmin)`, rounding included: y runs north, and x runs west, so longitude
     grows to the left.
 
     Args:
-        nside: of the map, in RING order; at most 8192.
+        nside: resolution of the map, in RING order; at most 8192.
         glon_deg: longitudes of the centres, shape `(n,)`.
         glat_deg: latitudes, shape `(n,)`.
-        grid: of a cutout.
+        grid: pixels of a cutout.
 
     Returns:
-        Pixel numbers, int32, shape `(n, pixels, pixels)`: `map[...]` is the cutouts.
+        Pixel numbers, int32, shape `(n, pixels, pixels)`; a map indexed by them gives the cutouts.
+
+    Example:
+        Two by two pixels of 1 degree:
+
+        >>> grid = PixelGrid(pixels=2, pixel_arcmin=60.0)
+        >>> gnomonic_pixels(64, np.array([120.0]), np.array([30.0]), grid)
+        array([[[12502, 12501],
+                [11990, 11989]]], dtype=int32)
     """
     from healpy import vec2pix
     from healpy.rotator import Rotator
@@ -87,7 +105,13 @@ def gnomonic_pixels(
 
 
 def unit_vectors(glon_deg: np.ndarray, glat_deg: np.ndarray) -> np.ndarray:
-    """Directions as vectors of length 1, shape `(n, 3)`."""
+    """Directions as vectors of length 1, shape `(n, 3)`.
+
+    Example:
+        >>> unit_vectors(np.array([0.0, 90.0]), np.array([0.0, 30.0])).round(3)
+        array([[1.   , 0.   , 0.   ],
+               [0.   , 0.866, 0.5  ]])
+    """
     longitude, latitude = np.radians(glon_deg), np.radians(glat_deg)
     across = np.cos(latitude)
     return np.stack(
@@ -99,12 +123,19 @@ def disc(nside: int, centre: np.ndarray, radius_arcmin: float) -> tuple[np.ndarr
     """The pixels whose centres lie within a disc on the sky.
 
     Args:
-        nside: of the map.
+        nside: resolution of the map.
         centre: unit vector, shape `(3,)`.
         radius_arcmin: radius of the disc.
 
     Returns:
         Pixel numbers, and the distance of each from the centre in arcmin.
+
+    Example:
+        Four pixels touch the pole:
+
+        >>> pixels, distance_arcmin = disc(64, np.array([0.0, 0.0, 1.0]), radius_arcmin=60.0)
+        >>> pixels, distance_arcmin.round(1)
+        (array([0, 1, 2, 3]), array([43.9, 43.9, 43.9, 43.9]))
     """
     import healpy
 
@@ -114,7 +145,13 @@ def disc(nside: int, centre: np.ndarray, radius_arcmin: float) -> tuple[np.ndarr
 
 
 def ring_sines(nside: int) -> tuple[np.ndarray, np.ndarray]:
-    """The sine of the latitude of each ring from north to south, and the ring's pixels."""
+    """Sine of the latitude of each ring from north to south, and how many pixels the ring has.
+
+    Example:
+        >>> sine, pixels = ring_sines(1)
+        >>> sine.round(3), pixels
+        (array([ 0.667,  0.   , -0.667]), array([4, 4, 4]))
+    """
     import healpy
 
     _, pixels, sine, _, _ = healpy.ringinfo(nside, np.arange(1, 4 * nside))
@@ -122,12 +159,16 @@ def ring_sines(nside: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pixel_sines(nside: int, pole: np.ndarray, pixels: slice) -> np.ndarray:
-    """Sine of the latitude above the equator of some pole, of a range of pixels.
+    """Sine of the latitude of some pixels, measured from the equator of a given pole.
 
     Args:
-        nside: of the map.
+        nside: resolution of the map.
         pole: unit vector, shape `(3,)`.
-        pixels: range with start and stop.
+        pixels: consecutive pixels, with start and stop.
+
+    Example:
+        >>> pixel_sines(1, np.array([0.0, 0.0, 1.0]), slice(2, 6)).round(3)
+        array([0.667, 0.667, 0.   , 0.   ])
     """
     import healpy
 
@@ -135,14 +176,14 @@ def pixel_sines(nside: int, pole: np.ndarray, pixels: slice) -> np.ndarray:
 
 
 def pixel_vectors(nside: int, pixels: np.ndarray) -> np.ndarray:
-    """Unit vectors to the centres of pixels in RING order, of the shape of `pixels` and 3."""
+    """Unit vectors to the centres of pixels in RING order, shape `(*pixels.shape, 3)`."""
     import healpy
 
     return np.stack(healpy.pix2vec(nside, pixels), axis=-1)
 
 
 def ring_order(nested: np.ndarray) -> np.ndarray:
-    """A map of NESTED order in RING order."""
+    """Reorders a map from NESTED to RING order."""
     import healpy
 
     nside, ordered = healpy.npix2nside(len(nested)), np.empty_like(nested)

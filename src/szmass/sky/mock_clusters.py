@@ -1,4 +1,4 @@
-"""Clusters as hydrodynamical simulations show them: a triaxial halo with sub-haloes and mergers."""
+"""Mock clusters shaped as in hydrodynamical simulations: triaxial, with sub-haloes and mergers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,39 @@ SMALLEST_AXIS_RATIO = 0.2
 
 @dataclass(frozen=True)
 class MockClusters:
-    """Draws clusters. Lengths are in R500 of the cluster, its main halo is at the origin.
+    """Draws clusters. Lengths are in units of the cluster's R500; its main halo is at the origin.
 
     A component of a mass ratio mu to the main halo has a pressure of mu^(2/3) and a size of
     mu^(1/3) times the main one's, so that Y goes as mu^(5/3). Its profile is
     w p_cool_core + (1 - w) p_disturbed.
+
+    Example:
+        A cluster, drawn twice with different gas: the same halo and sub-haloes, another pressure.
+
+        >>> model = MockClusters(
+        ...     axis_ratio_mean=(0.95, 0.9), axis_ratio_scatter=0.04, scale_scatter_ln=0.05,
+        ...     cool_core_scatter=0.25, subhaloes_mean=6.0, subhalo_mass_ratio=(0.01, 0.15),
+        ...     subhalo_slope=-1.9, subhalo_distance_r500=(0.2, 2.0), merger_fraction=0.3,
+        ...     merger_mass_ratio=(0.15, 0.6), merger_distance_r500=(0.3, 1.5), truncation_r500=5.0,
+        ... )
+        >>> a, b = (model.draw(np.random.default_rng(1), cool_core_mean=w) for w in (0.4, 0.6))
+        >>> a.position.shape, np.array_equal(a.position, b.position)
+        ((10, 3), True)
+        >>> np.array_equal(a.amplitude, b.amplitude)
+        False
     """
 
     axis_ratio_mean: Sequence[float]
-    """Of the middle and the minor axis to the major one."""
+    """Means of the middle and the minor axis, each over the major one."""
     axis_ratio_scatter: float
     scale_scatter_ln: float
-    """Of the scale radius at given mass; the pressure changes so that Y does not."""
+    """Scatter of ln(scale radius) at fixed mass; the pressure changes along, so that Y does not."""
     cool_core_scatter: float
-    """Of w about the mean of the gas model; w stays within 0 and 1."""
+    """Scatter of w about the mean of the gas model; w is clipped to 0 and 1."""
     subhaloes_mean: float
     subhalo_mass_ratio: Sequence[float]
     subhalo_slope: float
-    """dN / dmu goes as mu to this power, for a merger too."""
+    """dN / dmu goes as mu to this power, for sub-haloes and for merging partners."""
     subhalo_distance_r500: Sequence[float]
     merger_fraction: float
     merger_mass_ratio: Sequence[float]
@@ -46,17 +61,17 @@ class MockClusters:
     truncation_r500: float
 
     def tables(self) -> RadialTables:
-        """Of the two profiles, cool-core and disturbed."""
+        """Tables of the two profiles, cool-core and disturbed; built once per truncation."""
         return _tables(self.truncation_r500)
 
     def draw(self, rng: np.random.Generator, cool_core_mean: float) -> Ellipsoids:
-        """A cluster with pressure in an arbitrary unit.
+        """Draws a cluster, with pressure in an arbitrary unit.
 
-        What is drawn does not depend on `cool_core_mean`, so that the same generator gives the
-        same cluster with another gas.
+        The random numbers do not depend on `cool_core_mean`: a generator of the same seed gives
+        the same cluster with the gas of another model.
 
         Args:
-            rng: of this cluster alone.
+            rng: generator used for this cluster alone.
             cool_core_mean: mean of w for the gas model.
         """
         ratio, distance = self._family(rng)
@@ -68,7 +83,7 @@ class MockClusters:
         core = np.clip(core, 0.0, 1.0)
         direction = rng.standard_normal((count, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        # what falls in comes from where the main halo is long
+        # sub-haloes and partners lie preferentially along the long axes of the main halo
         host = orientation[0] * half_axes[0] @ orientation[0].T
         stretched = orientation * (half_axes * (scale * np.cbrt(ratio))[:, None])[:, None]
         pressure = ratio ** (2.0 / 3.0) / scale**3
@@ -79,7 +94,7 @@ class MockClusters:
         )
 
     def _family(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Mass ratios and distances: the main halo, its sub-haloes, perhaps a partner."""
+        """Mass ratios and distances of the main halo, its sub-haloes and perhaps a partner."""
         subhaloes = int(rng.poisson(self.subhaloes_mean))
         partners = int(rng.random() < self.merger_fraction)
         ratios, distances = [np.ones(1)], [np.zeros(1)]
@@ -92,7 +107,7 @@ class MockClusters:
         return np.concatenate(ratios), np.concatenate(distances)
 
     def _half_axes(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Half-axes of ellipsoids of the volume of the unit sphere, `(count, 3)`."""
+        """Half-axes of ellipsoids that have the volume of the unit sphere, `(count, 3)`."""
         scatter = self.axis_ratio_scatter * rng.standard_normal((count, 2))
         ratio = np.clip(np.asarray(self.axis_ratio_mean) + scatter, SMALLEST_AXIS_RATIO, 1.0)
         axes = np.concatenate([np.ones((count, 1)), ratio], axis=1)
@@ -112,18 +127,19 @@ def _tables(truncation_r500: float) -> RadialTables:
 
 
 def with_mean_y(tables: RadialTables, ellipsoids: Ellipsoids, y_cyl: float) -> Ellipsoids:
-    """Scales all components alike, so that Y within R500, the mean over all directions, is right.
+    """Scales the pressure of all components by one factor that gives the cluster a wanted Y.
 
     Args:
-        tables: of the profiles.
-        ellipsoids: lengths in R500.
-        y_cyl: int y dA in the cylinder of radius R500, in R500^2.
+        tables: tables of the two profiles.
+        ellipsoids: the components, lengths in R500.
+        y_cyl: wanted integral of y within R500 on the sky, averaged over all lines of sight, in
+            R500^2.
     """
     return ellipsoids.scaled(amplitude=y_cyl / mean_disc_integral(tables, ellipsoids, 1.0))
 
 
 def _power_law(uniform: np.ndarray, ends: Sequence[float], slope: float) -> np.ndarray:
-    """Values between the ends with a density that goes as their power, from uniform numbers."""
+    """Turns uniform numbers into values between two ends, distributed as value**slope."""
     if slope == -1.0:
         return np.asarray(ends[0] * (ends[1] / ends[0]) ** uniform)
     low, high = (end ** (slope + 1.0) for end in ends)

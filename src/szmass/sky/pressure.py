@@ -19,6 +19,17 @@ class GnfwPressure:
 
     p(x) = P0 h70^(-3/2) / {(c500 x)^gamma [1 + (c500 x)^alpha]^((beta - gamma) / alpha)},
     x = r / R500, cut off at `truncation_r500`.
+
+    Example:
+        The universal profile, and its integrals within a sphere and a cylinder of radius R500:
+
+        >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+        >>> UNIVERSAL_PRESSURE.shape(np.array([0.1, 1.0, 6.0])).round(3)
+        array([9.906, 0.169, 0.   ])
+        >>> round(UNIVERSAL_PRESSURE.sphere_integral(1.0), 4)
+        0.6148
+        >>> round(UNIVERSAL_PRESSURE.cylinder_integral(1.0), 4)
+        0.7402
     """
 
     p0: float
@@ -43,7 +54,13 @@ class GnfwPressure:
         return np.where(x <= self.truncation_r500, profile, 0.0)
 
     def mass_exponent(self, x: np.ndarray) -> np.ndarray:
-        """2/3 + alpha_P + alpha'_P(x), the power of M500 / (3e14 / h70 Msun)."""
+        """2/3 + alpha_P + alpha'_P(x), the power of M500 / (3e14 / h70 Msun).
+
+        Example:
+            >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+            >>> UNIVERSAL_PRESSURE.mass_exponent(np.array([0.0, 0.5, 5.0])).round(3)
+            array([0.887, 0.777, 0.667])
+        """
         exponent = 2.0 / 3.0 + self.alpha_p + np.zeros_like(x)
         if self.alpha_p_of_radius:
             cube = (2.0 * x) ** 3
@@ -60,6 +77,16 @@ class GnfwPressure:
             m500c_msun: M500c in Msun.
             e_z: H(z) / H0.
             h70: H0 / (70 km/s/Mpc).
+
+        Example:
+            At a tenth of R500 in a cluster of 3e14 Msun at z = 0, 1.65e-3 * 9.906 keV/cm^3:
+
+            >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+            >>> pressure = UNIVERSAL_PRESSURE.electron_pressure_kev_cm3(
+            ...     np.array([0.1]), np.array([3e14]), e_z=1.0, h70=1.0
+            ... )
+            >>> pressure.round(4)
+            array([0.0163])
         """
         mass = np.asarray(m500c_msun) * h70 / PIVOT_M500_MSUN
         scale = PRESSURE_UNIT_KEV_CM3 * e_z ** (8.0 / 3.0) * h70**2
@@ -71,7 +98,7 @@ class GnfwPressure:
         return float(np.sum(3.0 * x**2 * self.shape(x) * weights))
 
     def cylinder_integral(self, radius_r500: float) -> float:
-        """J: the same within a cylinder of that radius (Eq. 20; 0.7398 at x = 1)."""
+        """J, the same integral within a cylinder of that radius (Eq. 20; 0.7398 at x = 1)."""
         inside = self.sphere_integral(radius_r500)
         x, weights = radial_nodes(self.truncation_r500, radius_r500)
         # share of the shell of radius x that lies within the cylinder
@@ -86,6 +113,13 @@ def radial_nodes(
 
     The crowding makes the cusp of a GNFW profile, and the square root at the edge of a
     cylinder, smooth in the variable of integration.
+
+    Example:
+        The integral of 1 / sqrt(x) from 0 to 4 is 4:
+
+        >>> x, weights = radial_nodes(4.0)
+        >>> round(float(np.sum(weights / np.sqrt(x))), 9)
+        4.0
     """
     t, weights = _gauss_legendre(nodes)
     u = (t + 1.0) / 2.0
@@ -94,5 +128,5 @@ def radial_nodes(
 
 @lru_cache
 def _gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on (-1, 1), found once in a process: 400 take 0.1 s."""
+    """Nodes and weights on (-1, 1), computed once per process: 400 of them take 0.1 s."""
     return np.polynomial.legendre.leggauss(nodes)

@@ -1,8 +1,32 @@
 """Ellipsoids of hot gas seen from far away: their Compton y, its integrals and its transform.
 
 A component has the pressure P(x) = sum_s A_s p_s(m), m^2 = (x - x_j)^T S^-1 (x - x_j), with a few
-spherical profiles p_s that all components share. Whatever is asked of it then follows from three
-functions of one variable for each p_s: projected on a plane, enclosed in a cylinder, transformed.
+spherical profiles p_s that all components share. All functions here follow from three functions of
+one variable for each p_s, which `RadialTables` holds: its projection on a plane, its integral in a
+cylinder, and its Fourier transform.
+
+Example:
+    A sphere of the universal profile: y through its centre and at R500 from it, and the integral
+    within R500, which in units of 4 pi / 3 is J(1) = 0.7402.
+
+    >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+    >>> tables = RadialTables([UNIVERSAL_PRESSURE])
+    >>> sphere = Ellipsoids(np.ones((1, 1)), position=np.zeros((1, 3)), shape=np.eye(3)[None])
+    >>> projected_y(tables, sphere, x=np.array([0.0, 0.6]), y=np.array([0.0, 0.8])).round(3)
+    array([7.338, 0.294])
+    >>> round(disc_integral(tables, sphere, radius=1.0) / (4 * np.pi / 3), 4)
+    0.7402
+    >>> round(mean_disc_integral(tables, sphere, radius=1.0) / (4 * np.pi / 3), 4)
+    0.7402
+
+    Twice as deep along the line of sight, the cluster shows twice the y; a longer axis across it
+    spreads it out, and leaves y in the centre as it was:
+
+    >>> for axes in (1.0, 1.0, 2.0), (2.0, 1.0, 1.0):
+    ...     stretched = Ellipsoids(np.ones((1, 1)), np.zeros((1, 3)), np.diag(axes)[None] ** 2)
+    ...     print(projected_y(tables, stretched, np.array([0.0]), np.array([0.0])).round(3))
+    [14.677]
+    [7.338]
 """
 
 from __future__ import annotations
@@ -23,7 +47,17 @@ DIRECTIONS = 192
 
 @dataclass(frozen=True)
 class Ellipsoids:
-    """Components of a cluster; lengths in any one unit, the line of sight along the last axis."""
+    """Components of a cluster; lengths in any one unit, the line of sight along the last axis.
+
+    Example:
+        A ball of radius 2 at a distance 3 from the line of sight, seen within 3 + 2:
+
+        >>> ball = Ellipsoids(
+        ...     np.ones((1, 1)), np.array([[3.0, 0.0, 9.0]]), shape=4 * np.eye(3)[None]
+        ... )
+        >>> ball.volume_factor(), ball.reach(truncation=1.0)
+        (array([8.]), 5.0)
+    """
 
     amplitude: np.ndarray
     """Factors A_s of the shared profiles, `(components, profiles)`."""
@@ -33,7 +67,7 @@ class Ellipsoids:
     """S, whose eigenvalues are the squared half-axes of m = 1; `(components, 3, 3)`."""
 
     def rotated(self, rotation: np.ndarray) -> Ellipsoids:
-        """The same about the origin, turned by a `(3, 3)` matrix."""
+        """The components turned about the origin by a `(3, 3)` rotation matrix."""
         return replace(
             self,
             position=self.position @ rotation.T,
@@ -41,17 +75,25 @@ class Ellipsoids:
         )
 
     def scaled(self, *, length: float = 1.0, amplitude: float = 1.0) -> Ellipsoids:
-        """The same with other lengths and pressures; the integral along a line has both factors."""
+        """The components with all lengths and all pressures multiplied by a factor.
+
+        An integral along a line of sight grows by length * amplitude, one over the volume by
+        length^3 * amplitude.
+        """
         return Ellipsoids(
             self.amplitude * amplitude, self.position * length, self.shape * length**2
         )
 
     def volume_factor(self) -> np.ndarray:
-        """sqrt(det S), the volume relative to a sphere of radius 1; `(components,)`."""
+        """sqrt(det S), the volume of m < 1 over that of a sphere of radius 1; `(components,)`."""
         return np.sqrt(np.linalg.det(self.shape))
 
     def reach(self, truncation: float) -> float:
-        """Radius of the cylinder about the line of sight beyond which there is no pressure."""
+        """Radius about the line of sight through the origin beyond which there is no pressure.
+
+        Args:
+            truncation: value of m at which the profiles end.
+        """
         half_axis = np.sqrt(np.linalg.eigvalsh(self.shape[:, :2, :2])[:, -1])
         distance = np.hypot(self.position[:, 0], self.position[:, 1])
         return float(np.max(distance + truncation * half_axis))
@@ -67,7 +109,7 @@ def projected_y(
     A_2 - a a^T / A_zz (Stark 1977, ApJ 213, 368, for any f(m)).
 
     Args:
-        tables: of the shared profiles.
+        tables: tables of the shared profiles.
         ellipsoids: the components.
         x: first coordinates, any shape.
         y: second coordinates, of the same shape.
@@ -92,11 +134,11 @@ def transformed_y(
     of the three-dimensional transform.
 
     Args:
-        tables: of the shared profiles.
+        tables: tables of the shared profiles.
         ellipsoids: the components.
-        k_x: first components of the wave vectors, in radians per unit of length; they are fast
-            to broadcast against the second ones, as `(1, n)` and `(m, 1)`.
-        k_y: their second components.
+        k_x: first components of the wave vectors, in radians per unit of length. On a grid, shapes
+            `(1, n)` here and `(m, 1)` for `k_y` are faster than two of `(m, n)`.
+        k_y: second components of the wave vectors.
     """
     axes = (..., *[None] * max(k_x.ndim, k_y.ndim))
     block = np.moveaxis(ellipsoids.shape, 0, -1)[axes]
@@ -110,9 +152,10 @@ def transformed_y(
 def disc_integral(tables: RadialTables, ellipsoids: Ellipsoids, radius: float) -> float:
     """Integral of the projected pressure over the disc of this radius about the origin.
 
-    F is the divergence of d G(R) / R^2 in the coordinates in which the ellipse is a circle, so
-    the integral is one along the edge of the disc, sqrt(det S / det S_2) times
-    int G(R) / R^2 (d_x n_x + d_y n_y) radius dphi with n the edge's normal.
+    F is the divergence of d G(R) / R^2 in the coordinates in which the ellipse is a circle, where
+    G(R) = int_0^R u F(u) du. By Gauss's theorem the integral is thus one along the edge of the
+    disc: sqrt(det S / det S_2) times int G(R) / R^2 (d_x n_x + d_y n_y) radius dphi, n being the
+    edge's normal.
     """
     phi = np.arange(BOUNDARY_NODES) * (2.0 * np.pi / BOUNDARY_NODES)
     normal = np.array([np.cos(phi), np.sin(phi)])
@@ -129,9 +172,9 @@ def mean_disc_integral(tables: RadialTables, ellipsoids: Ellipsoids, radius: flo
     """The mean of `disc_integral` over all lines of sight.
 
     The gas at a distance r from the origin lies in the cylinder for a share of the directions:
-    1 within the radius, 1 - sqrt(1 - (radius / r)^2) outside. Along each ray from the centre of
-    a component at the origin the integral is that of a sphere; that of the others is a
-    quadrature over their shells.
+    1 within the radius, 1 - sqrt(1 - (radius / r)^2) outside. For a component at the origin the
+    integral along each ray from its centre is that of a sphere; the other components are
+    integrated numerically, shell by shell.
     """
     ray = _directions() @ np.linalg.cholesky(ellipsoids.shape).swapaxes(1, 2)
     centred = ~ellipsoids.position.any(axis=1)
@@ -156,7 +199,7 @@ def _shells(truncation: float) -> tuple[np.ndarray, np.ndarray]:
 def _share_of_directions(
     centre: np.ndarray, ray: np.ndarray, m: np.ndarray, radius: float
 ) -> np.ndarray:
-    """1 - sqrt(1 - (radius / r)^2) at r = |centre + m ray|, `(components, m, rays)`."""
+    """1 - sqrt(1 - (radius / r)^2) at r = |centre + m ray|, shape `(components, m, rays)`."""
     along = np.einsum("cdi,ci->cd", ray, centre)[:, None]
     squares = np.sum(centre**2, axis=1)[:, None, None], np.sum(ray**2, axis=2)[:, None]
     m = m[:, None]
@@ -165,12 +208,18 @@ def _share_of_directions(
 
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
-    """A rotation matrix, `(3, 3)`, all orientations being as likely."""
+    """A random rotation matrix, `(3, 3)`; all orientations are equally likely.
+
+    Example:
+        >>> rotation = random_rotation(np.random.default_rng(1))
+        >>> np.allclose(rotation @ rotation.T, np.eye(3)), round(float(np.linalg.det(rotation)), 9)
+        (True, 1.0)
+    """
     return np.asarray(Rotation.from_quat(rng.standard_normal(4)).as_matrix())
 
 
 def _plane(ellipsoids: Ellipsoids) -> tuple[np.ndarray, np.ndarray]:
-    """S_2^-1 `(components, 2, 2)`, and the depth sqrt(det S / det S_2) `(components,)`."""
+    """S_2^-1, `(components, 2, 2)`, and the depth sqrt(det S / det S_2), `(components,)`."""
     block = ellipsoids.shape[:, :2, :2]
     depth = ellipsoids.volume_factor() / np.sqrt(np.linalg.det(block))
     return np.linalg.inv(block), depth
@@ -183,7 +232,7 @@ def _elliptical_radius(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.n
 
 
 def _directions() -> np.ndarray:
-    """Unit vectors that are evenly spread, `(n, 3)`: a Fibonacci lattice on the sphere."""
+    """Evenly spread unit vectors, `(n, 3)`: a Fibonacci lattice on the sphere."""
     number = np.arange(DIRECTIONS) + 0.5
     cosine = 1.0 - 2.0 * number / DIRECTIONS
     phi = number * (np.pi * (np.sqrt(5.0) - 1.0))

@@ -1,4 +1,4 @@
-"""Spherical pressure profiles: projected, enclosed in cylinders and transformed, as tables."""
+"""Tables of spherical pressure profiles: projected, integrated in cylinders and transformed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ ROWS_AT_ONCE = 512
 
 
 class RadialTables:
-    """The three functions of each shared spherical profile, tabulated.
+    """Tables of the projection, the integral in a cylinder and the transform of some profiles.
+
+    Building them takes about half a second per profile; `projection` has an example.
 
     Args:
         profiles: the p_s(m), all cut off at the same radius.
@@ -44,7 +46,7 @@ class RadialTables:
         self._transform = _transform(profiles, self.truncation)
 
     def pressure(self, m: np.ndarray) -> np.ndarray:
-        """p_s(m) itself, `(profiles, *m.shape)`."""
+        """p_s(m) itself, computed and not tabulated, `(profiles, *m.shape)`."""
         return np.array([profile.shape(m) for profile in self._profiles])
 
     def projected(self, m: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ class RadialTables:
     def transform(self, wavenumber: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
         """sum_s A_s f_s(k), f(k) = int 4 pi m^2 p(m) sin(k m) / (k m) dm.
 
-        Beyond a wavenumber of 200, where f is below 1e-4 of f(0), its value there is given.
+        Beyond a wavenumber of 200, f is taken as f(200), which is below 1e-4 of f(0).
         """
         inside = np.minimum(wavenumber, WAVENUMBER_END - WAVENUMBER_STEP)
         return _look_up(self._transform, inside / WAVENUMBER_STEP, amplitude)
@@ -77,7 +79,7 @@ def _look_up(table: np.ndarray, place: np.ndarray, amplitude: np.ndarray) -> np.
 
     Args:
         table: `(profiles, nodes)`.
-        place: where, in nodes, `(components, ...)`.
+        place: where to interpolate, in units of the nodes' spacing, `(components, ...)`.
         amplitude: `(components, profiles)`.
     """
     node = np.minimum(place.astype(np.int32), table.shape[1] - 2)
@@ -91,7 +93,7 @@ def _look_up(table: np.ndarray, place: np.ndarray, amplitude: np.ndarray) -> np.
 
 
 def _project(profile: GnfwPressure, radius: np.ndarray) -> np.ndarray:
-    """F(R) = 2 int_0 p(sqrt(R^2 + z^2)) dz, in the variable u with z = R sinh(u), or R = 0."""
+    """F(R) = 2 int_0 p(sqrt(R^2 + z^2)) dz, integrated over u with z = R sinh(u) where R > 0."""
     cut = profile.truncation_r500
     projected = np.zeros_like(radius)
     z, weight = radial_nodes(cut)
@@ -107,7 +109,7 @@ def _project(profile: GnfwPressure, radius: np.ndarray) -> np.ndarray:
 
 
 def _mean_inside(projected: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """2 G(R) / R^2, the mean of F within R, by a spline of F R in the tables' variable."""
+    """2 G(R) / R^2, the mean of F within R, by a spline in the fourth root of R."""
     place = np.sqrt(np.sqrt(radius))
     integrand = CubicSpline(place, projected * radius * 4.0 * place**3)
     integral = integrand.antiderivative()(place)
@@ -117,7 +119,7 @@ def _mean_inside(projected: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def _transform(profiles: Sequence[GnfwPressure], cut: float) -> np.ndarray:
-    """f(k) at the steps of the table, `(profiles, nodes)`: exact at some, a spline between."""
+    """f(k) at the nodes of the table, `(profiles, nodes)`: integrated at some, splined between."""
     edges = np.linspace(0.0, cut, PANELS + 1)
     panels = [radial_nodes(b, a, nodes=PANEL_NODES) for a, b in pairwise(edges)]
     m, weight = (np.concatenate(parts) for parts in zip(*panels, strict=True))

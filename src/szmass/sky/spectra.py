@@ -36,14 +36,19 @@ class CmbCosmology:
     n_s: float
     y_he: float
     lens_potential_accuracy: float
-    """CAMB's own setting; 4 brings D_4000 within 0.1 % of convergence in it."""
+    """CAMB's setting of this name; at 4, D_4000 has converged to 0.1 %."""
 
 
 def lensed_cmb_dl_uk2(cosmology: CmbCosmology, *, lmax: int, camb_lmax: int) -> np.ndarray:
     """Lensed CMB temperature spectrum D_l = l (l + 1) C_l / (2 pi) in uK^2, l = 0 ... lmax.
 
-    CAMB computes up to `camb_lmax`; beyond, D_l goes on with the logarithmic slope that it has
-    over the last tenth. At l = 8000 the CMB is 2e-3 of the foregrounds.
+    CAMB computes D_l up to `camb_lmax`. Beyond, it is a power law with the slope of the last tenth;
+    at l = 8000 the CMB is 2e-3 of the foregrounds.
+
+    Args:
+        cosmology: parameters of CAMB.
+        lmax: last multipole that is returned.
+        camb_lmax: last multipole that CAMB computes.
 
     Returns:
         Shape `(lmax + 1,)`; the monopole and dipole are 0.
@@ -66,7 +71,7 @@ def lensed_cmb_dl_uk2(cosmology: CmbCosmology, *, lmax: int, camb_lmax: int) -> 
         lens_potential_accuracy=cosmology.lens_potential_accuracy,
         WantTensors=False,
     )
-    # given the settings once more, CAMB would solve for everything once more
+    # handed the settings here too, CAMB would solve for everything a second time
     spectra = camb.get_results(settings).get_cmb_power_spectra(
         spectra=["lensed_scalar"], CMB_unit="muK", lmax=camb_lmax
     )
@@ -87,16 +92,26 @@ def foregrounds_dl_uk2(
 ) -> dict[str, np.ndarray]:
     """Extends tabulated foregrounds to every multipole from 0 to `lmax`.
 
-    Below the table a component is 0 (the CMB is 1e3 times larger there); beyond its end D_l is
-    a power law with the slope in `FOREGROUND_SLOPES`.
+    Below the table's first multipole a component is 0 (the CMB is 1e3 times larger there); beyond
+    its last one D_l is a power law with the slope in `FOREGROUND_SLOPES`.
 
     Args:
         table_ell: consecutive multipoles of the table.
         table: D_l in uK^2 by component, each of the length of `table_ell`.
-        lmax: the last multipole.
+        lmax: last multipole that is returned.
 
     Returns:
         D_l in uK^2 by component, each of shape `(lmax + 1,)`.
+
+    Example:
+        A table of D_l = 5 uK^2 at l = 2 and 3 alone; radio sources go on as l^2:
+
+        >>> table = {name: np.array([5.0, 5.0]) for name in FOREGROUND_SLOPES}
+        >>> dl_uk2 = foregrounds_dl_uk2(np.array([2, 3]), table, lmax=6)
+        >>> dl_uk2["radio"].round(2)  # 5 * (6 / 3)^2 at the end
+        array([ 0.  ,  0.  ,  5.  ,  5.  ,  8.89, 13.89, 20.  ])
+        >>> dl_uk2["tsz"]
+        array([0., 0., 5., 5., 5., 5., 5.])
     """
     first, last = int(table_ell[0]), int(table_ell[-1])
     beyond = np.arange(last + 1, lmax + 1) / last
@@ -108,6 +123,11 @@ def foregrounds_dl_uk2(
 
 
 def cl_from_dl(dl: np.ndarray) -> np.ndarray:
-    """C_l = 2 pi D_l / (l (l + 1)), with 0 for the monopole; `dl` begins at l = 0."""
+    """C_l = 2 pi D_l / (l (l + 1)), with 0 for the monopole; `dl` begins at l = 0.
+
+    Example:
+        >>> cl_from_dl(np.array([0.0, 2.0, 6.0])).round(4)
+        array([0.    , 6.2832, 6.2832])
+    """
     ell = np.arange(len(dl), dtype=float)
     return np.concatenate([[0.0], 2.0 * np.pi * dl[1:] / (ell[1:] * (ell[1:] + 1.0))])

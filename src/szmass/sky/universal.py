@@ -1,4 +1,4 @@
-"""Spherical clusters of the universal pressure profile, as a Gaussian beam shows them."""
+"""Spherical clusters with the universal pressure profile, seen through a Gaussian beam."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNIVERSAL_PRESSURE = GnfwPressure(
     truncation_r500=5.0,
 )
 """Arnaud et al. 2010 (arXiv 0910.1234), Eq. 12."""
-BEAM_SIGMAS = 7.0  # to which multipole, in widths of the beam's transfer function
+BEAM_SIGMAS = 7.0  # where the integral over l ends, in sigmas of the beam's transfer function
 HANKEL_NODES = 1500
 TABLE_STEP = 0.02
 
@@ -33,7 +33,7 @@ def beamed_profiles(
     beam_fwhm_arcmin: float,
     pressure: GnfwPressure = UNIVERSAL_PRESSURE,
 ) -> np.ndarray:
-    """Profiles of y after the beam, each of 1 arcmin^2 within theta500 before it.
+    """Profiles of y behind the beam, for clusters whose y within theta500 is 1 arcmin^2 before it.
 
     y(theta) = int l dl / (2 pi) J0(l theta) B_l F(l theta500), where
     F(k) = int 3 x^2 p(x) sin(k x) / (k x) dx / J(1) is the transform of the projected sphere and
@@ -42,12 +42,19 @@ def beamed_profiles(
     Args:
         theta500_arcmin: angles of R500, shape `(n,)`.
         radius_arcmin: angles from the centre, shape `(k,)`, at most some 20 theta500 of the
-            largest.
-        beam_fwhm_arcmin: of the Gaussian beam.
-        pressure: profile of all of them; only its shape counts.
+            largest cluster.
+        beam_fwhm_arcmin: full width at half maximum of the Gaussian beam.
+        pressure: profile of all clusters; only its shape matters.
 
     Returns:
-        Dimensionless y for an integrated one of 1 arcmin^2, shape `(n, k)`.
+        Dimensionless y of clusters with 1 arcmin^2, shape `(n, k)`.
+
+    Example:
+        A cluster of theta500 = 8' behind Planck's 10', at 0, 10 and 20' from its centre:
+
+        >>> y = beamed_profiles(np.array([8.0]), np.array([0.0, 10, 20]), beam_fwhm_arcmin=10.0)
+        >>> (y * 1e3).round(3)
+        array([[6.003, 1.379, 0.133]])
     """
     half_range = BEAM_SIGMAS / 2.0 * FWHM_PER_SIGMA / (beam_fwhm_arcmin * ARCMIN_RAD)
     # numpy's leggauss takes seconds for so many

@@ -1,1 +1,1 @@
-"""Files that are there whole or not at all: Zarr stores, dask batches, tables."""
+"""Zarr stores and tables of masses, each written whole or not at all, and dask to fill them."""

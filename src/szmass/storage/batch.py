@@ -1,4 +1,4 @@
-"""Runs many independent tasks on dask workers. The only owner of dask."""
+"""Runs many independent tasks on dask workers; dask is imported here alone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from szmass.params import Resources
 CONNECT_TIMEOUT = "10s"
 LOCAL_CLUSTER = {
     "distributed.worker.daemon": True,
-    # dask's has a worker give free memory back at once, and fetch it anew for each array: that
-    # doubles the time of a map
+    # with dask's own value a worker returns free memory to the system at once and asks for it again
+    # for each array, which doubles the time of a map
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
 
 
 class SchedulerError(RuntimeError):
-    """The dask scheduler or its workers are not to be had."""
+    """The dask scheduler or its workers cannot be reached or used, or were lost."""
 
 
 def run_tasks(
@@ -41,22 +41,22 @@ def run_tasks(
 ) -> list[Any]:
     """Calls `task(item, **shared)` for every item on dask workers.
 
-    A task runs with one BLAS thread, and again when its worker dies, so it must give the same
+    A task runs with one BLAS thread. It is run again when its worker dies, so it must give the same
     result whenever and wherever it runs.
 
     Args:
         task: a function that can be pickled.
-        items: its first argument, one a task.
-        resources: how many workers, or the scheduler to connect to.
-        label: what the progress bar says.
-        shared: the same keyword arguments for every task, sent to the scheduler once.
+        items: its first argument, one item per call.
+        resources: how many workers to start, or the scheduler to connect to.
+        label: text before the progress bar.
+        shared: keyword arguments that are the same for every call, sent to the scheduler once.
 
     Returns:
         The results, in the order of `items`.
 
     Raises:
-        SchedulerError: no scheduler answers at the address, it or its workers lack szmass, it was
-            lost, or a task killed its worker each time.
+        SchedulerError: no scheduler answers at the address, szmass cannot be imported there or on
+            its workers, the scheduler was lost, or a task killed its worker every time.
     """
     results: dict[int, Any] = {}
     with _client(resources) as client:
@@ -97,7 +97,7 @@ def _single_threaded(
 
 @contextmanager
 def _client(resources: Resources) -> Iterator[Client]:
-    """A client of the scheduler that is asked for, or of a cluster of our own."""
+    """A client of the scheduler named in the settings or the environment, else of a new cluster."""
     address = resources.scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
     if address:
         try:
@@ -126,7 +126,7 @@ def _client(resources: Resources) -> Iterator[Client]:
 
 
 def _require_szmass(client: Client, address: str) -> None:
-    """Requires that a scheduler and its workers can import szmass: without, no task ever ends."""
+    """Raises an error if a scheduler or its workers cannot import szmass: no task would end."""
     attempt = exec, f"import {szmass.__name__}"
     try:
         client.run_on_scheduler(*attempt)

@@ -11,9 +11,9 @@ import pandas as pd
 from szmass.files import replacing_file
 
 UNITS = {"_1e14_msun": "10**14 solMass", "_msun": "solMass", "_deg": "deg"}
-"""By a part of a column's name, the longest first, as FITS writes them; it has none for dex."""
+"""Unit in FITS's spelling by a part of a column's name, longer parts first; FITS has no dex."""
 REDSHIFT_FORMAT = "{:.9g}"
-"""In CSV: 0.20000000298, a float32 just above an edge of the bins, stays above it."""
+"""In CSV, so precise that 0.20000000298, the float32 of 0.2, stays above a bin's edge at 0.2."""
 
 
 def unit_of(column: str) -> str | None:
@@ -24,13 +24,15 @@ def unit_of(column: str) -> str | None:
 def write_mass_tables(
     fits_path: Path, csv_path: Path, columns: Mapping[str, np.ndarray], facts: Mapping[str, str]
 ) -> None:
-    """Writes a row a cluster, the same bytes for the same masses, each file whole or not at all.
+    """Writes one row per cluster to a FITS and a CSV file, each written whole or not at all.
+
+    The same masses give the same bytes.
 
     Args:
-        fits_path: binary table, `facts` as keywords of its header.
-        csv_path: plain columns.
-        columns: of shape `(n,)`: numbers, booleans or text; `redshift` among them.
-        facts: keywords of at most 8 characters, such as the sky that was observed.
+        fits_path: file for the binary table, with `facts` as keywords of its header.
+        csv_path: file for the columns as text.
+        columns: numbers, booleans or text of shape `(n,)` by name; one is `redshift`.
+        facts: values by a keyword of at most 8 characters, such as the sky that was observed.
     """
     from astropy.io import fits
 

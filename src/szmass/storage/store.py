@@ -1,4 +1,4 @@
-"""Map stores: sharded Zarr groups that xarray opens as they are. The only owner of zarr."""
+"""Map stores: sharded Zarr groups that xarray opens as they are; zarr is imported here alone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ FORMAT = "szmass-maps"
 FORMAT_VERSION = 1
 COMPRESSION_LEVEL = 1
 READER = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
-"""zarr's own decodes the maps of a shard one after the other in Python, eight times slower."""
+"""zarr's own pipeline decodes the maps of a shard one by one in Python, eight times slower."""
 WRITER = {"array.write_empty_chunks": True, "codec_pipeline.batch_size": 32}
-"""Chunks of zeros are written too, so that a missing file is always damage. Maps that are handed
-over in batches take half the time, and their bytes are the same."""
+"""Chunks of zeros are written too, so that a missing file always means damage. Writing in batches
+takes half the time and gives the same bytes."""
 SKIPPED_ROWS = 32
-"""So many maps are decoded in the time that another slice would take."""
+"""Rows at most this far apart are read in one slice: decoding so many maps that nobody asked for
+takes no longer than reading another slice."""
 
 
 class StoreError(ValueError):
@@ -46,13 +47,13 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StoreSpec:
-    """The contract of a kind of store: its arrays, the lengths of their dimensions, its shards."""
+    """What a kind of store holds: its arrays, the lengths of their dimensions, its shards."""
 
     title: str
     arrays: Mapping[str, ArraySpec]
     sizes: Mapping[str, int]
     shard_rows: int
-    """Rows of the first dimension of an image array that share a file, and a task."""
+    """Rows of an image array that share a file and are written by one task."""
 
     def shards(self) -> list[slice]:
         """The rows of each shard."""
@@ -65,18 +66,22 @@ class StoreSpec:
 
 @contextmanager
 def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Iterator[Path]:
-    """Creates a store beside `path`, and puts it there once the block has filled it.
+    """Creates a store beside `path`, and moves it there once the block has filled it.
 
-    Whatever happens in the block (an error, a full disk, Ctrl-C, a kill), a store that was at
-    `path` stays whole.
+    Whatever ends the block early (an error, a full disk, Ctrl-C, a kill), a store that was at
+    `path` stays whole. After a kill between the two renames of the exchange it lies at
+    `<path>.replaced`, from where the next call puts it back.
 
     Args:
-        path: where the store shall be.
+        path: where the finished store is to be.
         spec: its arrays.
         provenance: attributes of the group that say how it was made.
 
     Yields:
         The folder to write to.
+
+    Raises:
+        StoreError: the disk is full, or something else kept the store from being written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
@@ -146,8 +151,8 @@ class MapStore:
         spec_title: what kind of store the reader expects (`StoreSpec.title`).
 
     Raises:
-        StoreError: there is no store, it is not one of ours, of another kind, of a format that
-            this version does not read, or a part of it is damaged or missing.
+        StoreError: there is no store, szmass did not write it, it is of another kind or of a
+            format that this version does not read, or a part of it is damaged or missing.
     """
 
     def __init__(self, path: Path, spec_title: str) -> None:
@@ -198,11 +203,12 @@ class MapStore:
         """Reads one array, or some of its rows.
 
         Args:
-            name: of the array.
+            name: name of the array.
             rows: a slice, or a boolean mask or indices over the first dimension.
 
         Raises:
             StoreError: there is no such array, or its bytes are damaged.
+            IndexError: an index lies outside the array.
         """
         if name not in self._arrays:
             raise StoreError(f"{self.path}: no array {name!r}; it has {', '.join(self.names)}")
@@ -215,7 +221,7 @@ class MapStore:
             ) from error
 
     def layout(self, name: str) -> tuple[ArraySpec, tuple[int, ...]]:
-        """What one of the arrays says of itself, and its shape."""
+        """The description that is stored with an array, and the array's shape."""
         array = self._arrays[name]
         attributes = dict(array.attrs)
         spec = ArraySpec(
@@ -229,7 +235,7 @@ class MapStore:
 
 
 def _gathered(array: Any, rows: np.ndarray) -> np.ndarray:
-    """Some rows of an array, from slices of it: the fast reader takes nothing else."""
+    """Some rows of an array, read in slices, since the fast reader takes nothing else."""
     if array.shards is None:
         return np.asarray(array[:])[rows]
     wanted = np.flatnonzero(rows) if rows.dtype == bool else rows
@@ -244,5 +250,5 @@ def _gathered(array: Any, rows: np.ndarray) -> np.ndarray:
 
 
 def flags(names: Sequence[str]) -> dict[str, object]:
-    """The attributes that name the values of a flag."""
+    """Attributes that name the values 0, 1, ... of a flag array, as the CF conventions have it."""
     return {"flag_values": list(range(len(names))), "flag_meanings": " ".join(names)}

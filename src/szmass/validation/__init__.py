@@ -1,1 +1,1 @@
-"""Expectations of tables, and the verdict that a training depends on."""
+"""Expectations that tables must meet, and the verdict without which nothing is trained."""

@@ -1,4 +1,7 @@
-"""Expectations of tables, their verdict and its pages. The only owner of great_expectations."""
+"""Expectations that tables must meet, the verdict on them and pages that show it.
+
+great_expectations is imported here alone.
+"""
 
 from __future__ import annotations
 
@@ -22,41 +25,41 @@ FAILING_ROWS_NAMED = 5
 DOCS_SITE = "verdict"
 
 Where = tuple[str, str] | None
-"""A column and the text that it holds in the rows that are meant; None: all rows."""
+"""Which rows an expectation is about: those whose column holds this text; None: all rows."""
 
 
 class ChecksFailedError(ValueError):
-    """Something that must hold of a table does not."""
+    """A table does not meet all of its expectations."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Something that must hold of a column. Made by the functions below."""
+    """A condition on a column of a table, made by the functions below."""
 
     kind: str
-    """The class in great_expectations."""
+    """Name of the class in great_expectations."""
     statistic: str
-    """What of the column is observed, in words."""
+    """What is observed of the column, in words."""
     column: str
     expected: list[float] | str
-    """The range of the observed, or a sentence."""
+    """The range that the observed value must lie in, or the condition in words."""
     arguments: Mapping[str, Any]
     where: Where
 
     @property
     def name(self) -> str:
-        """Says what is expected, and of which rows."""
+        """What is observed, of which column and which rows."""
         rows = f", {self.where[0]} {self.where[1]}" if self.where else ""
         return f"{self.statistic} {self.column}{rows}"
 
     @property
     def wanted(self) -> str:
-        """The range, or the sentence, as text."""
+        """The range, or the condition in words, as text."""
         return _range_text(self.expected)
 
 
 def every(column: str, low: float, high: float, *, where: Where) -> Expectation:
-    """Every value lies in [low, high]; a missing value is no value."""
+    """Every value lies in [low, high]; missing values are left out."""
     return _between("ExpectColumnValuesToBeBetween", "every", column, (low, high), where)
 
 
@@ -102,7 +105,7 @@ def _between(
 
 @dataclass(frozen=True)
 class CheckedTable:
-    """A table and what must hold of it."""
+    """A table and the expectations that it must meet."""
 
     name: str
     rows: pd.DataFrame
@@ -110,21 +113,21 @@ class CheckedTable:
     """The column that names a row."""
     expectations: Sequence[Expectation]
     meanings: Mapping[str, str]
-    """What each column that is spoken of holds, for the reader."""
+    """What each column holds, explained for whoever reads the verdict."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one expectation."""
+    """The outcome of one expectation."""
 
     table: str
     name: str
     success: bool
     observed: Any
-    """A number; the smallest and largest value; or how many values fail."""
+    """A number; the smallest and the largest value; or, as text, how many rows fail."""
     expected: list[float] | str
     failing: list[dict[str, Any]]
-    """The first rows that fail, with their values, where the expectation is about each row."""
+    """The first rows that fail, with their values; empty where a statistic is expected."""
 
     def __str__(self) -> str:
         observed, expected = _range_text(self.observed), _range_text(self.expected)
@@ -135,7 +138,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of all expectations."""
+    """The outcome of all expectations."""
 
     results: list[Result]
     meanings: Mapping[str, Mapping[str, str]]
@@ -146,9 +149,9 @@ class Verdict:
         return all(result.success for result in self.results)
 
     def write(self, path: Path) -> None:
-        """Writes the verdict as JSON, a line an expectation, the failed ones first.
+        """Writes the verdict as JSON, one line per expectation, the failed ones first.
 
-        The same results give the same bytes, and a kill leaves the file that was there.
+        The same results give the same bytes, and after a kill the previous file is still whole.
         """
         ordered = sorted(self.results, key=lambda result: result.success)
         results = ",\n".join("    " + _json(vars(result)) for result in ordered)
@@ -169,7 +172,7 @@ class Verdict:
         """Raises a `ChecksFailedError` that names every failed expectation.
 
         Args:
-            where: files to look at, for the message.
+            where: files with more about the failures, named in the message.
         """
         failed = [str(result) for result in self.results if not result.success]
         if failed:
@@ -187,7 +190,7 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
         docs: folder of the pages, replaced whole; `index.html` is where to begin.
 
     Raises:
-        ValueError: an expectation cannot be evaluated, since its column is missing or no number.
+        ValueError: an expectation cannot be evaluated: its column is missing, or holds no numbers.
     """
     gx = _great_expectations()
     unfinished = docs.with_name(docs.name + ".unfinished")
@@ -214,7 +217,7 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
 
 
 def _range_text(value: Any) -> str:
-    """A range, or whatever stands in its place, for a person."""
+    """A range, or the single value or text in its place, in a readable form."""
     if not isinstance(value, list):
         return str(value)
     low, high = (
@@ -234,7 +237,7 @@ def _great_expectations() -> Any:
 
 
 def _check(table: CheckedTable, context: Any, source: Any, run_name: str) -> list[Result]:
-    """Runs a table's expectations, and gives the results in their order."""
+    """Runs a table's expectations; the results are in the order of the expectations."""
     gx = _great_expectations()
     from great_expectations.core import RunIdentifier
     from great_expectations.expectations.row_conditions import Column
@@ -273,7 +276,7 @@ def _check(table: CheckedTable, context: Any, source: Any, run_name: str) -> lis
 
 
 def _result(table: CheckedTable, asked: Expectation, found: Any) -> Result:
-    """What great_expectations found, in plain numbers and text."""
+    """The result of great_expectations, in plain numbers and text."""
     if not found.result:
         raise ValueError(f"{table.name}: {asked.name}: cannot be observed: {found.exception_info}")
     failing = found.result.get("partial_unexpected_index_list") or []
@@ -305,7 +308,7 @@ def _observed(table: CheckedTable, asked: Expectation, found: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it, numbers rounded so that the last bits do not show."""
+    """A value as JSON writes it, rounded so that differences in the last bits do not show."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, int | np.integer):

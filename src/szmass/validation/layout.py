@@ -1,4 +1,4 @@
-"""Whether a store's arrays are as contracted: the first thing that must hold of it."""
+"""Whether the arrays of a store are those of its specification, to be checked before any other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MEANINGS = {
 
 
 def layout_table(name: str, store: MapStore, spec: StoreSpec, grid: PixelGrid) -> CheckedTable:
-    """One row an array, found or asked for.
+    """A table with one row for each array that a store has or should have.
 
     Args:
-        name: of the table.
+        name: name of the table.
         store: the store.
-        spec: what it shall hold, with the lengths of its dimensions.
-        grid: of its pixels; the arrays `x` and `y` shall be its axis.
+        spec: what the store should hold.
+        grid: pixels of its maps; the arrays `x` and `y` should be `grid.axis_arcmin`.
     """
     found = {array: _text(*store.layout(array)) for array in store.names}
     asked = {
@@ -54,11 +54,12 @@ def layout_table(name: str, store: MapStore, spec: StoreSpec, grid: PixelGrid) -
 
 
 def is_as_asked(table: CheckedTable) -> bool:
-    """Whether every array of a table of `layout_table` is as contracted."""
+    """Whether all arrays in a table made by `layout_table` are those of the specification."""
     return bool((table.rows["layout"] == table.rows["asked"]).all())
 
 
 def _text(array: ArraySpec, shape: tuple[int, ...]) -> str:
+    """An array's description in a line, such as `float32 (sample 8, y 40, x 40) in uK_CMB`."""
     names = array.dims or ("?",) * len(shape)
     dims = ", ".join(f"{dim} {length}" for dim, length in zip(names, shape, strict=True))
     attributes = dict(array.attributes)

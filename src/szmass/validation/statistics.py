@@ -1,4 +1,4 @@
-"""Statistics that several checks use, and the chance that they allow for."""
+"""Statistics that several checks share, and the probability of a false alarm they are made for."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from scipy.stats import t as student
 
 
 def digests(arrays: np.ndarray) -> np.ndarray:
-    """A digest of the bytes of each row, text, `(n,)`."""
+    """A digest of the bytes of each row, as text, `(n,)`; equal rows have equal digests."""
     return np.array(
         [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in arrays], dtype=object
     )
 
 
 def sampling_error(values: np.ndarray, false_alarm: float) -> float:
-    """How far the mean of independent values may lie from what is expected, either side.
+    """How far the mean of independent values may lie from its expected value, on either side.
 
     Student's t times the standard error: exact for Gaussian values, and by the central limit
-    theorem for many of any kind. Infinite for fewer than two.
+    theorem nearly so for many values of any kind. Infinite for fewer than two values.
 
     Args:
         values: shape `(n,)`.
-        false_alarm: probability that it lies further.
+        false_alarm: probability that the mean lies further away by chance.
     """
     if len(values) < 2:
         return float(np.inf)
@@ -43,7 +43,7 @@ def linear_fit(
     Args:
         design: X, shape `(n, k)`, n > k.
         values: shape `(n,)`.
-        false_alarm: probability that a coefficient lies further away than the error says.
+        false_alarm: probability that a coefficient lies further from the truth than its error.
 
     Returns:
         `(coefficients, errors)`, each `(k,)`.
@@ -58,12 +58,12 @@ def linear_fit(
 
 
 FALSE_ALARM = 1e-6
-"""Probability that a faultless store fails an expectation, as for 4.9 sigma of a Gaussian; the
-bound of single maps is this for all of them together. With 200 expectations one store in 5000 is
-refused wrongly."""
+"""Probability that a faultless store fails one expectation, that of 4.9 sigma of a Gaussian. For an
+expectation about every map it is the probability that any of them fails. With 200 expectations one
+faultless store in 5000 is refused."""
 
 
 def names_of(names: Sequence[str], index: np.ndarray) -> np.ndarray:
-    """The name of each index; where there is none, text that says so."""
+    """The name that belongs to each index, or `none (<index>)` where there is none."""
     known = dict(enumerate(names))
     return np.array([known.get(i, f"none ({i})") for i in index.tolist()], dtype=object)

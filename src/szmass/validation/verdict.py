@@ -1,4 +1,4 @@
-"""The verdict of a validation: a small JSON file that training depends on."""
+"""The verdict of a validation: a small JSON file without which nothing is trained."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class VerdictError(ValueError):
-    """Maps have not passed their validation."""
+    """Maps have not passed their validation, or there is no readable verdict on them."""
 
 
 def require_passed(path: Path) -> None:
