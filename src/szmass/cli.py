@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import szmass
+from szmass.errors import SzmassError
 from szmass.params import load
 from szmass.params.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
 from szmass.predict.command import OWN, RELEASE, Wanted, predict
@@ -30,7 +31,7 @@ RESULTS = {  # a table's path: the stage that writes it
 }
 
 
-class UsageError(ValueError):
+class UsageError(SzmassError):
     """A command cannot do what it was asked for."""
 
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _require_project()
         options.command(options)
-    except (ValueError, OSError) as error:
+    except (SzmassError, OSError) as error:
         sys.exit(f"szmass: {error}")
 
 

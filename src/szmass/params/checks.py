@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
+from szmass.errors import SzmassError
 
-class ParamsError(ValueError):
+
+class ParamsError(SzmassError):
     """A setting is missing, unknown, of the wrong type, or makes no sense."""
 
 

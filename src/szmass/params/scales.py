@@ -16,10 +16,6 @@ from szmass.params import Params, ParamsError, did_you_mean, load
 Scalar = bool | int | float | str
 
 
-class ScaleError(ValueError):
-    """A scale does not exist, or does not fit params.yaml."""
-
-
 @dataclass(frozen=True)
 class Change:
     """A value of params.yaml that a scale sets."""
@@ -42,17 +38,17 @@ def read_scale(folder: Path, name: str) -> dict[str, Scalar]:
         The scale's values by dotted key.
 
     Raises:
-        ScaleError: there is no such scale, or its file is not a tree of scalars.
+        ParamsError: there is no such scale, or its file is not a tree of scalars.
     """
     names = scale_names(folder)
     if name not in names:
         hint = did_you_mean(name, names)
-        raise ScaleError(f"{name!r}: no scale among {', '.join(names)}{hint}")
+        raise ParamsError(f"{name!r}: no scale among {', '.join(names)}{hint}")
     path = folder / f"{name}.yaml"
     values = dict(leaves(read_tree(path)))
     for key, value in values.items():
         if not isinstance(value, Scalar):
-            raise ScaleError(f"{path}: {key} = {value!r}: expected a scalar")
+            raise ParamsError(f"{path}: {key} = {value!r}: expected a scalar")
     return values
 
 
@@ -69,7 +65,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
         The values that were not the scale's already, in the order of the scale.
 
     Raises:
-        ScaleError: a key is not in params.yaml, or the result makes no sense.
+        ParamsError: a key is not in params.yaml, or the result makes no sense.
     """
     document = read_tree(params_file)
     changes = []
@@ -80,7 +76,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or last not in section:
             hint = did_you_mean(key, dict(leaves(document)))
-            raise ScaleError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
+            raise ParamsError(f"{scale_file}: {key}: no such key in {params_file}{hint}")
         if section[last] != new:
             changes.append(Change(key, section[last], new))
             section[last] = new
@@ -90,7 +86,7 @@ def apply_scale(params_file: Path, scale_file: Path) -> list[Change]:
             load(unfinished)
         except ParamsError as error:
             reason = str(error).removeprefix(f"{unfinished}: ")
-            raise ScaleError(f"{scale_file}: {reason}") from error
+            raise ParamsError(f"{scale_file}: {reason}") from error
     return changes
 
 
@@ -98,7 +94,7 @@ def scale_in_force(params_file: Path, folder: Path) -> str:
     """The scale whose values params.yaml has.
 
     Raises:
-        ScaleError: it has those of none; the message says what keeps it from the nearest.
+        ParamsError: it has those of none; the message says what keeps it from the nearest.
     """
     values = dict(leaves(read_tree(params_file)))
     others = {
@@ -111,7 +107,7 @@ def scale_in_force(params_file: Path, folder: Path) -> str:
     }
     nearest = min(others, key=lambda name: len(others[name]))
     if others[nearest]:
-        raise ScaleError(
+        raise ParamsError(
             f"{params_file} is at no scale; to be at {nearest}: {'; '.join(others[nearest])}. "
             f"Or give its values a name: {folder}/NAME.yaml"
         )
@@ -126,13 +122,13 @@ def _yaml() -> YAML:
 
 
 def read_tree(path: Path) -> Any:
-    """A file's mapping with its layout and comments; raises `ScaleError` where it has none."""
+    """A file's mapping with its layout and comments; raises `ParamsError` where it has none."""
     try:
         content = _yaml().load(path)
     except (OSError, YAMLError) as error:
-        raise ScaleError(f"{path}: cannot be read as YAML: {error}") from error
+        raise ParamsError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(content, Mapping):
-        raise ScaleError(f"{path}: expected keys and their values")
+        raise ParamsError(f"{path}: expected keys and their values")
     return content
 
 

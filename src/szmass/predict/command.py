@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from szmass.errors import SzmassError
 from szmass.params import Params
 from szmass.predict.release import RELEASED, unpacked
 from szmass.quiet import quiet_start
@@ -25,7 +26,7 @@ JSON_COLUMNS = (
 )  # fmt: skip
 
 
-class PredictionError(ValueError):
+class PredictionError(SzmassError):
     """There is nothing to predict, or no map that could be used."""
 
 
@@ -184,7 +185,7 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
                 names.append(name)
                 maps.append(cutout)
                 redshifts.append(redshift)
-        except ValueError as error:
+        except SzmassError as error:
             problems.append(_problem(label, str(error)))
     if not maps:
         raise PredictionError("no map could be used:\n" + "\n".join(problems))

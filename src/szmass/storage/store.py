@@ -16,6 +16,7 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import GroupNotFoundError, NodeNotFoundError
 
 import szmass
+from szmass.errors import SzmassError
 
 FORMAT = "szmass-maps"
 FORMAT_VERSION = 1
@@ -29,7 +30,7 @@ SKIPPED_ROWS = 32
 """So many maps are decoded in the time that another slice would take."""
 
 
-class StoreError(ValueError):
+class StoreError(SzmassError):
     """A store cannot be read, or is not what its reader expects."""
 
 

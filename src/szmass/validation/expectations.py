@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from szmass.errors import SzmassError
 from szmass.files import write_text
 from szmass.quiet import quiet_start
 
@@ -25,7 +26,7 @@ Where = tuple[str, str] | None
 """A column and the text that it holds in the rows that are meant; None: all rows."""
 
 
-class ChecksFailedError(ValueError):
+class ChecksFailedError(SzmassError):
     """Something that must hold of a table does not."""
 
 
@@ -187,7 +188,7 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
         docs: folder of the pages, replaced whole; `index.html` is where to begin.
 
     Raises:
-        ValueError: an expectation cannot be evaluated, since its column is missing or no number.
+        SzmassError: an expectation cannot be evaluated, since its column is missing or no number.
     """
     gx = _great_expectations()
     unfinished = docs.with_name(docs.name + ".unfinished")
@@ -275,7 +276,7 @@ def _check(table: CheckedTable, context: Any, source: Any, run_name: str) -> lis
 def _result(table: CheckedTable, asked: Expectation, found: Any) -> Result:
     """What great_expectations found, in plain numbers and text."""
     if not found.result:
-        raise ValueError(f"{table.name}: {asked.name}: cannot be observed: {found.exception_info}")
+        raise SzmassError(f"{table.name}: {asked.name}: cannot be observed: {found.exception_info}")
     failing = found.result.get("partial_unexpected_index_list") or []
     return Result(
         table=table.name,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from szmass.errors import SzmassError
 
-class VerdictError(ValueError):
+
+class VerdictError(SzmassError):
     """Maps have not passed their validation."""
 
 
