@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from szmass.errors import SzmassError
-from szmass.params import Params
 from szmass.predict.release import RELEASED, unpacked
 from szmass.quiet import quiet_start
+
+if TYPE_CHECKING:  # pydantic takes a third of a second
+    from szmass.params import Params
 
 OWN, RELEASE = "own", "released"
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")

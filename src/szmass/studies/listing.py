@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from szmass.errors import SzmassError
-from szmass.params import did_you_mean
+from szmass.errors import SzmassError, did_you_mean
 
 STUDIES = Path("studies")
 PIPELINE_FILE = "dvc.yaml"
