@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # the stages call `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint bench lock clean
+.PHONY: help setup repro test lint schema bench lock clean
 
 help:    ## what can be made
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -36,6 +36,9 @@ lint: setup    ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+schema: setup    ## params.schema.json, which editors check params.yaml by
+	$(BIN)/python -m szmass.params.schema
 
 bench: setup    ## what benchmarks/ measures, one script after the other
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done

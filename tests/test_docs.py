@@ -6,11 +6,9 @@ import ast
 import json
 import re
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -20,8 +18,6 @@ from helpers.pages import PAGES, PARAMS, STAGES
 from szmass.compton.maps.stores import ORIGINALS_GRID, clean_spec, originals_spec, planck_spec
 from szmass.microwave.hydro.maps import hydro_spec
 from szmass.microwave.maps.samples import SETS, store_spec
-from szmass.params import params_of
-from szmass.params.scales import estimate_cost, read_scale
 from szmass.planck.files import PUBLIC_NAMES
 from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
 from szmass.sky.grid import PixelGrid
@@ -258,20 +254,3 @@ def test_the_example_of_a_stage_is_one() -> None:
     files = {path.relative_to(ROOT).as_posix() for name in ours for path in code_of(name)}
     declared = {entry for entry in entries(stage, "deps") if entry.startswith("src/")}
     assert declared == files | {f"src/szmass/stages/{function.name}.py"}
-
-
-def test_scale_paper_costs_what_the_page_says() -> None:
-    settings: Any = deepcopy(PARAMS)
-    for key, value in read_scale(ROOT / "scales", "paper").items():
-        section, _, name = key.rpartition(".")
-        settings[section][name] = value
-    params = params_of(settings)
-    cost = estimate_cost(params)
-    flat = " ".join(CLUSTER.split())
-    assert f"{cost.maps:,} maps".replace(",", " ") in flat
-    assert f"{cost.disk_gib:.0f} GiB of disk" in flat
-    assert f"shown {cost.training_maps / 1e9:.1f}e9 maps" in flat
-    assert f"{cost.seconds / 86400:.0f} days on two cores" in flat
-    assert f"{cost.training_maps / 5700 / 86400:.0f} days at the 5 700 maps/s" in flat
-    networks = params.cnn.members + params.cnn.m200_members
-    assert f"x {networks} networks x {params.cnn.epochs} epochs" in flat

@@ -14,7 +14,6 @@ import inspect
 import pkgutil
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, NoReturn
 
 import szmass
 from szmass import stages
+from szmass.errors import SzmassError
 from szmass.params import Params, did_you_mean, load
 from szmass.quiet import quiet_start
 
@@ -31,7 +31,7 @@ INTERRUPTED = 128 + signal.SIGINT
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
 
 
-class StageError(ValueError):
+class StageError(SzmassError):
     """There is no such stage, or it cannot be run here."""
 
 
@@ -135,17 +135,9 @@ def bind(stage: Callable[..., None], params: Params) -> tuple[dict[str, Any], di
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether an error's message says it all: one of ours, or what the machine lacks.
-
-    A ValueError of Python's own is ours where the line that raised it is a `raise` of szmass.
-    """
-    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
-        return True
-    if type(error).__module__.partition(".")[0] in (szmass.__name__, __name__):
-        return True
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    ours = Path(last.filename).is_relative_to(Path(szmass.__file__).parent)
-    return isinstance(error, ValueError) and ours and (last.line or "").startswith("raise ")
+    """Whether an error's message says it all: one of ours, or what the machine lacks."""
+    of_machine = isinstance(error, OSError) and error.errno in MACHINE_ERRORS
+    return of_machine or isinstance(error, SzmassError)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

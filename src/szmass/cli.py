@@ -14,8 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import szmass
-from szmass.params import load
-from szmass.params.scales import apply_scale, estimate_cost, read_scale, scale_in_force, scale_names
+from szmass.errors import SzmassError
 from szmass.predict.command import OWN, RELEASE, Wanted, predict
 from szmass.predict.release import RELEASED, require_reproduced, write_release
 from szmass.sharing import pull, share, verify
@@ -30,7 +29,7 @@ RESULTS = {  # a table's path: the stage that writes it
 }
 
 
-class UsageError(ValueError):
+class UsageError(SzmassError):
     """A command cannot do what it was asked for."""
 
 
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _require_project()
         options.command(options)
-    except (ValueError, OSError) as error:
+    except (SzmassError, OSError) as error:
         sys.exit(f"szmass: {error}")
 
 
@@ -151,6 +150,8 @@ def _require_project() -> None:
 
 
 def _scale(options: argparse.Namespace) -> None:
+    from szmass.params.scales import apply_scale, read_scale, scale_names
+
     if options.name is None:
         for name in scale_names(SCALES):
             first_line = (SCALES / f"{name}.yaml").read_text().partition("\n")[0]
@@ -163,13 +164,7 @@ def _scale(options: argparse.Namespace) -> None:
     read_scale(SCALES, options.name)
     for change in apply_scale(PARAMS, SCALES / f"{options.name}.yaml"):
         print(f"{change.key}: {_yaml_text(change.old)} -> {_yaml_text(change.new)}")
-    cost = estimate_cost(load(PARAMS))
-    print(
-        f"{PARAMS} is at scale {options.name}: {cost.maps} maps stored, "
-        f"at most {cost.training_maps} seen in training.\n"
-        f"Estimate for two CPU cores: {_duration(cost.seconds)}, {cost.memory_gib:.1f} GiB of "
-        f"memory, {cost.disk_gib:.2f} GiB of disk. A GPU shortens the training alone."
-    )
+    print(f"{PARAMS} is at scale {options.name}\nnext: dvc repro")
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -184,6 +179,7 @@ def _study(options: argparse.Namespace) -> None:
 
 
 def _report(_options: argparse.Namespace) -> None:
+    from szmass.params import load
     from szmass.report.page import write_report
 
     paths = load(PARAMS).paths
@@ -193,6 +189,8 @@ def _report(_options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
+    from szmass.params import load
+
     paths = load(PARAMS).paths
     there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
     missing = [f"{paths[key]}: dvc repro {RESULTS[key]}" for key in RESULTS if key not in there]
@@ -261,6 +259,8 @@ def _with_tables(text: str, tables: Mapping[str, str]) -> str:
 
 
 def _predict(options: argparse.Namespace) -> None:
+    from szmass.params import load
+
     names = [field.name for field in fields(Wanted)]
     wanted = Wanted(**{name: getattr(options, name) for name in names})
     answer = predict(wanted, load(PARAMS))
@@ -270,6 +270,9 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _release(_options: argparse.Namespace) -> None:
+    from szmass.params import load
+    from szmass.params.scales import scale_in_force
+
     require_reproduced()
     scale = scale_in_force(PARAMS, SCALES)
     facts = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=load(PARAMS).paths)
@@ -323,11 +326,3 @@ def _escaped(text: str) -> str:
 def _yaml_text(value: object) -> str:
     """A scalar as YAML writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _duration(seconds: float) -> str:
-    """A duration in the unit that suits it."""
-    for unit, length, most in (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48)):
-        if seconds < most * length:
-            return f"about {seconds / length:.0f} {unit}"
-    return f"about {seconds / 86400:.0f} days"

@@ -1,4 +1,7 @@
-"""The base class of the errors whose message says all that a person needs."""
+"""The base class of the errors whose message says all that a person needs, and what helps to."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class SzmassError(ValueError):
@@ -7,3 +10,20 @@ class SzmassError(ValueError):
     The message names the file, the key and the value, and what was expected; it is shown without a
     traceback.
     """
+
+
+def near_word(word: str, known: Iterable[str]) -> str:
+    """The known word that an unknown one is most like; empty where none is near."""
+    return next(iter(get_close_matches(word, list(known), n=1)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
+    """What a message about an unknown word ends with: the nearest known one, if any is near.
+
+    Args:
+        word: that is unknown.
+        known: the words it could have been.
+        prefix: what stands before the word that is suggested, such as its section.
+    """
+    near = near_word(word, known)
+    return f"; did you mean {prefix}{near}?" if near else ""

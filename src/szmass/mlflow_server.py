@@ -27,6 +27,8 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.request import urlopen
 
+from szmass.errors import SzmassError
+
 LOOPBACK = "127.0.0.1"
 POSTGRES_FOLDERS = "/usr/lib/postgresql/*/bin"  # where Debian has its programs
 POSTGRES_ACCOUNT = "postgres"
@@ -41,7 +43,7 @@ STOP_S = 30.0
 ASK_S = 0.2
 
 
-class ServerError(ValueError):
+class ServerError(SzmassError):
     """A program of the server is missing, or has ended."""
 
 

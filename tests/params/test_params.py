@@ -1,6 +1,10 @@
 """Settings are typed, complete and sensible, or the message says which one is not."""
 
+import re
 from copy import deepcopy
+from dataclasses import FrozenInstanceError, replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import pytest
@@ -62,10 +66,15 @@ def test_every_setting_is_needed(key):
     assert f"{key}: missing" in refusal(edited(key, ...))
 
 
+OTHER_KINDS = {bool: (1, "yes"), int: (True, "1"), float: (True, "1.0"), str: (1, b"text")}
+
+
 @pytest.mark.parametrize("key", SETTINGS)
 def test_no_setting_takes_a_value_of_another_kind(key):
-    assert f"{key} = {{'a': 1}}: expected" in refusal(edited(key, {"a": 1}))
-    assert f"{key} = None: expected" in refusal(edited(key, None))
+    kind = type(reduce(getitem, key.split("."), COMMITTED))
+    for value in ({"a": 1}, None, *OTHER_KINDS.get(kind, ())):
+        if not (key.startswith("paths.") and isinstance(value, bytes)):
+            assert f"{key} = {value!r}: expected" in refusal(edited(key, value))
 
 
 @pytest.mark.parametrize("key", ["bins.z2", "compton.mass_cuts_1e14.z2"])
@@ -193,6 +202,7 @@ ABSURD = [
     ("mresunet.recalibration_maps", -1),
     ("resources.workers", 0),
     ("resources.worker_memory_gib", 0),
+    ("bins", {}),
     ("bins.z1", [0.1]),
     ("bins.z1", [0.1, 0.1]),
     ("bins.z1", [-0.1, 0.1]),
@@ -302,9 +312,64 @@ ABSURD = [
 
 @pytest.mark.parametrize(("key", "value"), ABSURD, ids=str)
 def test_an_absurd_value_is_named(key, value):
-    message = refusal(edited(key, value))
-    assert f"{key} = " in message
-    assert ": expected " in message
+    # of a list or of names with values, the wrong one is named
+    message = rf"{re.escape(key)}(\[\d\]|\.z\d)? = .*: expected "
+    assert re.fullmatch(message + ".*", refusal(edited(key, value)))
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    content = edited("cnn.dropout", 1.5)
+    content["mresunet"]["widht"] = content["mresunet"].pop("width")
+    content["bins"] = {"z1": [0.1, 0.0], 2: [0.1, 0.2]}
+    content["microwave"] |= {"pixel_arcmin": 0.2, "beam_fwhm_arcmin": 0.1, "apodisation_arcmin": 6}
+    del content["planck_sky"]["nside"]
+    path = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(content, path)
+
+    assert sorted(refusal_of_file(path).splitlines()) == [
+        f"{path}: bins = 2: expected text as a name",
+        f"{path}: bins.z1 = [0.1, 0.0]: expected [low, high], 0 <= low < high <= 2",
+        f"{path}: cnn.dropout = 1.5: expected 0 or more and less than 1",
+        f"{path}: microwave.apodisation_arcmin = 6.0: expected at most half of the map, 4",
+        f"{path}: microwave.beam_fwhm_arcmin = 0.1: expected at least a pixel (pixel_arcmin = 0.2)",
+        f"{path}: mresunet.widht: unknown key; did you mean mresunet.width?",
+        f"{path}: planck_sky.nside: missing",
+    ]
+
+
+def test_sections_that_do_not_fit_each_other_are_told_at_once():
+    content = edited("mresunet.prior_range_1e14", [0.5, 30])
+    content["hydro"]["baryon_model"] = "magnetic"
+    lines = refusal(content).splitlines()
+    assert [line.partition(" = ")[0] for line in lines] == [
+        "mresunet.prior_range_1e14",
+        "hydro.baryon_model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("mresunet.width", 0, "a number above 0"),
+        ("evaluation.bootstrap_draws", 1, "2 or more"),
+        ("compton.development_projections", 28, "1 to 27"),
+        ("hydro.halo_mass_1e14", 31, "0.1 to 30"),
+        ("morphology.merger_fraction", -0.1, "0 to 1"),
+        ("cnn.learning_rate", 0, "above 0 and less than 1"),
+    ],
+)
+def test_a_limit_is_told_from_both_sides(key, value, expected):
+    assert refusal(edited(key, value)) == f"{key} = {value}: expected {expected}"
+
+
+def test_settings_that_are_replaced_are_checked_and_no_setting_can_be_set(params):
+    with pytest.raises(ParamsError, match=r"^dropout = 1.5: expected .*\nmembers = True: expected"):
+        replace(params.cnn, dropout=1.5, members=True)
+    with pytest.raises(FrozenInstanceError):
+        params.cnn.dropout = 0.5
+    with pytest.raises(TypeError):
+        params.bins["z5"] = [1.0, 2.0]
+    assert replace(params.cnn, dropout=0).dropout == 0.0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Settings: one YAML file, read once into frozen typed sections. No defaults live in code."""
 
-from szmass.params.checks import ParamsError, did_you_mean, require
+from szmass.errors import did_you_mean
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.loading import load, load_as, params_of
 from szmass.params.microwave import (
@@ -13,6 +13,7 @@ from szmass.params.microwave import (
     Spectra,
 )
 from szmass.params.pipeline import Evaluation, Params, Resources
+from szmass.params.problems import ParamsError, require
 
 __all__ = [
     "BaryonModel",

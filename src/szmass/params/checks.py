@@ -1,88 +1,106 @@
-"""What a setting must be: rules that stand beside a section's fields, and how they are told."""
+"""Sections of settings, and the types that their values may have; pydantic checks both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
-from typing import Annotated, Any, get_args, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-
-class ParamsError(ValueError):
-    """A setting is missing, unknown, of the wrong type, or makes no sense."""
-
-
-def require(condition: bool, key: str, value: object, expected: str) -> None:
-    """Raises a `ParamsError` that names the key, its value and what was expected."""
-    if not condition:
-        raise ParamsError(f"{key} = {value!r}: expected {expected}")
-
-
-def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
-    """What a message about an unknown word ends with: the nearest known one, if any is near.
-
-    Args:
-        word: that is unknown.
-        known: the words it could have been.
-        prefix: what stands before the word that is suggested, such as its section.
-    """
-    near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {prefix}{near[0]}?" if near else ""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a value must be, in words and as a question."""
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-def pair(expected: str, holds: Callable[[float, float], bool]) -> Rule:
-    """The rule of two numbers [low, high]."""
-    return Rule(f"[low, high], {expected}", lambda pair: len(pair) == 2 and holds(*pair))
-
-
-ABOVE_0 = Rule("a number above 0", lambda number: number > 0)
-FROM_0 = Rule("0 or more", lambda number: number >= 0)
-MASSES = Rule(
-    "masses from 0.1 to 30 (in 1e14 Msun)", lambda masses: all(0.1 <= m <= 30 for m in masses)
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
 )
-REDSHIFT_BIN = pair("0 <= low < high <= 2", lambda low, high: 0 <= low < high <= 2)
+from pydantic.dataclasses import dataclass
 
-PositiveInt = Annotated[int, ABOVE_0]
-PositiveFloat = Annotated[float, ABOVE_0]
-NotNegativeInt = Annotated[int, FROM_0]
-NotNegativeFloat = Annotated[float, FROM_0]
-Share = Annotated[float, Rule("0 to 1", lambda share: 0 <= share <= 1)]
-ShareBelow1 = Annotated[float, Rule("0 or more and less than 1", lambda share: 0 <= share < 1)]
-ProperShare = Annotated[float, Rule("above 0 and less than 1", lambda share: 0 < share < 1)]
-Mass = Annotated[float, Rule(MASSES.expected, lambda mass: MASSES.holds([mass]))]
-Masses = Annotated[list[float], MASSES]
-MassRange = Annotated[list[float], pair("low < high", lambda low, high: low < high), MASSES]
-PositiveRange = Annotated[list[float], pair("0 < low < high", lambda low, high: 0 < low < high)]
-RedshiftRange = Annotated[
-    list[float], pair("0 < low < high <= 2", lambda low, high: 0 < low < high <= 2)
-]
+from szmass.errors import SzmassError
+from szmass.params.problems import ParamsError, problems
+
+T = TypeVar("T")
 
 
 class Section:
-    """A section of settings, whose dataclass fields are checked by the rules of their types."""
+    """A section of settings: what its own rules between settings say."""
 
-    @classmethod
-    @cache
-    def types(cls) -> dict[str, Any]:
-        """The type of each setting, with its rules."""
-        return get_type_hints(cls, include_extras=True)
+    def problems(self) -> Iterator[str]:
+        """A line for each setting that does not fit the others; made by `wrong`."""
+        yield from ()
 
     def __post_init__(self) -> None:
-        for name, wanted in self.types().items():
-            for rule in get_args(wanted):
-                if isinstance(rule, Rule):
-                    self.require(rule.holds(getattr(self, name)), name, rule.expected)
+        if lines := list(self.problems()):
+            raise ParamsError("\n".join(lines))
 
-    def require(self, condition: bool, name: str, expected: str) -> None:
-        """Raises a `ParamsError` that names a setting of the section, and what was expected."""
-        value = getattr(self, name)
-        require(condition, name, dict(value) if isinstance(value, Mapping) else value, expected)
+
+@dataclass_transform(frozen_default=True)
+def section(cls: type[T]) -> type[T]:
+    """Makes a class a frozen dataclass that checks its values, also those of `replace`.
+
+    A wrong one raises a `ParamsError` that names all that is wrong.
+    """
+    checked: Any = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
+    unchecked = checked.__init__
+
+    def __init__(self: Any, *values: Any, **settings: Any) -> None:  # noqa: N807  # the class's own
+        try:
+            unchecked(self, *values, **settings)
+        except ValidationError as error:
+            raise ParamsError("\n".join(problems(error, cls))) from None
+
+    checked.__init__ = __init__
+    return checked
+
+
+def rule(expected: str, holds: Callable[[Any], bool]) -> AfterValidator:
+    """A rule about a value of the right type: what is expected in words, and whether it holds."""
+
+    def checked(value: Any) -> Any:
+        if not holds(value):
+            raise SzmassError(expected)
+        return value
+
+    return AfterValidator(checked)
+
+
+def pair(expected: str, holds: Callable[[float, float], bool]) -> AfterValidator:
+    """The rule of two numbers [low, high]."""
+    return rule(f"[low, high], {expected}", lambda pair: len(pair) == 2 and holds(*pair))
+
+
+def _named(path: Any) -> Any:
+    if path == "":
+        raise SzmassError("a path")
+    return path
+
+
+# pydantic would take "yes" for true, true for 1 and "1" for 1
+Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Strict()]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+File = Annotated[Path, BeforeValidator(_named)]
+List = Annotated[list[T], Strict()]
+Names = Annotated[Mapping[str, T], AfterValidator(MappingProxyType)]
+"""Names that the user chooses, and their values; read-only."""
+
+PositiveInt = Annotated[Whole, Field(gt=0)]
+PositiveFloat = Annotated[Number, Field(gt=0)]
+NotNegativeInt = Annotated[Whole, Field(ge=0)]
+NotNegativeFloat = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+ShareBelow1 = Annotated[Number, Field(ge=0, lt=1)]
+ProperShare = Annotated[Number, Field(gt=0, lt=1)]
+Mass = Annotated[Number, Field(ge=0.1, le=30)]
+"""In 1e14 Msun, as far as the tables of clusters reach."""
+Masses = List[Mass]
+
+TWO = Field(json_schema_extra={"minItems": 2, "maxItems": 2})  # that it is, its rule checks
+Pair = Annotated[List[Number], TWO]
+MassRange = Annotated[Masses, TWO, pair("low < high", lambda low, high: low < high)]
+PositiveRange = Annotated[Pair, pair("0 < low < high", lambda low, high: 0 < low < high)]
+RedshiftRange = Annotated[Pair, pair("0 < low < high <= 2", lambda low, high: 0 < low < high <= 2)]
+RedshiftBin = Annotated[Pair, pair("0 <= low < high <= 2", lambda low, high: 0 <= low < high <= 2)]

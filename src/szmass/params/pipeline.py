@@ -1,100 +1,104 @@
 """Settings of both lines together."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated
 
+from pydantic import Field
+
 from szmass.params.checks import (
-    FROM_0,
-    REDSHIFT_BIN,
+    File,
     MassRange,
+    Names,
+    NotNegativeInt,
     PositiveFloat,
     PositiveInt,
-    Rule,
+    RedshiftBin,
     Section,
-    require,
+    Text,
+    Whole,
+    rule,
+    section,
 )
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.microwave import Hydro, Microwave, MicrowaveSets, Mresunet, Spectra
+from szmass.params.problems import wrong
 
 
-@dataclass(frozen=True)
+@section
 class Evaluation(Section):
     """How estimates are judged."""
 
-    bootstrap_draws: Annotated[int, Rule("2 or more", lambda draws: draws >= 2)]
+    bootstrap_draws: Annotated[Whole, Field(ge=2)]
+    """Bootstrap draws for the error of a statistic."""
     bound_range_1e14: MassRange
+    """Ends of the uniform prior of the exact posterior, M200c in 1e14 Msun."""
     mass_axis_1e14: MassRange
-    mass_axis_nodes: Annotated[int, Rule("3 or more", lambda nodes: nodes >= 3)]
+    """Ends of the exact posterior's mass axis, M200c in 1e14 Msun."""
+    mass_axis_nodes: Annotated[Whole, Field(ge=3)]
+    """Nodes of this axis, evenly spaced in ln M."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        low, high = self.mass_axis_1e14
-        self.require(
-            low <= self.bound_range_1e14[0] and self.bound_range_1e14[1] <= high,
-            "bound_range_1e14",
-            f"a range within mass_axis_1e14 = {self.mass_axis_1e14}",
-        )
+    def problems(self) -> Iterator[str]:
+        """The prior lies within the axis."""
+        if not _within(self.bound_range_1e14, self.mass_axis_1e14):
+            expected = f"a range within mass_axis_1e14 = {self.mass_axis_1e14}"
+            yield wrong("bound_range_1e14", self.bound_range_1e14, expected)
 
 
-@dataclass(frozen=True)
+@section
 class Resources(Section):
     """What the machine lends. Nothing here changes a result, so no stage depends on it."""
 
     workers: PositiveInt
+    """Processes that simulate side by side."""
     worker_memory_gib: PositiveFloat
-    scheduler_address: str
+    """Memory of a worker in GiB."""
+    scheduler_address: Text
+    """Address of a dask scheduler, tcp://host:port; empty: DASK_SCHEDULER_ADDRESS, or local."""
 
 
-@dataclass(frozen=True)
+@section
 class Params(Section):
     """Everything in params.yaml."""
 
-    seed: int
+    seed: NotNegativeInt
+    """Seed of all random numbers."""
     spectra: Spectra
     microwave: Microwave
     microwave_sets: MicrowaveSets
     mresunet: Mresunet
-    bins: Mapping[str, list[float]]
+    bins: Annotated[Names[RedshiftBin], rule("at least one redshift bin", bool)]
+    """Redshift bins of the Compton line, low < z <= high."""
     compton: Compton
     morphology: Morphology
-    baryon_models: Mapping[str, BaryonModel]
+    baryon_models: Names[BaryonModel]
+    """What models of the gas give their clusters."""
     hydro: Hydro
     planck_sky: PlanckSky
     cnn: Cnn
     posterior: Posterior
     evaluation: Evaluation
     resources: Resources
-    paths: Mapping[str, Path]
+    paths: Names[File]
+    """Where stages read and write, from the repository's root."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(FROM_0.holds(self.seed), "seed", FROM_0.expected)
-        self.require(len(self.bins) > 0, "bins", "at least one redshift bin")
-        for name, edges in self.bins.items():
-            require(REDSHIFT_BIN.holds(edges), f"bins.{name}", edges, REDSHIFT_BIN.expected)
-        cuts = self.compton.mass_cuts_1e14
-        require(
-            set(cuts) == set(self.bins),
-            "compton.mass_cuts_1e14",
-            sorted(cuts),
-            f"one mass for each of bins, {', '.join(self.bins)}",
-        )
-        low, high = self.evaluation.mass_axis_1e14
-        first, last = self.mresunet.prior_range_1e14
-        require(
-            low <= first and last <= high,
-            "mresunet.prior_range_1e14",
-            self.mresunet.prior_range_1e14,
-            f"a range within evaluation.mass_axis_1e14 = {self.evaluation.mass_axis_1e14}",
-        )
-        for name, section in (("compton", self.compton), ("hydro", self.hydro)):
-            require(
-                section.baryon_model in self.baryon_models,
-                f"{name}.baryon_model",
-                section.baryon_model,
-                f"one of baryon_models, {', '.join(self.baryon_models)}",
-            )
+    def problems(self) -> Iterator[str]:
+        """Sections fit each other."""
+        cuts, axis = self.compton.mass_cuts_1e14, self.evaluation.mass_axis_1e14
+        if set(cuts) != set(self.bins):
+            expected = f"one mass for each of bins, {', '.join(self.bins)}"
+            yield wrong("compton.mass_cuts_1e14", sorted(cuts), expected)
+        if not _within(self.mresunet.prior_range_1e14, axis):
+            expected = f"a range within evaluation.mass_axis_1e14 = {axis}"
+            yield wrong("mresunet.prior_range_1e14", self.mresunet.prior_range_1e14, expected)
+        for name, chosen in (
+            ("compton", self.compton.baryon_model),
+            ("hydro", self.hydro.baryon_model),
+        ):
+            if chosen not in self.baryon_models:
+                expected = f"one of baryon_models, {', '.join(self.baryon_models)}"
+                yield wrong(f"{name}.baryon_model", chosen, expected)
+
+
+def _within(inner: list[float], outer: list[float]) -> bool:
+    """Whether one range lies within another."""
+    return outer[0] <= inner[0] and inner[1] <= outer[1]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.files import replacing_file
 from szmass.sky.healpix import pixel_count, ring_order
 
@@ -39,7 +40,7 @@ PUBLIC_NAMES = {
 }
 
 
-class PlanckFilesError(ValueError):
+class PlanckFilesError(SzmassError):
     """A file of Planck's is missing, damaged, or not what its reader expects."""
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from szmass.params import Params
+from szmass.errors import SzmassError
 from szmass.predict.release import RELEASED, unpacked
 from szmass.quiet import quiet_start
+
+if TYPE_CHECKING:  # pydantic takes a third of a second
+    from szmass.params import Params
 
 OWN, RELEASE = "own", "released"
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
@@ -25,7 +28,7 @@ JSON_COLUMNS = (
 )  # fmt: skip
 
 
-class PredictionError(ValueError):
+class PredictionError(SzmassError):
     """There is nothing to predict, or no map that could be used."""
 
 
@@ -184,7 +187,7 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
                 names.append(name)
                 maps.append(cutout)
                 redshifts.append(redshift)
-        except ValueError as error:
+        except SzmassError as error:
             problems.append(_problem(label, str(error)))
     if not maps:
         raise PredictionError("no map could be used:\n" + "\n".join(problems))

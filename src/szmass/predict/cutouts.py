@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from szmass.errors import SzmassError
 from szmass.sky.grid import PixelGrid
 
 LARGEST_Y = 1e-2
@@ -15,7 +16,7 @@ COARSEST_ARCMIN = 2.5
 """A quarter of the 10' beam: from coarser pixels a map cannot be resampled."""
 
 
-class CutoutError(ValueError):
+class CutoutError(SzmassError):
     """No mass can be inferred from a map, or not with its redshift."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.planck.files import column, open_table, read_map
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
@@ -28,7 +29,7 @@ SQUARE = 1e-3
 CUTOUTS_AT_ONCE = 64
 
 
-class UserFileError(ValueError):
+class UserFileError(SzmassError):
     """A file of maps cannot be read."""
 
 
@@ -105,11 +106,11 @@ def _fits(path: Path) -> _Read:
             images = [part for part in parts if part.is_image and part.data is not None]
         except AstropyWarning as error:
             reason = str(error).partition("\n")[0]
-            raise ValueError(f"damaged or cut short: {reason}") from error
+            raise SzmassError(f"damaged or cut short: {reason}") from error
         except (OSError, zlib.error) as error:
-            raise ValueError(f"not a FITS file: {str(error).partition('.')[0]}") from error
+            raise SzmassError(f"not a FITS file: {str(error).partition('.')[0]}") from error
         if not images:
-            raise ValueError("no image in it (a full-sky map is given as --ymap)")
+            raise SzmassError("no image in it (a full-sky map is given as --ymap)")
         header, data = images[0].header, np.array(images[0].data)
     native = data.astype(data.dtype.newbyteorder("="))
     return native, _pixel_arcmin(header), header.get("REDSHIFT")
@@ -121,7 +122,7 @@ def _pixel_arcmin(header: Mapping[str, Any]) -> float | None:
     for axis in (1, 2):
         unit = str(header.get(f"CUNIT{axis}", "deg")).strip()
         if unit != "deg":
-            raise ValueError(f"CUNIT{axis} = {unit!r}: expected deg")
+            raise SzmassError(f"CUNIT{axis} = {unit!r}: expected deg")
         turned = [header.get(f"CD{row}_{axis}") for row in (1, 2)]
         if turned == [None] * 2 and f"CDELT{axis}" in header:
             turned = [
@@ -131,7 +132,7 @@ def _pixel_arcmin(header: Mapping[str, Any]) -> float | None:
         if any(step is not None for step in turned):
             sides.append(math.hypot(*(float(step or 0.0) for step in turned)) * 60.0)
     if sides and not abs(sides[0] - sides[-1]) < SQUARE * sides[-1]:
-        raise ValueError(f"pixels of {sides[0]:.4g}' x {sides[-1]:.4g}': expected square ones")
+        raise SzmassError(f"pixels of {sides[0]:.4g}' x {sides[-1]:.4g}': expected square ones")
     return sides[-1] if sides else None
 
 
@@ -140,7 +141,7 @@ def _hdf5(path: Path) -> _Read:
 
     with h5py.File(path) as file:
         if MAP_ARRAY not in file:
-            raise ValueError(f"no dataset {MAP_ARRAY!r}; it has {', '.join(file) or 'none'}")
+            raise SzmassError(f"no dataset {MAP_ARRAY!r}; it has {', '.join(file) or 'none'}")
         maps = file[MAP_ARRAY]
         pixel_arcmin = maps.attrs.get("pixel_arcmin", file.attrs.get("pixel_arcmin"))
         redshift = file[REDSHIFT_ARRAY][()] if REDSHIFT_ARRAY in file else None

@@ -20,6 +20,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ruamel.yaml import YAML
 
+from szmass.errors import SzmassError
 from szmass.provenance import CODE, code_facts, data_md5, sha256
 from szmass.quiet import quiet_start
 
@@ -44,7 +45,7 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the archive, so that equal models have equal archives."""
 
 
-class ReleaseError(ValueError):
+class ReleaseError(SzmassError):
     """The models cannot be released, or what was released cannot be used."""
 
 

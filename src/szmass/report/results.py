@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from szmass.errors import SzmassError
 from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row, Table
 
 Metrics = Mapping[str, float]
@@ -19,7 +20,7 @@ BROAD_PIXELS = 1300
 """A figure from here on takes the page's whole width, or its letters would be too small."""
 
 
-class ReportError(ValueError):
+class ReportError(SzmassError):
     """The report lacks something, or cannot read it."""
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from szmass.errors import SzmassError
+
 AT_ONCE = 8
 """Objects read at a time; a remote answers late."""
 
 
-class SharingError(ValueError):
+class SharingError(SzmassError):
     """Data cannot be shared, or is not what dvc.lock says."""
 
 

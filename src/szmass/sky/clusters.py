@@ -6,6 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
+from szmass.errors import SzmassError
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.pressure import GnfwPressure, radial_nodes
@@ -115,7 +116,7 @@ class ClusterImages:
             `(m, radii)`.
 
     Raises:
-        ValueError: a profile is 0 somewhere, or changes sign.
+        SzmassError: a profile is 0 somewhere, or changes sign.
 
     Example:
         Profiles that grow as M^(5/3), and an image between two of the tabulated masses:
@@ -135,7 +136,7 @@ class ClusterImages:
         self._sign = float(np.sign(profiles[0, 0]))
         wrong = ~(self._sign * profiles > 0).all(axis=1)
         if wrong.any():
-            raise ValueError(
+            raise SzmassError(
                 f"the profile of a cluster of {m200c_msun[wrong][0]:g} Msun is 0 or changes sign "
                 f"within {grid.unique_radii[0][-1]:.3g} arcmin: expected profiles of one sign"
             )
@@ -151,13 +152,13 @@ class ClusterImages:
             amplitude: factors of the images, a number or shape `(n,)`.
 
         Raises:
-            ValueError: a mass lies outside the tabulated range.
+            SzmassError: a mass lies outside the tabulated range.
         """
         masses = np.atleast_1d(np.asarray(m200c_msun, dtype=float))
         low, high = self.mass_range_msun
         outside = (masses < low) | (masses > high)
         if outside.any():
-            raise ValueError(
+            raise SzmassError(
                 f"m200c_msun = {masses[outside][0]:g} lies outside the tabulated clusters, "
                 f"{low:g} to {high:g} Msun"
             )

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self, overload
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
+from szmass.errors import SzmassError
 from szmass.units import ARCMIN_RAD
 
 KPC_PER_MPC = 1e3
@@ -34,7 +35,7 @@ class Cosmology:
             `diemer15_orig` (Diemer & Kravtsov 2015, arXiv 1407.4730, as published).
 
     Raises:
-        ValueError: colossus does not know the cosmology or the concentration model.
+        SzmassError: colossus does not know the cosmology or the concentration model.
 
     Example:
         >>> planck18 = Cosmology("planck18", "diemer15_orig")
@@ -48,10 +49,10 @@ class Cosmology:
 
         if name not in cosmology.cosmologies:
             known = ", ".join(sorted(cosmology.cosmologies))
-            raise ValueError(f"unknown cosmology {name!r}; colossus has {known}")
+            raise SzmassError(f"unknown cosmology {name!r}; colossus has {known}")
         if concentration_model not in concentration.models:
             known = ", ".join(sorted(concentration.models))
-            raise ValueError(f"unknown concentration model {concentration_model!r}; have {known}")
+            raise SzmassError(f"unknown concentration model {concentration_model!r}; have {known}")
         self.name = name
         self.concentration_model = concentration_model
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from szmass.errors import SzmassError
 from szmass.sky.pressure import GnfwPressure, radial_nodes
 
 TABLE_NODES = 8192
@@ -28,13 +29,13 @@ class RadialTables:
         profiles: the p_s(m), all cut off at the same radius.
 
     Raises:
-        ValueError: the cut-offs differ.
+        SzmassError: the cut-offs differ.
     """
 
     def __init__(self, profiles: Sequence[GnfwPressure]) -> None:
         cuts = {profile.truncation_r500 for profile in profiles}
         if len(cuts) != 1:
-            raise ValueError(f"profiles cut off at {sorted(cuts)}: expected one radius for all")
+            raise SzmassError(f"profiles cut off at {sorted(cuts)}: expected one radius for all")
         (self.truncation,) = cuts
         self._profiles = tuple(profiles)
         # the cusp of a projected profile is smooth in the fourth root of its radius

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 import szmass
+from szmass.errors import SzmassError
 from szmass.params import Resources
 
 CONNECT_TIMEOUT = "10s"
@@ -27,7 +28,7 @@ LOCAL_CLUSTER = {
 }
 
 
-class SchedulerError(RuntimeError):
+class SchedulerError(SzmassError):
     """The dask scheduler or its workers cannot be reached or used, or were lost."""
 
 

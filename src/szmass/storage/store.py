@@ -16,6 +16,7 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import GroupNotFoundError, NodeNotFoundError
 
 import szmass
+from szmass.errors import SzmassError
 
 FORMAT = "szmass-maps"
 FORMAT_VERSION = 1
@@ -30,7 +31,7 @@ SKIPPED_ROWS = 32
 takes no longer than reading another slice."""
 
 
-class StoreError(ValueError):
+class StoreError(SzmassError):
     """A store cannot be read, or is not what its reader expects."""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from szmass.params import did_you_mean
+from szmass.errors import SzmassError, did_you_mean
 
 STUDIES = Path("studies")
 PIPELINE_FILE = "dvc.yaml"
 
 
-class StudyError(ValueError):
+class StudyError(SzmassError):
     """There is no such study, or a step of it cannot be run."""
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import mlflow
 from mlflow.entities import Experiment, Run
 
+from szmass.errors import SzmassError
 from szmass.tracking.service import open_client, reaching
 from szmass.tracking.views import KEY, TAG
 
@@ -25,7 +26,7 @@ CURVES = ("loss", "validation_loss")
 """Metrics that a training reports after every epoch, and that are drawn beside each other."""
 
 
-class ComparisonError(ValueError):
+class ComparisonError(SzmassError):
     """There are no such runs."""
 
 

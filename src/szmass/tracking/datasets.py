@@ -11,6 +11,7 @@ from mlflow.data.dataset_source_registry import register_dataset_source
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from szmass import provenance
+from szmass.errors import SzmassError
 
 DVC = "dvc"  # a kind of dataset source, beside MLflow's own
 
@@ -34,7 +35,7 @@ class DvcSource(DatasetSource):
 
     @classmethod
     def _resolve(cls, raw_source: Any) -> DvcSource:
-        raise ValueError(f"{raw_source!r}: a path alone is no DVC source, it lacks the digest")
+        raise SzmassError(f"{raw_source!r}: a path alone is no DVC source, it lacks the digest")
 
     def to_dict(self) -> dict[str, str]:
         """For MLflow's record."""
@@ -52,7 +53,7 @@ class DvcSource(DatasetSource):
             folder: where to; the current one if not given.
 
         Raises:
-            ValueError: neither the revision nor the workspace has the data with this digest.
+            SzmassError: neither the revision nor the workspace has the data with this digest.
         """
         from dvc.api import DVCFileSystem
 
@@ -63,7 +64,7 @@ class DvcSource(DatasetSource):
                 target = (folder or Path()) / Path(self.path).name
                 files.get(self.path, str(target), recursive=True)
                 return target
-        raise ValueError(
+        raise SzmassError(
             f"{self.path}: md5 = {self.md5} is neither at {self.revision!r} nor in the workspace"
         )
 

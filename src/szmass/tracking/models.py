@@ -33,6 +33,7 @@ SERVING_REQUIREMENTS = (
     "keras",
     "mlflow",
     "numpy",
+    "pydantic",
     "ruamel.yaml",
     "scipy",
     "tensorflow",

@@ -10,11 +10,12 @@ import mlflow
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.models import Model
 
+from szmass.errors import SzmassError
 from szmass.tracking.best import ALIAS
 from szmass.tracking.service import open_client, reaching
 
 
-class RegistryError(ValueError):
+class RegistryError(SzmassError):
     """There is no such model."""
 
 

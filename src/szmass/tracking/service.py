@@ -19,6 +19,7 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from szmass.errors import SzmassError
 from szmass.tracking.delivery import AWAY_S, Delivery
 from szmass.tracking.views import offer_view
 
@@ -32,7 +33,7 @@ EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to anoth
 MAJOR = mlflow.__version__.partition(".")[0]
 
 
-class TrackingError(ConnectionError):
+class TrackingError(SzmassError):
     """The tracking server or database is not to be had."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from szmass.errors import SzmassError
 from szmass.files import write_text
 from szmass.quiet import quiet_start
 
@@ -28,7 +29,7 @@ Where = tuple[str, str] | None
 """Which rows an expectation is about: those whose column holds this text; None: all rows."""
 
 
-class ChecksFailedError(ValueError):
+class ChecksFailedError(SzmassError):
     """A table does not meet all of its expectations."""
 
 
@@ -190,7 +191,7 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
         docs: folder of the pages, replaced whole; `index.html` is where to begin.
 
     Raises:
-        ValueError: an expectation cannot be evaluated: its column is missing, or holds no numbers.
+        SzmassError: an expectation cannot be evaluated: its column is missing, or holds no numbers.
     """
     gx = _great_expectations()
     unfinished = docs.with_name(docs.name + ".unfinished")
@@ -278,7 +279,7 @@ def _check(table: CheckedTable, context: Any, source: Any, run_name: str) -> lis
 def _result(table: CheckedTable, asked: Expectation, found: Any) -> Result:
     """The result of great_expectations, in plain numbers and text."""
     if not found.result:
-        raise ValueError(f"{table.name}: {asked.name}: cannot be observed: {found.exception_info}")
+        raise SzmassError(f"{table.name}: {asked.name}: cannot be observed: {found.exception_info}")
     failing = found.result.get("partial_unexpected_index_list") or []
     return Result(
         table=table.name,

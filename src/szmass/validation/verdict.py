@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from szmass.errors import SzmassError
 
-class VerdictError(ValueError):
+class VerdictError(SzmassError):
     """Maps have not passed their validation, or there is no readable verdict on them."""
 
 

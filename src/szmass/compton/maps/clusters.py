@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.params import BaryonModel, Compton
 from szmass.planck.stores import PARTITIONS
 from szmass.sky.cosmology import Cosmology
@@ -19,7 +20,7 @@ MOST_DRAWS = 10_000
 MOST_PER_DIGIT, CLUSTERS_OF_A_KIND = 10, 1_000_000
 
 
-class CatalogueRangeError(ValueError):
+class CatalogueRangeError(SzmassError):
     """The catalogue has no cluster that a redshift bin could be filled with."""
 
 
@@ -158,10 +159,10 @@ def cluster_number(partition: int, bin_index: int, model: int, number: int) -> i
     """A number that no other cluster has, at any scale: partition, bin, model, number in digits.
 
     Raises:
-        ValueError: there are more bins, models or clusters than have a place in it.
+        SzmassError: there are more bins, models or clusters than have a place in it.
     """
     if max(bin_index, model) >= MOST_PER_DIGIT or number >= CLUSTERS_OF_A_KIND:
-        raise ValueError(
+        raise SzmassError(
             f"cluster {number} of bin {bin_index} and baryon model {model}: expected at most "
             f"{MOST_PER_DIGIT} bins, {MOST_PER_DIGIT} models and {CLUSTERS_OF_A_KIND} clusters"
         )

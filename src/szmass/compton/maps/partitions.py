@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.planck.stores import PARTITIONS
 from szmass.storage.store import MapStore
 
 
-class PartitionError(ValueError):
+class PartitionError(SzmassError):
     """A map that is to be judged is no test map, or a network has seen its cluster."""
 
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from szmass.errors import SzmassError
+
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 
 
-class PosteriorError(ValueError):
+class PosteriorError(SzmassError):
     """Posteriors cannot be computed from what is given."""
 
 

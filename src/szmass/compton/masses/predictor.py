@@ -19,6 +19,7 @@ from szmass.compton.masses.out_of_fold import read_out_of_fold
 from szmass.compton.masses.posterior import QUANTILES, PosteriorError, mass_axis
 from szmass.compton.masses.record import KNOWLEDGE_FILE, BinKnowledge, Knowledge
 from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
+from szmass.errors import SzmassError
 from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
 
@@ -30,7 +31,7 @@ Columns = dict[str, np.ndarray]
 """One entry a cluster in each."""
 
 
-class PredictorError(ValueError):
+class PredictorError(SzmassError):
     """The models cannot be loaded, or belong to another record."""
 
 

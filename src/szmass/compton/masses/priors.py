@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.errors import SzmassError
+
 TRAINING, FLAT = "training", "flat"
 COLUMNS = ("log10_msun", "density")
 
 
-class PriorError(ValueError):
+class PriorError(SzmassError):
     """A prior's name or table is not usable."""
 
 

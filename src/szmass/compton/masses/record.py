@@ -14,6 +14,7 @@ import numpy as np
 
 from szmass.compton.masses.novelty import SeenMaps
 from szmass.compton.masses.training_clusters import TrainingClusters
+from szmass.errors import SzmassError
 from szmass.files import write_text
 from szmass.sky.grid import PixelGrid
 from szmass.sky.redshift_bins import redshift_bin
@@ -22,7 +23,7 @@ KNOWLEDGE_FILE = "knowledge.json"
 KNOWLEDGE_FORMAT = 2
 
 
-class KnowledgeError(ValueError):
+class KnowledgeError(SzmassError):
     """The file cannot be read, or no redshift bin in it holds a redshift."""
 
 

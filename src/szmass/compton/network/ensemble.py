@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from szmass.compton.network.arrays import MapScale
+from szmass.errors import SzmassError
 from szmass.networks.backend import predict
 
 ARCHITECTURE_FILE = "architecture.json"
@@ -23,7 +24,7 @@ OUT_OF_FOLD_FILE = "out_of_fold.csv"
 FEATURE_LAYER = "mean"
 
 
-class EnsembleError(ValueError):
+class EnsembleError(SzmassError):
     """An ensemble's folder cannot be read, or a map does not fit its networks."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks, prefetched
 from szmass.compton.network.cnn import cnn, compile_cnn
+from szmass.errors import SzmassError
 from szmass.networks.backend import mean_loss, predict, state_variables, train_epoch
 from szmass.params import Cnn
 from szmass.reporting import Run
@@ -19,7 +20,7 @@ STREAM = 40
 SPLIT, START, EPOCH = 0, 1, 2  # what a member draws for
 
 
-class MemberError(RuntimeError):
+class MemberError(SzmassError):
     """A member cannot be trained: too few clusters, or its loss is no number."""
 
 

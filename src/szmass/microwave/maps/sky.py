@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from szmass.errors import SzmassError
 from szmass.params import Microwave
 from szmass.sky.clusters import ClusterImages, compton_y_profile, nfw_surface_density
 from szmass.sky.cosmology import Cosmology
@@ -34,7 +35,7 @@ class MicrowaveSky:
         dl_uk2: spectra D_l by component in uK^2, each from l = 0.
 
     Raises:
-        ValueError: the spectra end where the beam still passes more than 1 % of the power.
+        SzmassError: the spectra end where the beam still passes more than 1 % of the power.
     """
 
     def __init__(self, microwave: Microwave, dl_uk2: Mapping[str, np.ndarray]) -> None:
@@ -104,7 +105,7 @@ def _observed_cl(microwave: Microwave, dl_uk2: Mapping[str, np.ndarray]) -> np.n
     ell = np.arange(len(dl), dtype=float)
     beam = gaussian_beam(ell, microwave.beam_fwhm_arcmin)
     if beam[-1] ** 2 > MAX_UNRESOLVED_POWER:
-        raise ValueError(
+        raise SzmassError(
             f"the spectra end at l = {len(dl) - 1}, where a beam of "
             f"{microwave.beam_fwhm_arcmin} arcmin still passes {beam[-1] ** 2:.0%} of the power: "
             "raise spectra.lmax"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from szmass.errors import SzmassError
 from szmass.files import replacing_file
 from szmass.sky.spectra import COMPONENTS
 
@@ -22,7 +23,7 @@ GEORGE2015_COLUMNS = {
 }
 
 
-class SpectraFileError(ValueError):
+class SpectraFileError(SzmassError):
     """A table of spectra is unreadable or incomplete."""
 
 

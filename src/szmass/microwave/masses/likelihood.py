@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.evaluation.statistics import peak_of_rows
 
 SCATTER_NODES = 97
@@ -106,11 +107,11 @@ def uniform_prior(m200c_msun: np.ndarray, range_msun: tuple[float, float]) -> np
     Each node stands for the part of its cell (to the midpoints beside it) inside the range.
 
     Raises:
-        ValueError: the range is not within the axis.
+        SzmassError: the range is not within the axis.
     """
     low, high = range_msun
     if low < m200c_msun[0] * (1.0 - SAME_MASS) or high > m200c_msun[-1] * (1.0 + SAME_MASS):
-        raise ValueError(
+        raise SzmassError(
             f"a prior from {low:g} to {high:g} Msun: expected within the posterior's axis, "
             f"{m200c_msun[0]:g} to {m200c_msun[-1]:g} Msun"
         )
@@ -124,12 +125,12 @@ def discrete_prior(m200c_msun: np.ndarray, masses_msun: np.ndarray) -> np.ndarra
     """Equal probability for each of a set of masses, all of which are nodes of the axis.
 
     Raises:
-        ValueError: a mass is no node of the axis.
+        SzmassError: a mass is no node of the axis.
     """
     prior = np.zeros(len(m200c_msun))
     for mass in masses_msun:
         node = np.isclose(m200c_msun, mass, rtol=SAME_MASS, atol=0.0)
         if not node.any():
-            raise ValueError(f"a mass of {mass:g} Msun is no node of the posterior's axis")
+            raise SzmassError(f"a mass of {mass:g} Msun is no node of the posterior's axis")
         prior[node] = 1.0 / len(masses_msun)
     return prior

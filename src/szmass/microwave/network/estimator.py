@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from szmass.errors import SzmassError
 from szmass.microwave.network.arrays import Normalisation
 from szmass.networks.backend import predict
 
@@ -17,7 +18,7 @@ WEIGHTS_FILE = "model.weights.h5"
 NORMALISATION_FILE = "normalisation.json"
 
 
-class ModelError(ValueError):
+class ModelError(SzmassError):
     """A model's folder cannot be read, or a map does not fit the model."""
 
 

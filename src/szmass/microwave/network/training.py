@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from szmass.errors import SzmassError
 from szmass.files import write_text
 from szmass.microwave.network.arrays import Maps, Normalisation
 from szmass.networks.backend import jit_compile, mean_loss, state_variables, train_epoch
@@ -26,7 +27,7 @@ EPOCH_STATE = "epoch_{epoch}.npz"
 RECALIBRATION_BATCH = 256
 
 
-class TrainingError(RuntimeError):
+class TrainingError(SzmassError):
     """A training has gone where no result can come from it."""
 
 

@@ -1,37 +1,38 @@
 """Settings of the study of architectures."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from itertools import product
-from typing import Annotated, Literal
+from typing import Literal
 
-from szmass.params import Cnn, require
-from szmass.params.checks import REDSHIFT_BIN, PositiveInt, Section
+from szmass.params import Cnn
+from szmass.params.checks import List, Names, Number, PositiveInt, RedshiftBin, Section, section
+from szmass.params.problems import wrong
 
 REPEATS = "repeats"
 """The item whose networks differ in their start alone, as the paper's 100 runs do."""
 
 
-@dataclass(frozen=True)
+@section
 class Architectures(Section):
     """`studies/architectures/params.yaml`."""
 
     data_set: Literal["clean", "planck"]
-    redshifts: Annotated[list[float], REDSHIFT_BIN]
+    redshifts: RedshiftBin
     maps_seen: PositiveInt
     """By each network in its training."""
-    items: Mapping[str, Mapping[str, list[float]]]
+    items: Names[Names[List[Number]]]
     """Values of settings of the section `cnn`, each combined with each."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(REPEATS in self.items, "items", f"{REPEATS} among them")
+    def problems(self) -> Iterator[str]:
+        """Each item names settings of the CNN, and one item repeats a network."""
+        if REPEATS not in self.items:
+            yield wrong("items", list(self.items), f"{REPEATS} among them")
         known = [field.name for field in fields(Cnn)]
         for item, values in self.items.items():
             for name in values:
-                require(name in known, f"items.{item}", name, f"one of {', '.join(known)}")
+                if name not in known:
+                    yield wrong(f"items.{item}", name, f"one of {', '.join(known)}")
 
     def networks(self, item: str, cnn: Cnn) -> dict[str, Cnn]:
         """The settings of each network of an item, by a name that says what is special of it."""

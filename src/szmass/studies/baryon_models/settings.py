@@ -1,17 +1,14 @@
 """Settings of the study of baryon models."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from typing import Annotated
 
-from szmass.params.checks import PositiveFloat, PositiveInt, Section, pair
+from szmass.params.checks import Pair, PositiveFloat, PositiveInt, Section, pair, section
 
 STORE = "stores/maps.zarr"
 TITLE = "simulated Compton-y maps of clusters at z = 0 over a few R500"
 
 
-@dataclass(frozen=True)
+@section
 class BaryonModels(Section):
     """`studies/baryon_models/params.yaml`."""
 
@@ -21,7 +18,7 @@ class BaryonModels(Section):
     sampling_arcsec: PositiveFloat
     """Distance of the points that a pixel is the mean of, at most."""
     log10_mass: Annotated[
-        list[float],
+        Pair,
         pair("13.5 <= low < high <= 15.6", lambda low, high: 13.5 <= low < high <= 15.6),
     ]
     training_clusters: PositiveInt

@@ -1,12 +1,8 @@
 """Settings of the study of leakage."""
 
-from __future__ import annotations
+from typing import Literal
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from szmass.params.checks import REDSHIFT_BIN, PositiveFloat, PositiveInt, Section
+from szmass.params.checks import Names, PositiveFloat, PositiveInt, RedshiftBin, Section, section
 
 STORES = "stores"
 DATA_SETS = ("clean", "planck")
@@ -15,7 +11,7 @@ ERROR = "stderr_bootstrap_{scatter}"
 """The metric that is the error of one of these."""
 
 
-@dataclass(frozen=True)
+@section
 class Division(Section):
     """One training: its maps, and what is divided into those for training and validation."""
 
@@ -23,14 +19,14 @@ class Division(Section):
     divided: Literal["clusters", "maps"]
 
 
-@dataclass(frozen=True)
+@section
 class Leakage(Section):
     """`studies/leakage/params.yaml`."""
 
-    redshifts: Annotated[list[float], REDSHIFT_BIN]
+    redshifts: RedshiftBin
     mass_cut_1e14: PositiveFloat
     clusters: PositiveInt
     projections: PositiveInt
     test_clusters: PositiveInt
     epochs: PositiveInt
-    items: Mapping[str, Division]
+    items: Names[Division]

@@ -1,26 +1,35 @@
 """Settings of the study of the microwave line."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Literal
 
-from szmass.params import Microwave, Mresunet, require
-from szmass.params.checks import MassRange, NotNegativeInt, PositiveInt, Section
+from szmass.params import Microwave, Mresunet
+from szmass.params.checks import (
+    List,
+    MassRange,
+    Names,
+    NotNegativeInt,
+    Number,
+    PositiveInt,
+    Section,
+    Text,
+    section,
+)
+from szmass.params.problems import wrong
 
 NETWORK, BOUND = "mresunet", "bound_train"
 
 
-@dataclass(frozen=True)
+@section
 class Quantity(Section):
     """A setting that is varied alone."""
 
     section: Literal["microwave", "mresunet"]
-    setting: str
-    points: list[float]
+    setting: Text
+    points: List[Number]
     """At which the exact posterior and the matched filter are judged."""
-    trained: list[float]
+    trained: List[Number]
     """Those of them that a network is trained at too."""
 
     def applied(
@@ -34,7 +43,7 @@ class Quantity(Section):
         return microwave, replace(mresunet, **{self.setting: typed})
 
 
-@dataclass(frozen=True)
+@section
 class TrainingSet(Section):
     """What a network is trained on."""
 
@@ -46,7 +55,7 @@ class TrainingSet(Section):
     """Of stored maps, for each of the paper's masses."""
 
 
-@dataclass(frozen=True)
+@section
 class MicrowaveStudy(Section):
     """`studies/microwave/params.yaml`."""
 
@@ -57,18 +66,20 @@ class MicrowaveStudy(Section):
     test_maps: PositiveInt
     """Of each value, with masses even in `test_range_1e14`."""
     test_range_1e14: MassRange
-    quantities: Mapping[str, Quantity]
-    training_sets: Mapping[str, TrainingSet]
+    quantities: Names[Quantity]
+    training_sets: Names[TrainingSet]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def problems(self) -> Iterator[str]:
+        """What is varied exists, and networks are trained at points that are judged."""
         owners = {"microwave": Microwave, "mresunet": Mresunet}
         for name, varied in self.quantities.items():
             known = [field.name for field in fields(owners[varied.section])]
-            key = f"quantities.{name}.setting"
-            require(varied.setting in known, key, varied.setting, f"one of {', '.join(known)}")
-            key, missing = f"quantities.{name}.trained", set(varied.trained) - set(varied.points)
-            require(not missing, key, sorted(missing), "values that are among `points`")
+            if varied.setting not in known:
+                key = f"quantities.{name}.setting"
+                yield wrong(key, varied.setting, f"one of {', '.join(known)}")
+            if missing := set(varied.trained) - set(varied.points):
+                key = f"quantities.{name}.trained"
+                yield wrong(key, sorted(missing), "values that are among `points`")
 
     def network(self, mresunet: Mresunet) -> Mresunet:
         """The settings of a network of this study, before anything is varied."""

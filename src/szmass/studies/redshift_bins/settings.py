@@ -1,17 +1,20 @@
 """Settings of the study of redshift bins."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
-from szmass.params import require
-from szmass.params.checks import PositiveInt, Section
+from szmass.params.checks import List, Names, Number, PositiveInt, Section, rule, section
+
+Edges = Annotated[
+    List[Number],
+    rule(
+        "two or more ascending redshifts",
+        lambda edges: len(edges) >= 2 and all(low < high for low, high in pairwise(edges)),
+    ),
+]
 
 
-@dataclass(frozen=True)
+@section
 class RedshiftBins(Section):
     """`studies/redshift_bins/params.yaml`."""
 
@@ -19,11 +22,5 @@ class RedshiftBins(Section):
     members: PositiveInt
     maps_seen: PositiveInt
     """By each network in its training, so that a network of a narrow bin is trained as long."""
-    items: Mapping[str, list[float]]
-    """Edges of the intervals, ascending."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, edges in self.items.items():
-            ascending = len(edges) >= 2 and all(low < high for low, high in pairwise(edges))
-            require(ascending, f"items.{name}", edges, "two or more ascending redshifts")
+    items: Names[Edges]
+    """Edges of the intervals."""

@@ -1,16 +1,24 @@
 """Settings of the study of saliency."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from szmass.params.checks import PositiveFloat, PositiveInt, Section, pair
+from szmass.params.checks import (
+    Number,
+    Pair,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+    pair,
+    section,
+)
+from szmass.params.problems import wrong
 
 EXAMPLES_FILE, PROFILES_FILE = "examples.npz", "profiles.csv"
 
 
-@dataclass(frozen=True)
+@section
 class Saliency(Section):
     """`studies/saliency/params.yaml`."""
 
@@ -19,13 +27,14 @@ class Saliency(Section):
     """Test clusters of each redshift bin, spread evenly over their masses."""
     annuli: PositiveInt
     outer_r500: PositiveFloat
-    range_r500: Annotated[list[float], pair("0 <= low < high", lambda low, high: 0 <= low < high)]
+    range_r500: Annotated[Pair, pair("0 <= low < high", lambda low, high: 0 <= low < high)]
     """Radii between which the paper finds most of the gradient."""
-    example_bin: str
+    example_bin: Text
     examples: PositiveInt
     good_dex: PositiveFloat
-    bad_dex: float
+    bad_dex: Number
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(self.bad_dex > self.good_dex, "bad_dex", f"more than {self.good_dex}")
+    def problems(self) -> Iterator[str]:
+        """A badly predicted cluster is not a good one."""
+        if self.bad_dex <= self.good_dex:
+            yield wrong("bad_dex", self.bad_dex, f"more than {self.good_dex}")

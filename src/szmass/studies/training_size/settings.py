@@ -1,28 +1,20 @@
 """Settings of the study of the training set's size."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from szmass.params import require
-from szmass.params.checks import REDSHIFT_BIN, PositiveInt, Section
+from pydantic import Field
+
+from szmass.params.checks import Names, PositiveInt, RedshiftBin, Section, Whole, section
 
 
-@dataclass(frozen=True)
+@section
 class TrainingSize(Section):
     """`studies/training_size/params.yaml`."""
 
     data_set: Literal["clean", "planck"]
-    redshifts: Annotated[list[float], REDSHIFT_BIN]
+    redshifts: RedshiftBin
     members: PositiveInt
     maps_seen: PositiveInt
     """By each network in its training, however few maps it has."""
-    items: Mapping[str, int]
+    items: Names[Annotated[Whole, Field(ge=2)]]
     """Development clusters, those for validation among them."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, clusters in self.items.items():
-            require(clusters >= 2, f"items.{name}", clusters, "two clusters or more")
