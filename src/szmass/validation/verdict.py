@@ -7,6 +7,7 @@ from pathlib import Path
 
 from szmass.errors import SzmassError
 
+
 class VerdictError(SzmassError):
     """Maps have not passed their validation, or there is no readable verdict on them."""
 
