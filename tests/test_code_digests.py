@@ -98,6 +98,15 @@ def test_a_line_of_the_cnn_trains_it_again(changed: Callable[[str, str, str], se
     assert not stages & {"train_mresunet", "simulate_clusters", "validate_compton"}
 
 
+def test_a_stream_is_code_of_what_draws_from_it(
+    changed: Callable[[str, str, str], set[str]],
+) -> None:
+    """A module of constants alone grows without making a stage stale."""
+    assert changed("streams.py", "HYDRO_SKIES = 30", "NEW = 50\nHYDRO_SKIES = 30") == set()
+    stages = changed("streams.py", "TRAINING_SIZE_CLUSTERS = 60", "TRAINING_SIZE_CLUSTERS = 65")
+    assert stages == {"study_training_size_train"}
+
+
 def test_a_template_is_code_of_its_stage(changed: Callable[[str, str, str], set[str]]) -> None:
     assert changed("report/page.html.jinja", "<body", "<body ") == {"report"}
 

@@ -3,14 +3,15 @@
 DVC follows no imports. So one stage writes, for each other stage, a digest of its module and of all
 modules of szmass that it imports in the end, and that stage depends on this line. Comments,
 docstrings, layout, the order of imports and the names of modules are not part of a digest: a module
-enters those that import it by its own digest. It is the same on every Python that szmass supports.
+enters those that import it by its own digest, and one that holds literal constants alone by the
+values that are imported. It is the same on every Python that szmass supports.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,9 @@ class CodeDigests:
 
     package: Path
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _constants_of: dict[str, Mapping[str, str]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _open: list[str] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
@@ -67,8 +71,7 @@ class CodeDigests:
 
     def _canonical(self, module: str) -> Iterator[str]:
         """The statements of a module, as text that only a change of what they do changes."""
-        path = self.modules[module]
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        path, tree = self.modules[module], self._tree(module)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _called(node) in DYNAMIC_IMPORTS:
                 raise DigestError(
@@ -76,6 +79,11 @@ class CodeDigests:
                     "since this one could not be seen by DVC"
                 )
         yield from self._statements(tree.body)
+
+    def _tree(self, module: str) -> ast.Module:
+        """The syntax tree of a module."""
+        path = self.modules[module]
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
     def _beside(self, module: str) -> Iterator[str]:
         """Digests of the files beside a module that are no code, such as a template."""
@@ -107,10 +115,29 @@ class CodeDigests:
             else:
                 name, bound = str(node.module), alias.asname or alias.name
                 attribute = alias.name
+            if attribute in self._constants(name):
+                yield f"import {self._constants(name)[attribute]} as {bound}"
+                continue
             if name in self.modules:
                 name = self._entry(name)
             if name:
                 yield f"import {name} {attribute} as {bound}"
+
+    def _constants(self, module: str) -> Mapping[str, str]:
+        """The values in a module that holds literal constants alone; nothing of another one."""
+        if module not in self._constants_of:
+            self._constants_of[module] = {}
+            body = self._tree(module).body if module in self.modules else []
+            statements = [node for node in body if not _is_docstring_or_future(node)]
+            if all(_is_literal(node) for node in statements):
+                self._constants_of[module] = {
+                    target.id: self._text(node.value)
+                    for node in statements
+                    if isinstance(node, ast.Assign)
+                    for target in node.targets
+                    if isinstance(target, ast.Name)
+                }
+        return self._constants_of[module]
 
     def _entry(self, module: str) -> str:
         """What a module's importer has of it; nothing of one that can change no result."""
@@ -139,6 +166,17 @@ def _is_text(node: object, text: str | None = None) -> bool:
     """Whether a node is a text, or this one."""
     constant = isinstance(node, ast.Constant) and isinstance(node.value, str)
     return constant and (text is None or node.value == text)  # type: ignore[attr-defined]
+
+
+def _is_docstring_or_future(node: ast.stmt) -> bool:
+    """Whether a statement defines nothing."""
+    future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return future or (isinstance(node, ast.Expr) and _is_text(node.value))
+
+
+def _is_literal(node: ast.stmt) -> bool:
+    """Whether a statement gives a name to a literal."""
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
 
 
 def _called(node: ast.Call) -> str:

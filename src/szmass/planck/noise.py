@@ -19,9 +19,9 @@ from szmass.sky.healpix import (
     unit_vectors,
 )
 from szmass.storage.store import replacing, write_rows
+from szmass.streams import NOISE_LEVEL, NOISE_REALISATIONS, STAND_IN_NOISE
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
 
-NOISE_STREAM, STAND_IN_STREAM, LEVEL_STREAM = 20, 21, 22
 ECLIPTIC_POLE_DEG = 96.384, 29.811  # the northern one, in galactic coordinates
 PIXELS_AT_ONCE = 2**22
 
@@ -65,7 +65,7 @@ def noise_level(seed: int, planck_sky: PlanckSky) -> np.ndarray:
     level = gaussian_map(
         unit_variance(patches**2, planck_sky.lmax),
         planck_sky.nside,
-        np.random.default_rng((seed, LEVEL_STREAM)),
+        np.random.default_rng((seed, NOISE_LEVEL)),
     )
     pole = unit_vectors(*np.array(ECLIPTIC_POLE_DEG))
     half = planck_sky.noise_modulation_ln / np.sqrt(2.0)
@@ -87,7 +87,7 @@ def realisations(planck_sky: PlanckSky) -> list[tuple[int, int]]:
 def stand_in_noise(seed: int, cl: np.ndarray, level: np.ndarray) -> Iterator[np.ndarray]:
     """The noise of the stand-in's full map, and that of half the difference of its two halves."""
     for number in (0, 1):
-        yield noise_map(cl, level, np.random.default_rng((seed, STAND_IN_STREAM, number)))
+        yield noise_map(cl, level, np.random.default_rng((seed, STAND_IN_NOISE, number)))
 
 
 def write_noise_store(
@@ -127,5 +127,7 @@ def write_noise_store(
         write_rows(unfinished, slice(None), labels)
         for number, identity in enumerate(wanted):
             rows = slice(number * positions, (number + 1) * positions)
-            noise = noise_map(cl, level, np.random.default_rng((seed, NOISE_STREAM, *identity)))
+            noise = noise_map(
+                cl, level, np.random.default_rng((seed, NOISE_REALISATIONS, *identity))
+            )
             write_rows(unfinished, rows, {"noise_y": noise[pixels]})

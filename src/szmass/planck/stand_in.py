@@ -19,9 +19,9 @@ from szmass.sky.scaling import (
     y_cyl_mpc2,
 )
 from szmass.sky.universal import UNIVERSAL_PRESSURE, beamed_profiles
+from szmass.streams import STAND_IN_SOURCES
 from szmass.units import FWHM_PER_SIGMA, MASS_UNIT_MSUN
 
-SOURCE_STREAM = 23
 KEPT_SKY = {"M1": 0.4, "M2": 0.5, "M3": 0.6, "M4": 0.7}
 LOWEST_LATITUDE_DEG = 1.0  # below which galactic residuals grow no more
 COUNTS_SLOPE = 1.5  # N(> S) of point sources in Euclidean space
@@ -94,7 +94,7 @@ def add_point_sources(
     Returns:
         1 where the sky is kept, 0 within a beam's FWHM of a source; uint8.
     """
-    rng = np.random.default_rng((seed, SOURCE_STREAM))
+    rng = np.random.default_rng((seed, STAND_IN_SOURCES))
     directions = rng.standard_normal((planck_sky.point_sources, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     brightness = planck_sky.point_source_y * (2.0 - 2.0 * rng.random(len(directions))) ** (

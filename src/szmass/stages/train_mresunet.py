@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.files import replacing_file
-from szmass.microwave.maps.samples import FRESH_STREAM, open_microwave_store
+from szmass.microwave.maps.samples import open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky, nfw_images
 from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps, read_maps
@@ -20,6 +20,7 @@ from szmass.networks.backend import hardware, prepare_backend
 from szmass.networks.identity import training_identity
 from szmass.params import Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
+from szmass.streams import TRAINING_EPOCHS
 from szmass.validation.verdict import require_passed
 
 SCALES = {
@@ -100,10 +101,10 @@ def train_mresunet(
 
 def _fresh_maps(epoch: int, *, sky: MicrowaveSky, prior: MassPrior, seed: int, count: int) -> Maps:
     """New maps for every epoch."""
-    return draw_maps(sky, prior, np.random.default_rng((seed, FRESH_STREAM, epoch)), count)
+    return draw_maps(sky, prior, np.random.default_rng((seed, TRAINING_EPOCHS, epoch)), count)
 
 
 def _shuffled(maps: Maps, epoch: int, *, seed: int) -> Maps:
     """The stored maps in an order of each epoch's own."""
-    order = np.random.default_rng((seed, FRESH_STREAM, epoch)).permutation(len(maps.m200c_msun))
+    order = np.random.default_rng((seed, TRAINING_EPOCHS, epoch)).permutation(len(maps.m200c_msun))
     return Maps(maps.temperature_uk[order], maps.sz_uk[order], maps.m200c_msun[order])

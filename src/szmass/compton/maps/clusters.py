@@ -13,9 +13,9 @@ from szmass.planck.stores import PARTITIONS
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.redshift_bins import redshift_bin
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
+from szmass.streams import COMPTON_CLUSTERS
 from szmass.units import MASS_UNIT_MSUN
 
-CLUSTER_STREAM = 10
 MOST_DRAWS = 10_000
 MOST_PER_DIGIT, CLUSTERS_OF_A_KIND = 10, 1_000_000
 
@@ -110,7 +110,7 @@ def list_samples(
             drawn_as = PARTITIONS.index("test") if name == "other_model" else partition
             for model in models:
                 for number in range(count):
-                    identity = (seed, CLUSTER_STREAM, drawn_as, index, number)
+                    identity = (seed, COMPTON_CLUSTERS, drawn_as, index, number)
                     values = draw(np.random.default_rng((*identity, 0)))
                     cluster = cluster_number(partition, index, model, number)
                     for projection in range(projections):

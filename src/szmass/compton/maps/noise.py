@@ -11,8 +11,8 @@ from szmass.compton.maps.stores import open_clean_store
 from szmass.planck.stores import PARTITIONS, open_noise_store
 from szmass.sky.symmetries import SYMMETRIES, turned
 from szmass.storage.store import MapStore, StoreError, write_rows
+from szmass.streams import COMPTON_NOISE
 
-NOISE_STREAM = 11
 QUARTER_TURNS = (0, 6, 3, 5, 4, 2, 7, 1)
 """The symmetry of `szmass.sky.symmetries` by its number in the draw: so many quarter turns, from
 4 on followed by a transposition."""
@@ -64,7 +64,7 @@ def draw_noise(seed: int, clean: MapStore, noise: MapStore) -> NoiseDraws:
     noise_row = np.empty(len(partitions), dtype=np.int32)
     symmetry = np.empty(len(partitions), dtype=np.int8)
     for i, identity in enumerate(zip(clusters, projections, strict=True)):
-        rng = np.random.default_rng((seed, NOISE_STREAM, *identity))
+        rng = np.random.default_rng((seed, COMPTON_NOISE, *identity))
         noise_row[i] = choices[partitions[i]][rng.integers(len(choices[partitions[i]]))]
         symmetry[i] = rng.integers(SYMMETRIES)
     return NoiseDraws(noise_row, symmetry)

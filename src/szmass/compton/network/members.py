@@ -15,8 +15,8 @@ from szmass.errors import SzmassError
 from szmass.networks.backend import mean_loss, predict, state_variables, train_epoch
 from szmass.params import Cnn
 from szmass.reporting import Run
+from szmass.streams import CNN_MEMBERS
 
-STREAM = 40
 SPLIT, START, EPOCH = 0, 1, 2  # what a member draws for
 
 
@@ -84,7 +84,7 @@ def plan_members(
             f"{len(clusters)} development clusters: expected two or more in each redshift bin"
         )
     held_out = min(max(1, round(fraction * len(clusters))), len(clusters) - 1)
-    identities = [(identity[0], STREAM, *identity[1:], number) for number in range(count)]
+    identities = [(identity[0], CNN_MEMBERS, *identity[1:], number) for number in range(count)]
     shuffles = [
         np.random.default_rng((*own, SPLIT)).permutation(clusters)
         for own in identities[: -(-count * held_out // len(clusters))]

@@ -27,9 +27,9 @@ from szmass.sky.projection import (
 )
 from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
+from szmass.streams import HYDRO_CLUSTERS, HYDRO_HALOES
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA, MASS_UNIT_MSUN, sz_temperature_uk
 
-CLUSTER_STREAM, HALO_STREAM = 31, 32
 BEAM_REACH_SIGMA = 5.0
 FRAME_OVER_MAP = 4
 """Side of the square in which haloes are drawn and transformed, over the map's."""
@@ -80,7 +80,7 @@ class HydroUniverse:
 
     def draw(self, seed: int, number: int, side_arcmin: float) -> HydroCluster:
         """Draws a cluster, and the haloes in a square of this side about it."""
-        rng = np.random.default_rng((seed, CLUSTER_STREAM, number))
+        rng = np.random.default_rng((seed, HYDRO_CLUSTERS, number))
         nearest, farthest = self._hydro.redshifts
         redshift = rng.uniform(nearest, farthest)
         low, high = (mass * MASS_UNIT_MSUN for mass in self._hydro.masses_1e14)
@@ -108,7 +108,7 @@ class HydroUniverse:
                 length=float(theta500), amplitude=float(1.0 / theta500)
             ),
             haloes=self.draw_haloes(
-                np.random.default_rng((seed, HALO_STREAM, number)), side_arcmin
+                np.random.default_rng((seed, HYDRO_HALOES, number)), side_arcmin
             ),
         )
 

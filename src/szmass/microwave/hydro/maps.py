@@ -12,9 +12,9 @@ from szmass.microwave.maps.samples import SETS, store_spec
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import ArraySpec, MapStore, StoreSpec, write_rows
+from szmass.streams import HYDRO_SKIES
 
 TITLE = "simulated 150 GHz cutouts of clusters like those of a hydrodynamical simulation"
-SKY_STREAM = 30
 SHARD_CLUSTERS = 10
 
 
@@ -87,7 +87,7 @@ def simulate_shard(
         np.repeat(image.astype(np.float32), realisations, axis=0) for image in (own, own + haloes)
     )
     rngs = [
-        np.random.default_rng((seed, SKY_STREAM, number, realisation))
+        np.random.default_rng((seed, HYDRO_SKIES, number, realisation))
         for number in numbers
         for realisation in range(realisations)
     ]

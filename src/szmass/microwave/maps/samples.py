@@ -11,11 +11,11 @@ from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.params import MicrowaveSets
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import ArraySpec, MapStore, StoreSpec, write_rows
+from szmass.streams import MICROWAVE_SAMPLES
 from szmass.units import MASS_UNIT_MSUN
 
 TITLE = "simulated 150 GHz cutouts of clusters"
 SETS = ("train", "validation", "test", "spare", "scatter_test", "no_scatter_test")
-STORE_STREAM, FRESH_STREAM = 0, 1
 SEED_MASS_UNIT_MSUN = 1e10
 SHARD_ROWS = 1024
 
@@ -62,7 +62,7 @@ def list_samples(seed: int, sets: MicrowaveSets, ln_scatter: float) -> Samples:
         for mass_1e14 in masses_1e14:
             whole_mass = round(mass_1e14 * MASS_UNIT_MSUN / SEED_MASS_UNIT_MSUN)
             for number in range(count):
-                identity = (seed, STORE_STREAM, SETS.index(name), whole_mass, number)
+                identity = (seed, MICROWAVE_SAMPLES, SETS.index(name), whole_mass, number)
                 rng = np.random.default_rng((*identity, 0))
                 gaussian, uniform = rng.standard_normal(), rng.random()
                 set_index.append(SETS.index(name))

@@ -21,10 +21,10 @@ from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
 from szmass.storage.batch import run_tasks
 from szmass.storage.store import ArraySpec, StoreSpec, replacing, write_rows
+from szmass.streams import BARYON_MODEL_CLUSTERS
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.units import ARCMIN_RAD
 
-STREAM = 61
 SHARD_ROWS = 64
 
 
@@ -90,7 +90,9 @@ def list_samples(
     ]
     partition, model, number, projection = np.array(rows).T
     drawn_as = np.minimum(partition, PARTITIONS.index("test"))
-    seeds = np.column_stack([np.full_like(number, v) for v in (seed, STREAM)] + [drawn_as, number])
+    seeds = np.column_stack(
+        [np.full_like(number, v) for v in (seed, BARYON_MODEL_CLUSTERS)] + [drawn_as, number]
+    )
     draws = np.array([_draw(row, study) for row in seeds.tolist()])
     m500c_msun, redshift = 10.0 ** draws[:, 0], np.full(len(rows), study.redshift)
     mean_y_mpc2 = np.empty(len(rows))

@@ -13,8 +13,8 @@ from szmass.microwave.network.arrays import MassPrior, draw_maps
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
+from szmass.streams import MICROWAVE_TEST_MAPS
 from szmass.studies.microwave.networks import (
-    TEST_STREAM,
     NetworkPlan,
     exact_estimators,
     scatters,
@@ -46,7 +46,7 @@ def judge(
         sky_settings, settings = quantity.applied(value, microwave, study.network(mresunet))
         sky = MicrowaveSky(sky_settings, spectra)
         prior = MassPrior.of_training(settings, microwave_sets)
-        rng = np.random.default_rng((seed, TEST_STREAM))
+        rng = np.random.default_rng((seed, MICROWAVE_TEST_MAPS))
         test = draw_maps(sky, MassPrior.flat(study.test_range_1e14), rng, study.test_maps)
         exact = exact_estimators(sky, sky_settings, prior, evaluation)
         estimates = exact(test.temperature_uk)

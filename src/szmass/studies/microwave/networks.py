@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.microwave.maps.samples import FRESH_STREAM
 from szmass.microwave.maps.sky import MicrowaveSky, nfw_images
 from szmass.microwave.masses.exact import ExactEstimators
 from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
@@ -19,10 +18,10 @@ from szmass.microwave.results.metrics import scatter_metrics
 from szmass.networks.identity import training_identity
 from szmass.params import Evaluation, Microwave, Mresunet
 from szmass.reporting import Run
+from szmass.streams import MICROWAVE_STORED_MAPS, MICROWAVE_VALIDATION_MAPS, TRAINING_EPOCHS
 from szmass.studies.microwave.settings import BOUND
 from szmass.units import MASS_UNIT_MSUN
 
-TEST_STREAM, STORED_STREAM, VALIDATION_STREAM = 62, 63, 64
 VALIDATION_MAPS = 256
 UNIFORM = "bound_uniform"
 
@@ -65,7 +64,7 @@ def train_network(
         dropout=settings.dropout,
         dropout_phase=settings.dropout_phase,
     )
-    rng = np.random.default_rng((seed, VALIDATION_STREAM))
+    rng = np.random.default_rng((seed, MICROWAVE_VALIDATION_MAPS))
     state = TrainingState(
         folder.with_name(folder.name + ".training"), training_identity(__name__, [plan], [])
     )
@@ -94,15 +93,15 @@ def _maps_of_epoch(plan: NetworkPlan, sky: MicrowaveSky) -> tuple[Callable[[int]
         count = plan.mresunet.maps_per_epoch
 
         def fresh(epoch: int) -> Maps:
-            rng = np.random.default_rng((plan.seed, FRESH_STREAM, epoch))
+            rng = np.random.default_rng((plan.seed, TRAINING_EPOCHS, epoch))
             return draw_maps(sky, plan.prior, rng, count)
 
         return fresh, count
-    rng = np.random.default_rng((plan.seed, STORED_STREAM))
+    rng = np.random.default_rng((plan.seed, MICROWAVE_STORED_MAPS))
     stored = draw_maps(sky, plan.prior, rng, plan.stored_maps)
 
     def shuffled(epoch: int) -> Maps:
-        rng = np.random.default_rng((plan.seed, STORED_STREAM, epoch))
+        rng = np.random.default_rng((plan.seed, MICROWAVE_STORED_MAPS, epoch))
         order = rng.permutation(plan.stored_maps)
         return Maps(stored.temperature_uk[order], stored.sz_uk[order], stored.m200c_msun[order])
 

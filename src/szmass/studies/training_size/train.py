@@ -12,6 +12,7 @@ from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import Cnn, Evaluation, require
 from szmass.reporting import Run
+from szmass.streams import TRAINING_SIZE_CLUSTERS
 from szmass.studies.networks import (
     Training,
     mass_metrics,
@@ -23,8 +24,6 @@ from szmass.studies.networks import (
 from szmass.studies.results import ITEMS, write_item
 from szmass.studies.stores import open_store
 from szmass.studies.training_size.settings import TrainingSize
-
-STREAM = 60
 
 
 def train(
@@ -70,5 +69,5 @@ def of_some_clusters(cluster: np.ndarray, count: int, *, seed: int) -> np.ndarra
     """
     clusters = np.unique(cluster)
     require(count <= len(clusters), "items", count, f"at most the bin's {len(clusters)} clusters")
-    chosen = np.random.default_rng((seed, STREAM)).permutation(clusters)[:count]
+    chosen = np.random.default_rng((seed, TRAINING_SIZE_CLUSTERS)).permutation(clusters)[:count]
     return np.flatnonzero(np.isin(cluster, chosen))

@@ -1,0 +1,38 @@
+"""The number of every random stream, so that no two draws share their random numbers.
+
+A generator is seeded by `(seed, stream, *identity)`, where the identity says what is drawn and not
+where it stands: the number of a cluster, of a map, of an epoch. Several draws of one identity end
+in a number more, such as 0 for a cluster's labels and 1 for its sky. A number that has been used
+stays with its stream: another one means other maps.
+"""
+
+from __future__ import annotations
+
+# the microwave line
+MICROWAVE_SAMPLES = 0  # maps of the store: amplitude, sky and noise
+TRAINING_EPOCHS = 1  # the mResUNet's maps of an epoch, or the order of the stored ones
+
+# the Compton line
+COMPTON_CLUSTERS = 10  # mass, redshift, shape and orientation
+COMPTON_NOISE = 11  # which cutout of noise a map gets, and how it is turned
+
+# Planck's sky
+NOISE_REALISATIONS = 20  # noise on the full sky, cut out for simulated maps
+STAND_IN_NOISE = 21  # the noise of the stand-in for Planck's y-map
+NOISE_LEVEL = 22  # how the noise varies over the sky
+STAND_IN_SOURCES = 23  # point sources of the stand-in
+
+# the hydrodynamical test of the microwave line
+HYDRO_SKIES = 30  # primary anisotropies, foregrounds and noise over a cluster
+HYDRO_CLUSTERS = 31  # mass, redshift, shape and orientation
+HYDRO_HALOES = 32  # unrelated ones along the line of sight
+
+# training of the CNN
+CNN_MEMBERS = 40  # a member's division of the clusters, first weights and epochs
+
+# studies
+TRAINING_SIZE_CLUSTERS = 60  # which clusters a smaller training set has
+BARYON_MODEL_CLUSTERS = 61  # the same clusters for each model of the gas
+MICROWAVE_TEST_MAPS = 62  # that the values of a setting are compared on
+MICROWAVE_STORED_MAPS = 63  # a training set that is shown again and again, and its order
+MICROWAVE_VALIDATION_MAPS = 64  # of each training
