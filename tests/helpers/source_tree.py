@@ -47,3 +47,18 @@ def _imports(module: str) -> Iterator[str]:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 yield name if name in modules() else node.module
+
+
+def reached_from(module: str) -> frozenset[str]:
+    """The module and all of ours that it imports in the end, with the packages they lie in."""
+    reached: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            parts = name.split(".")
+            parents = {".".join(parts[:end]) for end in range(1, len(parts))}
+            own = {found for found in imports(name) if found.split(".")[0] == "szmass"}
+            waiting += own | parents
+    return frozenset(reached)
