@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 from collections.abc import Iterator
+from inspect import formatannotation
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from ruamel.yaml import YAML
@@ -65,8 +65,11 @@ def test_positional_arguments_are_the_declared_params(name: str) -> None:
     declared = [key.split(".")[0] for key in STAGES[name].get("params", [])]
     positional, _ = signature(name)
     assert list(positional) == list(dict.fromkeys(declared))
-    types = {field.name: field.type for field in dataclasses.fields(Params)}
-    assert positional == {key: types[key] for key in positional}
+    types = get_type_hints(Params)
+    without_modules = {
+        key: re.sub(r"(\w+\.)+", "", formatannotation(types[key])) for key in positional
+    }
+    assert positional == without_modules
 
 
 @stages
