@@ -23,11 +23,12 @@ from szmass.studies.listing import PIPELINE_FILE, STUDIES, description, study_fo
 
 PARAMS = Path("params.yaml")
 SCALES = Path("scales")
-README = Path("README.md")
+RESULTS_PAGE = Path("docs/results.md")
 RESULTS = {  # a table's path: the stage that writes it
     "microwave_table": "evaluate_mresunet",
     "psz2_table": "infer_psz2",
 }
+IN_THE_PAGE = {**RESULTS, "compton_table": "evaluate_cnn"}
 
 
 class UsageError(ValueError):
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = commands.add_parser("summary", help="print the results, and what to type next")
     summary.add_argument(
-        "--readme", action="store_true", help="write the tables into README.md instead"
+        "--docs", action="store_true", help=f"write the tables into {RESULTS_PAGE} instead"
     )
     summary.set_defaults(command=_summary)
 
@@ -194,13 +195,14 @@ def _report(_options: argparse.Namespace) -> None:
 
 def _summary(options: argparse.Namespace) -> None:
     paths = load(PARAMS).paths
-    there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
-    missing = [f"{paths[key]}: dvc repro {RESULTS[key]}" for key in RESULTS if key not in there]
-    if not there or (options.readme and missing):
+    shown = IN_THE_PAGE if options.docs else RESULTS
+    there = {key: paths[key] for key in shown if paths[key].is_file()}
+    missing = [f"{paths[key]}: dvc repro {shown[key]}" for key in shown if key not in there]
+    if not there or (options.docs and missing):
         raise UsageError("\n".join(["not there yet; made by:", *missing]))
     tables = {key: path.read_text().strip() for key, path in there.items()}
-    if options.readme:
-        README.write_text(_with_tables(README.read_text(), tables))
+    if options.docs:
+        RESULTS_PAGE.write_text(_with_tables(RESULTS_PAGE.read_text(), tables))
         return
     local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
@@ -256,7 +258,9 @@ def _with_tables(text: str, tables: Mapping[str, str]) -> str:
         place = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
         text, found = place.subn(rf"\g<1>\n{_escaped(table)}\n\n\g<2>", text)
         if not found:
-            raise UsageError(f"{README}: expected the lines <!-- {name} --> and <!-- /{name} -->")
+            raise UsageError(
+                f"{RESULTS_PAGE}: expected the lines <!-- {name} --> and <!-- /{name} -->"
+            )
     return text
 
 
