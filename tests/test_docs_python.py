@@ -146,5 +146,6 @@ def test_the_example_of_a_stage_measures_the_noise(tmp_path: Path) -> None:
     write_whole(store, noise_spec(3, PixelGrid(4, 1.7)), {"noise_y": noise})
     run(block)["measure_noise"](noise_store=store, noise_metrics=metrics, run=recorded)
     ((name, value, _),) = recorded.metrics
-    assert (name, value) == ("noise_rms_y", pytest.approx(noise.std()))
+    assert name == "noise_rms_y"
+    assert value == pytest.approx(noise.std())
     assert "noise_rms_y" in metrics.read_text()
