@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # the stages call `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint schema bench lock clean
+.PHONY: help setup repro test lint schema docs bench lock clean
 
 help:    ## what can be made
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -40,14 +40,17 @@ lint: setup    ## style and types
 schema: setup    ## params.schema.json, which editors check params.yaml by
 	$(BIN)/python -m szmass.params.schema
 
+docs: setup    ## the pages of docs/ as a site, site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: setup    ## what benchmarks/ measures, one script after the other
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
 
 lock: setup    ## the pinned requirements, anew from pyproject.toml
-	$(COMPILE) --extra jax --extra remotes --extra server --extra dev -o requirements.lock
-	$(COMPILE) --extra gpu --extra jax --extra remotes --extra server --extra dev -o requirements-gpu.lock
+	$(COMPILE) --extra jax --extra remotes --extra server --extra docs --extra dev -o requirements.lock
+	$(COMPILE) --extra gpu --extra jax --extra remotes --extra server --extra docs --extra dev -o requirements-gpu.lock
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
-clean:    ## removes the environment; data and models stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+clean:    ## removes the environment and the site; data and models stay
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache

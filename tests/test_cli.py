@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from helpers import ROOT
 from szmass.cli import VERBS, _parser, main
-from szmass.cli.summary import RESULTS
+from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE
 from szmass.params import load
 from szmass.params.scales import read_scale, scale_in_force, scale_names
 
@@ -244,25 +244,26 @@ def test_summary_prints_the_tables_and_what_to_type_next(
     assert "missing" not in printed
 
 
-def test_summary_writes_the_tables_into_the_readme(project: Path) -> None:
+def test_summary_writes_the_tables_into_the_page_of_results(project: Path) -> None:
     with pytest.raises(SystemExit, match="psz2_table.md: dvc repro infer_psz2"):
-        main(["summary", "--readme"])
-    write_tables(project, *RESULTS)
-    places = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\nbetween\n" for name in RESULTS)
-    (project / "README.md").write_text(f"before\n{places}")
+        main(["summary", "--docs"])
+    write_tables(project, *IN_THE_PAGE)
+    places = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\nbetween\n" for name in IN_THE_PAGE)
+    (project / "docs").mkdir()
+    (project / RESULTS_PAGE).write_text(f"before\n{places}")
     for _ in range(2):
-        main(["summary", "--readme"])
-        assert (project / "README.md").read_text() == "before\n" + "".join(
+        main(["summary", "--docs"])
+        assert (project / RESULTS_PAGE).read_text() == "before\n" + "".join(
             f"<!-- {name} -->\n\n| {name} |\n|---|\n| \\1 |\n\n<!-- /{name} -->\nbetween\n"
-            for name in RESULTS
+            for name in IN_THE_PAGE
         )
-    (project / "README.md").write_text("no place for it\n")
-    with pytest.raises(SystemExit, match="README.md: expected the lines <!-- microwave_table -->"):
-        main(["summary", "--readme"])
+    (project / RESULTS_PAGE).write_text("no place for it\n")
+    with pytest.raises(SystemExit, match="results.md: expected the lines <!-- microwave_table -->"):
+        main(["summary", "--docs"])
 
 
-@pytest.mark.parametrize("name", RESULTS)
-def test_the_readme_has_the_committed_tables(name: str) -> None:
-    """Made equal by `szmass summary --readme`."""
+@pytest.mark.parametrize("name", IN_THE_PAGE)
+def test_the_page_of_results_has_the_committed_tables(name: str) -> None:
+    """Made equal by `szmass summary --docs`."""
     table = in_git(f"metrics/{name}.md").strip()
-    assert f"<!-- {name} -->\n\n{table}\n\n<!-- /{name} -->" in in_git("README.md")
+    assert f"<!-- {name} -->\n\n{table}\n\n<!-- /{name} -->" in in_git("docs/results.md")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -23,20 +27,26 @@ from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import FORMAT, FORMAT_VERSION, StoreSpec
 from szmass.validation.expectations import Result
-from test_dvc_yaml import PATH, code_of, entries
+from test_dvc_yaml import PATH, entries, files_of
 
-FORMATS, EXTENDING, PLANCK, CLUSTER = (
+README = (ROOT / "README.md").read_text()
+FORMATS, EXTEND, YOUR_DATA, CLUSTER, BEWARE = (
     (ROOT / "docs" / f"{name}.md").read_text()
-    for name in ("formats", "extending", "planck", "cluster")
+    for name in ("formats", "extend", "your_data", "cluster", "beware")
 )
-TO_BE_WRITTEN = {  # what docs/extending.md tells the reader to add
+FIRST_SCREEN, MOST_LINES = 30, 150
+"""Lines of the README that a reader sees at once, and of all of it."""
+EXTERNAL = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*")
+TO_BE_WRITTEN = {  # what docs/extend.md tells the reader to add
     "src/szmass/stages/measure_noise.py",
     "tests/stages/test_measure_noise.py",
     "metrics/noise.json",
     "python -m szmass measure_noise",
+    "dvc repro measure_noise",
     "paths.noise_metrics",
     "cnn.batch_norm",
 }
+METRICS = sorted((ROOT / "metrics").glob("*.json"))
 each_page = pytest.mark.parametrize("page", PAGES, ids=pages.name_of)
 
 
@@ -75,7 +85,12 @@ See `docs/none.md`, `src/szmass/sky/grids.py`, `data/compton/dirty.zarr`, [here]
 from szmass.params import loads
 ```
 """
-    assert pages.broken_links(ROOT / "README.md", text) == ["none.md"]
+    text += "[there](docs/index.md#words) [not](docs/index.md#wordes) [nor](#here)\n"
+    assert pages.broken_links(ROOT / "README.md", text) == [
+        "none.md",
+        "docs/index.md#wordes",
+        "#here",
+    ]
     assert pages.missing_files(text) == [
         "data/compton/dirty.zarr",
         "docs/none.md",
@@ -98,7 +113,7 @@ from szmass.params import loads
     ]
 
 
-@pytest.mark.parametrize("page", [PLANCK, CLUSTER], ids=["planck", "cluster"])
+@pytest.mark.parametrize("page", [YOUR_DATA, CLUSTER], ids=["your_data", "cluster"])
 def test_messages_are_those_of_the_code(page: str) -> None:
     rows = next(
         rows for found in pages.tables(page).values() for rows in found if rows[0][0] == "message"
@@ -188,19 +203,41 @@ def patterns() -> dict[str, list[str]]:
     }
 
 
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """The numbers at the ends of a nested file, by their dotted names."""
+    numbers: dict[str, float] = {}
+    for name, value in tree.items():
+        inner = isinstance(value, dict)
+        numbers |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return numbers
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_metrics_have_the_names_that_are_documented(number: int) -> None:
     file, wanted = list(patterns().items())[number]
-    files = sorted((ROOT / "metrics").glob("*.json"))
-    own = [path for path in files if re.fullmatch(file, pages.name_of(path))]
-    assert all(any(re.fullmatch(f, pages.name_of(path)) for f in patterns()) for path in files)
-    found = set(chain.from_iterable(json.loads(path.read_text()) for path in own))
+    (path,) = (path for path in METRICS if re.fullmatch(file, pages.name_of(path)))
+    found = set(flat(json.loads(path.read_text())))
     known = {
-        name: {key for key in found if re.fullmatch(f"(?:paper_)?{name}(?:_err)?", key)}
-        for name in wanted
+        name: {key for key in found if re.fullmatch(_with_paper(name), key)} for name in wanted
     }
     assert found - set().union(*known.values()) == set()
     assert [name for name, keys in known.items() if not keys] == []
+
+
+def _with_paper(expression: str) -> str:
+    """A name, or the paper's number or the error of it; the last part of a name says so."""
+    *groups, last = expression.split(r"\.")
+    return r"\.".join([*groups, f"(?:paper_)?{last}(?:_err)?"])
+
+
+def test_every_file_of_metrics_is_documented() -> None:
+    named = [re.compile(file) for file in (*patterns(), re.escape("metrics/summary.json"))]
+    assert [
+        pages.name_of(path)
+        for path in METRICS
+        if not any(file.fullmatch(pages.name_of(path)) for file in named)
+    ] == []
+    assert "`metrics/summary.json`" in FORMATS
 
 
 def test_a_verdict_has_the_fields_that_are_documented() -> None:
@@ -210,7 +247,7 @@ def test_a_verdict_has_the_fields_that_are_documented() -> None:
 
 
 def test_planck_files_are_those_that_are_read() -> None:
-    ((_, *rows), *_) = pages.tables(PLANCK)["Which files, and where"]
+    ((_, *rows), *_) = pages.tables(YOUR_DATA)["Which files, and where"]
     named = [set(pages.spans(row[0])) for row in rows]
     public = [{name.format(product="milca") for name in names} for names in PUBLIC_NAMES.values()]
     assert all(any(names <= known for known in public) for names in named)
@@ -237,20 +274,102 @@ def downstream(*beginnings: str) -> set[str]:
 
 
 def test_planck_files_make_the_stages_run_that_are_named() -> None:
-    (paragraph,) = [text for text in PLANCK.split("\n\n") if "run again" in text]
+    (paragraph,) = [text for text in YOUR_DATA.split("\n\n") if "run again" in text]
     assert set(pages.spans(paragraph)) & set(STAGES) == downstream("planck_files")
 
 
 def test_the_example_of_a_stage_is_one() -> None:
-    blocks = dict(reversed(pages.FENCED.findall(EXTENDING)))
+    blocks = dict(reversed(pages.FENCED.findall(EXTEND)))
     module = ast.parse(blocks["python"])
     (stage,) = YAML(typ="safe").load(blocks["yaml"]).values()
     (function,) = (node for node in module.body if isinstance(node, ast.FunctionDef))
     paths = {argument.arg for argument in function.args.kwonlyargs} - {"run"}
-    assert set(PATH.findall(" ".join(entries(stage, "deps", "metrics")))) == paths
-    assert stage["cmd"].endswith(f" {function.name}")
-    imported = [str(node.module) for node in module.body if isinstance(node, ast.ImportFrom)]
-    ours = [name for name in imported if name.startswith("szmass.") and name != "szmass.reporting"]
-    files = {path.relative_to(ROOT).as_posix() for name in ours for path in code_of(name)}
-    declared = {entry for entry in entries(stage, "deps") if entry.startswith("src/")}
-    assert declared == files | {f"src/szmass/stages/{function.name}.py"}
+    declared = set(PATH.findall(" ".join(entries(stage, "deps", "outs"))))
+    assert declared == paths | {"digests"}
+    assert stage["deps"][0] == f"${{paths.digests}}/{function.name}"
+    assert stage["cmd"] == f"PYTHONPATH=src python -m szmass {function.name}"
+
+
+def reached(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """All pairs of which one leads to the other, on however many ways."""
+    while True:
+        longer = {(a, d) for a, b in edges for c, d in edges if b == c}
+        if longer <= edges:
+            return edges
+        edges |= longer
+
+
+def test_the_readme_draws_the_pipeline_as_it_is() -> None:
+    (picture,) = (block for language, block in pages.FENCED.findall(README) if language == "text")
+    drawn = set()
+    for line in picture.splitlines():
+        names = re.findall(r"[a-z]\w*_\w+|report", line)
+        drawn |= set(pairwise(names))
+    written = {name: files_of(stage, "outs", "metrics", "plots") for name, stage in STAGES.items()}
+    edges = {
+        (first, then)
+        for first, outs in written.items()
+        for then, stage in STAGES.items()
+        if first != "digests" and any(reads(dep, outs) for dep in files_of(stage, "deps"))
+    }
+    assert reached(drawn) == reached(edges)
+
+
+def reads(dependency: str, outputs: set[str]) -> bool:
+    """Whether a path is an output, one of its files, or a folder around it."""
+    return any(
+        out == dependency or out.startswith(f"{dependency}/") or dependency.startswith(f"{out}/")
+        for out in outputs
+    )
+
+
+def test_the_first_screen_of_the_readme_says_what_a_newcomer_needs() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= MOST_LINES
+    screen = "\n".join(lines[:FIRST_SCREEN])
+    for needed in ("make repro", "make test", "szmass predict cutout.fits --redshift 0.31"):
+        assert f"    {needed}" in screen
+    (picture,) = re.findall(r"^!\[[^]]+\]\((docs/images/[\w.]+)\)$", screen, re.MULTILINE)
+    assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+    assert f"({picture.removeprefix('docs/')})" in (ROOT / "docs" / "index.md").read_text()
+
+
+def test_scale_paper_is_what_the_page_says() -> None:
+    of_scale = YAML(typ="safe").load(ROOT / "scales" / "paper.yaml")["cnn"]
+    networks = of_scale["members"] + of_scale["m200_members"]
+    assert len(PARAMS["bins"]) == 4
+    assert (
+        f"four redshift bins x two data sets x {networks} networks x {of_scale['epochs']} epochs"
+    ) in " ".join(CLUSTER.split())
+    (comment, _) = (ROOT / "scales" / "paper.yaml").read_text().split("\n", 1)
+    (maps,) = re.findall(r"[\d ]+ maps", comment.partition(",")[0])
+    assert f"It is{maps}." in CLUSTER
+
+
+def test_what_the_warnings_say_of_the_intervals_was_measured() -> None:
+    numbers = flat(json.loads((ROOT / "metrics" / "psz2.json").read_text()))
+    said = " ".join(BEWARE.split())
+    for level in ("68", "95"):
+        share = round(100 * numbers[f"all.coverage_{level}_true"])
+        assert re.search(rf"{level} % intervals(?: hold)? {share} %", said), share
+    assert f"clusters, {100 * numbers['all.out_of_range_share']:.0f} % of them" in said
+    of_tests = [n for name, n in numbers.items() if name.endswith("out_of_range_share_test")]
+    assert of_tests
+    assert max(of_tests) < 0.01
+
+
+def test_the_site_is_built_of_all_pages_and_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    for page in (ROOT / "docs").glob("*.md"):
+        html = (tmp_path / f"{page.stem}.html").read_text()
+        assert EXTERNAL.findall(html) == []
+        assert 'class="mermaid"' not in html, "it would be drawn by a script from elsewhere"
+    assert EXTERNAL.search('<link rel="stylesheet" href="https://fonts.example.org/css">')

@@ -20,13 +20,16 @@ from helpers.source_tree import modules
 from szmass.cli import _parser
 from szmass.predict.release import RELEASED
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMS: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)(?: {4,}.*\n|\n(?= {4}))+")
 SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+PYTHON = re.compile(
+    r"^(?:<!-- not run: ([^\n]+) -->\n)?```python\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?<!-m )(?<![\w./-])szmass (?P<name>[a-z][\w-]*)(?P<rest>[^\n|&;)]*)")
 FOLDER = re.compile(r"(src|tests|docs|data|metrics|models|studies|scales|benchmarks|\.dvc|\.ci)/")
@@ -94,10 +97,26 @@ def columns(formats: str) -> dict[str, set[str]]:
     return found
 
 
+def python_blocks(text: str) -> list[str]:
+    """The blocks of Python that can be run; the comment before another says why it cannot."""
+    return [block for reason, block in PYTHON.findall(text) if not reason]
+
+
 def broken_links(page: Path, text: str) -> list[str]:
-    """Relative links that lead nowhere."""
+    """Relative links that lead to no file, or to no heading of a page."""
     links = [link for link in LINK.findall(text) if not re.match(r"\w+:", link)]
-    return [link for link in links if not (page.parent / link.partition("#")[0]).exists()]
+    return [link for link in links if not _leads_somewhere(page, *link.partition("#")[::2])]
+
+
+def _leads_somewhere(page: Path, path: str, anchor: str) -> bool:
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in _anchors(target.read_text()))
+
+
+def _anchors(text: str) -> set[str]:
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def missing_files(text: str) -> list[str]:

@@ -147,7 +147,7 @@ def test_settings_are_understood_and_wrong_ones_named(study: str, tmp_path: Path
 @studies
 def test_a_study_says_what_it_asks(study: str) -> None:
     assert description(STUDIES / study).endswith(("?", ")"))
-    assert f"szmass study {study}" in (ROOT / "README.md").read_text()
+    assert f"szmass study {study}" in (ROOT / "docs" / "rebuild.md").read_text()
 
 
 def test_an_unknown_study_or_step_is_answered_with_those_that_exist() -> None:

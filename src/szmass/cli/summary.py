@@ -12,32 +12,34 @@ from szmass.cli.project import PARAMS, UsageError
 
 HELP = "print the results, and what to type next"
 EXAMPLE = "szmass summary"
-README = Path("README.md")
+RESULTS_PAGE = Path("docs/results.md")
 RESULTS = {  # a table's path: the stage that writes it
     "microwave_table": "evaluate_mresunet",
     "psz2_table": "infer_psz2",
 }
+IN_THE_PAGE = {**RESULTS, "compton_table": "evaluate_cnn"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Adds where the tables go to."""
     parser.add_argument(
-        "--readme", action="store_true", help="write the tables into README.md instead"
+        "--docs", action="store_true", help=f"write the tables into {RESULTS_PAGE} instead"
     )
 
 
 def run(options: Namespace) -> None:
-    """Prints the tables that are there, or writes them into the README."""
+    """Prints the tables that are there, or writes them into the page of results."""
     from szmass.params import load
 
     paths = load(PARAMS).paths
-    there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
-    missing = [f"{paths[key]}: dvc repro {RESULTS[key]}" for key in RESULTS if key not in there]
-    if not there or (options.readme and missing):
+    shown = IN_THE_PAGE if options.docs else RESULTS
+    there = {key: paths[key] for key in shown if paths[key].is_file()}
+    missing = [f"{paths[key]}: dvc repro {shown[key]}" for key in shown if key not in there]
+    if not there or (options.docs and missing):
         raise UsageError("\n".join(["not there yet; made by:", *missing]))
     tables = {key: path.read_text().strip() for key, path in there.items()}
-    if options.readme:
-        README.write_text(_with_tables(README.read_text(), tables))
+    if options.docs:
+        RESULTS_PAGE.write_text(_with_tables(RESULTS_PAGE.read_text(), tables))
         return
     local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
@@ -67,5 +69,7 @@ def _with_tables(text: str, tables: Mapping[str, str]) -> str:
         escaped = table.replace("\\", r"\\")
         text, found = place.subn(rf"\g<1>\n{escaped}\n\n\g<2>", text)
         if not found:
-            raise UsageError(f"{README}: expected the lines <!-- {name} --> and <!-- /{name} -->")
+            raise UsageError(
+                f"{RESULTS_PAGE}: expected the lines <!-- {name} --> and <!-- /{name} -->"
+            )
     return text

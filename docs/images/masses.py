@@ -1,0 +1,73 @@
+"""Draws docs/images/masses.png from what the pipeline has left: `python docs/images/masses.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from szmass.compton.maps.stores import open_planck_store
+from szmass.evaluation.charts import SKY_COLOURS, log_mass_axis, save
+from szmass.units import MASS_UNIT_MSUN
+
+STORE, MASSES = Path("data/compton/planck.zarr"), Path("data/cnn_predictions.csv")
+SHOWN_MASS_MSUN, SHOWN_REDSHIFTS = 8e14, (0.2, 0.4)
+POINTS, GROUPS = 600, 16
+COLOURS = ("tab:purple", "tab:blue", "tab:green", "tab:orange")
+
+
+def draw() -> None:
+    """A map on the left; on the right, masses of all test clusters with Planck's noise."""
+    masses = pd.read_csv(MASSES)
+    masses = masses[masses["data_set"] == "planck"]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(9.4, 4.2), width_ratios=(1, 1.25), layout="constrained"
+    )
+
+    low, high = SHOWN_REDSHIFTS
+    some = masses[masses["redshift"].between(low, high)]
+    shown = some.loc[(some["m500c_msun"] - SHOWN_MASS_MSUN).abs().idxmin()]
+    store = open_planck_store(STORE)
+    rows = np.flatnonzero(store.read("cluster") == shown["cluster"])
+    half_arcmin = 0.5 * np.ptp(store.read("x"))
+    edges = (-half_arcmin, half_arcmin) * 2
+    image = 1e6 * store.read("compton_y", rows)[0]
+    picture = left.imshow(image, origin="lower", extent=edges, cmap=SKY_COLOURS, vmin=-8, vmax=8)
+    figure.colorbar(picture, ax=left, shrink=0.8, label="Compton y [1e-6]")
+    left.set(xlabel="arcmin", ylabel="arcmin", title="A simulated cluster in noise like Planck's")
+
+    rng = np.random.default_rng(1)
+    for colour, (_, of_bin) in zip(COLOURS, masses.groupby("bin"), strict=True):
+        few = of_bin.iloc[rng.permutation(len(of_bin))[: POINTS // len(COLOURS)]]
+        low, high = of_bin["redshift"].min(), of_bin["redshift"].max()
+        right.plot(
+            few["m500c_msun"] / MASS_UNIT_MSUN,
+            few["posterior_msun"] / MASS_UNIT_MSUN,
+            ".",
+            ms=4,
+            color=colour,
+            alpha=0.7,
+            label=f"z = {low:.1f} - {high:.1f}",
+        )
+    order = np.argsort(masses["m500c_msun"].to_numpy())
+    truth, estimate = (
+        np.array_split(masses[name].to_numpy()[order] / MASS_UNIT_MSUN, GROUPS)
+        for name in ("m500c_msun", "posterior_msun")
+    )
+    middle = [np.median(group) for group in truth]
+    p16, median, p84 = np.transpose([np.percentile(group, [16, 50, 84]) for group in estimate])
+    right.fill_between(middle, p16, p84, color="0.5", alpha=0.35, lw=0)
+    right.plot(middle, median, "-", color="k", lw=1.5, label="median, 68 %")
+    ends = np.array([1.0, 25.0])
+    right.plot(ends, ends, "--", color="tab:red", lw=1)
+    log_mass_axis(right.xaxis, "true M500")
+    log_mass_axis(right.yaxis, "estimated M500")
+    right.set(xlim=ends, ylim=ends, title=f"Masses of {len(masses)} test clusters")
+    right.legend(fontsize=8, loc="upper left")
+    save(figure, Path(__file__).with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    draw()
