@@ -303,7 +303,7 @@ def test_the_readme_draws_the_pipeline_as_it_is() -> None:
     (picture,) = (block for language, block in pages.FENCED.findall(README) if language == "text")
     drawn = set()
     for line in picture.splitlines():
-        names = re.findall(r"[a-z]\w*_\w+|report", line)
+        names = re.findall(r"[a-z]\w*_\w+|summarise|report", line)
         drawn |= set(pairwise(names))
     written = {name: files_of(stage, "outs", "metrics", "plots") for name, stage in STAGES.items()}
     edges = {
