@@ -85,15 +85,6 @@ def test_two_cosmologies_live_side_by_side(planck18):
     assert planck18.m500c_and_r500c(np.array([5e14]), 0.7)[0][0] == before
 
 
-def test_m200c_is_the_inverse_of_m500c_between_the_nodes_too():
-    cosmology = Cosmology("multidark-planck", "diemer15_orig")
-    masses, redshift = np.array([2.2e13, 1.3e14, 9.1e14, 4e15]), 0.337
-    m200c = cosmology.m200c_msun(masses, np.full(4, redshift))
-    m500c, r500c = cosmology.m500c_and_r500c(m200c, redshift)
-    np.testing.assert_allclose(m500c, masses, rtol=1e-4)
-    np.testing.assert_allclose(cosmology.r500c_mpc(m500c, np.full(4, redshift)), r500c, rtol=1e-6)
-
-
 def test_arrays_of_redshifts_give_arrays(planck18):
     redshifts = np.array([0.1, 0.7])
     for function in (planck18.e_z, planck18.angular_distance_mpc):

@@ -7,6 +7,7 @@ from scipy.integrate import quad
 from szmass.sky.clusters import Y_PER_KEV_CM3_MPC
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.pressure import GnfwPressure, radial_nodes
+from szmass.sky.universal import UNIVERSAL_PRESSURE
 
 ARNAUD2010 = GnfwPressure(
     p0=8.403, c500=1.177, gamma=0.3081, alpha=1.0510, beta=5.4905,
@@ -14,8 +15,9 @@ ARNAUD2010 = GnfwPressure(
 )  # fmt: skip
 
 
-def test_universal_profile_of_params_is_arnauds(params):
+def test_the_universal_profile_is_arnauds(params):
     assert GnfwPressure(**vars(params.microwave.pressure)) == ARNAUD2010
+    assert UNIVERSAL_PRESSURE == ARNAUD2010
 
 
 def test_integrals_of_the_universal_profile():

@@ -163,15 +163,6 @@ def test_transform_is_that_of_the_projection(tables):
     np.testing.assert_allclose(found, expected, atol=3e-4 * abs(found[0]))
 
 
-def test_scaling_changes_lengths_and_pressure(tables):
-    parts = ellipsoids()
-    larger = parts.scaled(length=3.0, amplitude=1 / 3)
-    x = np.array([0.2, 0.9])
-    np.testing.assert_allclose(
-        projected_y(tables, larger, 3 * x, -3 * x), projected_y(tables, parts, x, -x), rtol=1e-12
-    )
-
-
 def test_random_rotations_point_everywhere():
     rng = np.random.default_rng(5)
     turned = np.array([random_rotation(rng) for _ in range(4000)])

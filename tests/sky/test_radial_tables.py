@@ -95,13 +95,6 @@ def test_beyond_the_table_the_transform_is_negligible(tables):
     assert abs(far) < 1e-4 * zero
 
 
-def test_mixtures_are_linear(tables):
-    m = np.linspace(0, 6, 50)[None]
-    mixed = tables.projected(m, np.array([[0.3, 1.7]]))
-    parts = 0.3 * tables.projected(m, only(0)) + 1.7 * tables.projected(m, only(1))
-    np.testing.assert_allclose(mixed, parts, rtol=1e-12)
-
-
 def test_profiles_must_end_at_one_radius():
     with pytest.raises(ValueError, match=r"cut off at \[4.0, 5.0\]"):
         RadialTables([UNIVERSAL, replace(CUSPY, truncation_r500=4.0)])

@@ -33,14 +33,6 @@ def test_the_pivot_mass_has_the_amplitude(cosmology, gadget_x):
     np.testing.assert_allclose(y, 1e-4 * 10**-0.19 * (0.6777 / 0.7) ** (1.63 - 2), rtol=1e-4)
 
 
-def test_the_inverse_returns_the_masses(cosmology, gadget_x):
-    masses, redshifts = np.geomspace(1e14, 2e15, 7), np.linspace(0.02, 1.0, 7)
-    for relation in (gadget_x, PLANCK_RELATION):
-        y = y_cyl_mpc2(masses, redshifts, relation, cosmology)
-        back = m500c_msun_from_y_cyl(y, redshifts, relation, cosmology)
-        np.testing.assert_allclose(back, masses, rtol=1e-12)
-
-
 def test_the_bias_of_planck_masses_is_that_of_the_paper(cosmology, gadget_x):
     """De Andres et al. 2022, Fig. 3: what the two slopes and the factor 1.2 do to a mass."""
     true, redshift = np.array([3e14, 6e14, 10e14]), np.full(3, 0.25)

@@ -252,25 +252,6 @@ def test_an_error_leaves_the_old_store_whole(store, spec, error, seen):
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
-def test_a_run_killed_while_it_swapped_the_stores_loses_nothing(store, spec):
-    before = files(store)
-    store.rename(store.with_name(store.name + ".replaced"))
-    with pytest.raises(RuntimeError), replacing(store, spec, provenance={"seed": 8}):
-        raise RuntimeError
-    assert files(store) == before
-    assert [path.name for path in store.parent.iterdir()] == [store.name]
-
-
-def test_what_a_killed_run_left_is_cleared(store, spec):
-    leftover = store.with_name(store.name + ".unfinished")
-    (leftover / "sz_uk" / "c").mkdir(parents=True)
-    (leftover / "sz_uk" / "c" / "9").write_text("of another run")
-    with replacing(store, spec, provenance={"seed": 8}) as unfinished:
-        fill(unfinished, spec, 8)
-    assert_holds(store, 8)
-    assert "sz_uk/c/9" not in files(store)
-
-
 @pytest.fixture
 def checkout(tmp_path, tiny_store, spectra_table) -> Checkout:
     """A checkout whose microwave line is at scale smoke and whose store is that of `tiny`."""
