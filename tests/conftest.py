@@ -17,6 +17,7 @@ from szmass.params import Params, load
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 LONGEST = "test_pipeline.py"
+pytest_plugins = ["helpers.tiny_microwave"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

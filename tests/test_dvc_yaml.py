@@ -151,15 +151,15 @@ def reruns(section: str) -> set[str]:
         stale = begun
 
 
-MICROWAVE_RESULTS = {"evaluate_mresunet", "evaluate_hydro", "report"}
-COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "report"}
+MICROWAVE_RESULTS = {"evaluate_mresunet", "evaluate_hydro", "summarise", "report"}
+COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "summarise", "report"}
 COMPTON_MAPS = {"add_planck_noise", "cut_psz2", "validate_compton", "train_cnn"}
 CHANGES = {
     "mresunet": {"train_mresunet", *MICROWAVE_RESULTS},
     "cnn": {"train_cnn", *COMPTON_RESULTS},
     "evaluation": MICROWAVE_RESULTS | COMPTON_RESULTS - {"infer_psz2"},
     "posterior": COMPTON_RESULTS,
-    "hydro": {"simulate_hydro", "evaluate_hydro", "report"},
+    "hydro": {"simulate_hydro", "evaluate_hydro", "summarise", "report"},
     "microwave_sets": {
         *("simulate_microwave", "validate_microwave", "train_mresunet"),
         *MICROWAVE_RESULTS,
