@@ -22,7 +22,6 @@ ROOT = "szmass"
 WITHOUT_RESULT = ("code_digests", "errors", "params", "quiet", "reporting", "tracking")
 """Parts of the package that cannot change what a stage writes: they check settings, report, or say
 whether a killed training may go on."""
-IGNORED_FILES = ("py.typed",)
 DYNAMIC_IMPORTS = ("import_module", "__import__", "exec", "eval")
 
 
@@ -86,10 +85,24 @@ class CodeDigests:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
     def _beside(self, module: str) -> Iterator[str]:
-        """Digests of the files beside a module that are no code, such as a template."""
-        for path in sorted(self.modules[module].parent.iterdir()):
-            if path.is_file() and path.suffix != ".py" and path.name not in IGNORED_FILES:
-                yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        """Digests of the files that a module names and that lie beside it, such as a template.
+
+        A file that such a file names counts as well.
+        """
+        beside = {
+            path.name: path.read_bytes()
+            for path in self.modules[module].parent.iterdir()
+            if path.is_file() and path.suffix != ".py"
+        }
+        named: dict[str, bytes] = {}
+        texts = [self.modules[module].read_bytes()]
+        while texts:
+            text = texts.pop()
+            new = {name for name in beside if name.encode() in text} - set(named)
+            named |= {name: beside[name] for name in new}
+            texts += [beside[name] for name in new]
+        for name, content in sorted(named.items()):
+            yield f"{name} {hashlib.sha256(content).hexdigest()}"
 
     def _statements(self, body: Sequence[ast.stmt]) -> Iterator[str]:
         """Statements in their order, each run of imports sorted; docstrings are left out."""

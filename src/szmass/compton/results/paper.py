@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import pandas as pd
-
-from szmass.compton.masses.estimates import JudgedClusters
 from szmass.compton.network.selection import SELECTED
-from szmass.compton.results.metrics import CUTS, Metrics, judge
-from szmass.evaluation.papers import beside_paper, read_paper
-from szmass.sky.redshift_bins import ALL_BINS, redshift_range
+from szmass.compton.results.metrics import CUTS
+from szmass.evaluation.papers import read_paper
+from szmass.sky.redshift_bins import ALL_BINS
 
 SECTIONS = ("bins", "mocks", "real", "moments", "relation", "selection")
 INTERVALS = 4
@@ -95,40 +91,3 @@ class DeAndres2022:
 def _percentiles(middle: float, up: float, down: float) -> dict[str, float]:
     """Median and percentiles from the median and its distances to them."""
     return {"median": middle, "p16": middle - down, "p84": middle + up}
-
-
-def measure(
-    predictions: pd.DataFrame,
-    bins: Mapping[str, Sequence[float]],
-    judged: Mapping[str, Mapping[str, JudgedClusters]],
-    paper: DeAndres2022,
-    *,
-    draws: int,
-    seed: int,
-) -> Metrics:
-    """All metrics of each data set and bin, with the paper's beside them.
-
-    Args:
-        predictions: the table of all estimates.
-        bins: edges of the redshift bins.
-        judged: by data set and bin, what the ensembles say of themselves.
-        paper: its numbers.
-        draws: of the bootstrap over clusters.
-        seed: of the bootstrap.
-    """
-    metrics: dict[str, dict[str, dict[str, float]]] = {}
-    for data_set, of_bins in judged.items():
-        here = predictions[predictions["data_set"] == data_set]
-        metrics[data_set] = {}
-        for name in (*bins, ALL_BINS):
-            rows = here if name == ALL_BINS else here[here["bin"] == name]
-            rng = np.random.default_rng(seed)
-            measured = judge({key: rows[key].to_numpy() for key in rows}, draws=draws, rng=rng)
-            if name in of_bins:
-                passed, members = of_bins[name].members_passing
-                measured["members_passing"] = passed
-                measured["members_passing_share"] = passed / members
-            metrics[data_set][name] = beside_paper(
-                measured, paper.of_mocks(data_set, redshift_range(bins, name))
-            )
-    return metrics
