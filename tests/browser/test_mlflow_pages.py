@@ -104,19 +104,10 @@ def test_every_line_of_work_is_listed(project: Project, page: Page) -> None:
         page.get_by_role("link", name=name, exact=True).wait_for()
 
 
-def test_the_saved_view_tells_runs_apart_and_has_their_results(
-    project: Project, page: Page
-) -> None:
+def test_all_runs_of_the_line_of_work_are_listed(project: Project, page: Page) -> None:
     page.goto(project.printed["all runs"])
-    page.get_by_role("button", name="Trainings").wait_for()
     for name, width in WIDTHS.items():
-        link = page.get_by_role("link", name=f"train_mresunet width={width} {name}")
-        link.wait_for()
-        assert link.evaluate("link => link.scrollWidth <= link.clientWidth"), "cut off"
-    page.get_by_role("columnheader", name=SCATTER, exact=True).first.wait_for()
-    assert (
-        page.locator(f"[role=gridcell][col-id='metrics.`{SCATTER}`']", has_text="0.1").count() == 3
-    )
+        page.get_by_role("link", name=f"train_mresunet width={width} {name}").wait_for()
 
 
 def test_the_curves_of_three_trainings_are_drawn(project: Project, page: Page) -> None:

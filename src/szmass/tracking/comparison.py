@@ -11,10 +11,9 @@ from difflib import get_close_matches
 from urllib.parse import quote
 
 import mlflow
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Run
 
 from szmass.tracking.service import open_client, reaching
-from szmass.tracking.views import KEY, TAG
 
 LOCAL_ADDRESS = "http://127.0.0.1:5000"
 """Of `mlflow ui`, as it comes."""
@@ -39,7 +38,7 @@ class Comparison:
     curves: str
     """Address of the page with their training curves; empty where they have none."""
     all_runs: str
-    """Address of the page with all runs of their line of work, in its saved view."""
+    """Address of the page with all runs of their line of work."""
     command: str
     """What has to run before these addresses answer; empty where a server does."""
 
@@ -61,7 +60,7 @@ def list_stages() -> str:
     Raises:
         TrackingError: MLflow cannot be reached.
     """
-    name, _, runs = _all_runs()
+    name, runs = _all_runs()
     stages = (f"{stage:24} {number}" for stage, number in _stages(runs).most_common())
     return "\n".join(stages) or f"{name}: no runs yet"
 
@@ -77,7 +76,7 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
         ComparisonError: there is no such stage or experiment; the message lists those that are.
         TrackingError: MLflow cannot be reached.
     """
-    name, lines, runs = _all_runs()
+    name, runs = _all_runs()
     found = [run for run in runs if f"{run.info.run_name} ".startswith(f"{stage} ")]
     if not found:
         raise ComparisonError(_choices(name, stage, runs))
@@ -91,16 +90,16 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
                 f"{name}: no run of {stage} in experiment {wanted!r}: {hint}there are: {there}"
             )
     chosen = [newest[wanted] for wanted in experiments] or found[:MOST]
-    return _pages(chosen, lines[chosen[0].info.experiment_id])
+    return _pages(chosen)
 
 
-def _all_runs() -> tuple[str, dict[str, Experiment], list[Run]]:
-    """Where runs are kept, the lines of work by their number, and the runs, the newest first."""
+def _all_runs() -> tuple[str, list[Run]]:
+    """Where runs are kept, and the runs of all lines of work, the newest first."""
     name, client = open_client()
     with reaching(name):
-        lines = {line.experiment_id: line for line in client.search_experiments()}
+        lines = [line.experiment_id for line in client.search_experiments()]
         order = ["attributes.start_time DESC"]
-        return name, lines, list(client.search_runs([*lines], max_results=5000, order_by=order))
+        return name, list(client.search_runs(lines, max_results=5000, order_by=order))
 
 
 def _stages(runs: Sequence[Run]) -> Counter[str]:
@@ -108,7 +107,7 @@ def _stages(runs: Sequence[Run]) -> Counter[str]:
     return Counter(run.info.run_name.split()[0] for run in runs)
 
 
-def _pages(chosen: Sequence[Run], line: Experiment) -> Comparison:
+def _pages(chosen: Sequence[Run]) -> Comparison:
     """Where runs of a line of work are compared."""
     uri = mlflow.get_tracking_uri()
     server = uri.startswith(("http://", "https://"))
@@ -124,13 +123,12 @@ def _pages(chosen: Sequence[Run], line: Experiment) -> Comparison:
         "x_axis": "step",
         "y_axis_scale": "log",
     }
-    view = {"viewStateShareKey": KEY} if TAG in line.tags else {}
-    view |= {"workflowType": "machine_learning"}
+    line = chosen[0].info.experiment_id
     return Comparison(
         chosen,
         differences=f"{page}/compare-runs?{_query(which)}",
         curves=f"{page}/metric?{_query(curves)}" if drawn else "",
-        all_runs=f"{page}/experiments/{line.experiment_id}/runs?{_query(view)}",
+        all_runs=f"{page}/experiments/{line}/runs?workflowType=machine_learning",
         command="" if server else f"mlflow ui --backend-store-uri {uri}",
     )
 

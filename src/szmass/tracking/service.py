@@ -15,12 +15,10 @@ from urllib.request import urlopen
 
 import mlflow
 from filelock import FileLock, Timeout
-from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from szmass.tracking.delivery import AWAY_S, Delivery
-from szmass.tracking.views import offer_view
 
 SETUP_TIMEOUT_S = 120
 VERSION_TIMEOUT_S = 5
@@ -59,9 +57,7 @@ def connect(experiment_name: str) -> Service:
     files = (root / "mlartifacts" / experiment_name).as_uri()
     location = files if mlflow.get_tracking_uri().startswith("sqlite:") else None
     with reaching(name), _alone(root):
-        found = _find_or_create(client, experiment_name, location)
-        offer_view(client, found)
-        experiment = found.experiment_id
+        experiment = _find_or_create(client, experiment_name, location)
         mlflow.set_experiment(experiment_id=experiment)  # where models are logged to
     ask = partial(client.get_experiment, experiment)
     return Service(name, client, experiment, Delivery(name, ask, away_s=AWAY_S))
@@ -136,15 +132,15 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-def _find_or_create(client: mlflow.MlflowClient, name: str, location: str | None) -> Experiment:
-    """An experiment; another machine may create it at the same time."""
+def _find_or_create(client: mlflow.MlflowClient, name: str, location: str | None) -> str:
+    """The number of an experiment; another machine may create it at the same time."""
     if found := client.get_experiment_by_name(name):
-        return found
+        return found.experiment_id
     try:
-        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+        return client.create_experiment(name, artifact_location=location)
     except MlflowException as error:
         if found := client.get_experiment_by_name(name):
-            return found
+            return found.experiment_id
         raise error from None
 
 
