@@ -7,7 +7,6 @@ from outside, so whoever sends runs needs its address and no key.
 
 from __future__ import annotations
 
-import glob
 import os
 import random
 import secrets
@@ -20,15 +19,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from pwd import getpwnam
 from time import monotonic, sleep
 from typing import Any
 from urllib.request import urlopen
 
+from szmass.errors import SzmassError
+
 LOOPBACK = "127.0.0.1"
-POSTGRES_FOLDERS = "/usr/lib/postgresql/*/bin"  # where Debian has its programs
+POSTGRES_FOLDERS = "usr/lib/postgresql/*/bin"  # below /, where Debian has its programs
 POSTGRES_ACCOUNT = "postgres"
 BUCKET = "mlflow"
 SEAWEED_GRPC = 10000  # from a port to the one for gRPC
@@ -41,7 +41,7 @@ STOP_S = 30.0
 ASK_S = 0.2
 
 
-class ServerError(ValueError):
+class ServerError(SzmassError):
     """A program of the server is missing, or has ended."""
 
 
@@ -56,10 +56,8 @@ class Program:
     def require_running(self) -> None:
         """Raises `ServerError` with the end of its log, once it has ended."""
         if (status := self.process.poll()) is not None:
-            last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
-            raise ServerError(
-                "\n".join([f"{self.name} ended with status {status}; {self.log} ends:", *last])
-            )
+            last = "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
+            raise ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n{last}")
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Waits for it to be ready, or raises `ServerError`."""
@@ -114,7 +112,7 @@ def serve(folder: Path, *, host: str, port: int, started: Callable[[str], None])
 @contextmanager
 def _postgres(folder: Path) -> Iterator[tuple[Program, str]]:
     """PostgreSQL on a socket that only this user can reach; with its URI for SQLAlchemy."""
-    programs = Path(_program("initdb", *glob.glob(POSTGRES_FOLDERS))).parent  # noqa: PTH207
+    programs = _program("initdb", *Path("/").glob(POSTGRES_FOLDERS)).parent
     account = _postgres_account()
     data = (folder / "postgres").resolve()
     data.mkdir(exist_ok=True)
@@ -123,13 +121,18 @@ def _postgres(folder: Path) -> Iterator[tuple[Program, str]]:
             for owned in (data, sockets):
                 shutil.chown(owned, account["user"], account["group"])
         if not (data / "PG_VERSION").exists():
-            options = ["--username=mlflow", "--auth=trust", "--encoding=UTF8"]
-            _run([programs / "initdb", *options, "-D", data], cwd=sockets, **account)
+            initdb = [str(programs / "initdb"), "-D", str(data), "--username=mlflow"]
+            initdb += ["--auth=trust", "--encoding=UTF8"]
+            done = subprocess.run(  # noqa: S603
+                initdb, cwd=sockets, capture_output=True, text=True, check=False, **account
+            )
+            if done.returncode:
+                raise ServerError(f"{' '.join(initdb)}: {done.stderr.strip()}")
         command = [programs / "postgres", "-D", data, "-k", sockets, "-c", "listen_addresses="]
         log, stop = folder / "postgres.log", signal.SIGINT  # which ends sessions first
         with _running("PostgreSQL", command, log, {}, stop=stop, cwd=sockets, **account) as program:
-            ask = [str(programs / "pg_isready"), "-q", "-h", sockets, "-U", "mlflow"]
-            ask += ["-d", "postgres"]
+            ready = str(programs / "pg_isready")
+            ask = [ready, "-q", "-h", sockets, "-U", "mlflow", "-d", "postgres"]
             program.wait_until(lambda: subprocess.run(ask, check=False).returncode == 0)  # noqa: S603
             yield program, f"postgresql+psycopg2://mlflow@/postgres?host={sockets}"
 
@@ -140,14 +143,14 @@ def _object_store(folder: Path) -> Iterator[tuple[Program, dict[str, str]]]:
     data = (folder / "objects").resolve()
     data.mkdir(exist_ok=True)
     parts = ("master", "volume", "filer", "s3", "admin")
-    ports = dict(zip(parts, _free_ports(len(parts)), strict=True))
+    ports = dict(zip(parts, _free_ports(), strict=False))
     keys = {
         "AWS_ACCESS_KEY_ID": "mlflow",
         "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(32),  # a new one each time
     }
     with tempfile.TemporaryDirectory(prefix="szmass-") as sockets:
         command = [
-            *(_program("weed", str(Path(sys.executable).parent)), "mini", f"-dir={data}"),
+            *(_program("weed", Path(sys.executable).parent), "mini", f"-dir={data}"),
             *(f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", f"-bucket={BUCKET}"),
             *(f"-{part}.port={port}" for part, port in ports.items()),
             *(f"-{part}.localSocket={sockets}/{part}" for part in ("filer", "s3")),
@@ -194,20 +197,13 @@ def _running(
                 process.wait()
 
 
-def _run(command: Sequence[object], **options: Any) -> None:
-    """Runs a program to its end; raises `ServerError` with what it says, should it fail."""
-    words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # noqa: S603
-    if done.returncode:
-        raise ServerError(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-
-
-def _program(name: str, *folders: str) -> str:
+def _program(name: str, *folders: Path) -> Path:
     """A program's own path; raises `ServerError` where it is missing."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *folders]))
+    places = [os.environ.get("PATH", ""), *map(str, folders)]
+    found = shutil.which(name, path=os.pathsep.join(places))
     if found is None:
         raise ServerError(f"{name}: no such program; {PACKAGES[name]}")
-    return str(Path(found).resolve())
+    return Path(found).resolve()
 
 
 def _postgres_account() -> dict[str, Any]:
@@ -224,11 +220,11 @@ def _postgres_account() -> dict[str, Any]:
     return {"user": POSTGRES_ACCOUNT, "group": POSTGRES_ACCOUNT, "extra_groups": []}
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports() -> Iterator[int]:
     """Ports that nobody listens on, nor on the port above each that SeaweedFS has for itself."""
-    ports = random.sample(range(20000, 30000), 1000)
-    free = (port for port in ports if not any(map(_listens, (port, port + SEAWEED_GRPC))))
-    return list(islice(free, count))
+    for port in random.sample(range(20000, 30000), 1000):
+        if not _listens(port) and not _listens(port + SEAWEED_GRPC):
+            yield port
 
 
 def _listens(port: int) -> bool:

@@ -23,7 +23,7 @@ from szmass.mlflow_server import POSTGRES_FOLDERS
 HOST = "127.0.0.1"
 START_S = 150
 LIGHT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-INITDB = shutil.which("initdb") or next(Path("/").glob(f"{POSTGRES_FOLDERS[1:]}/initdb"), None)
+INITDB = shutil.which("initdb") or next(Path("/").glob(f"{POSTGRES_FOLDERS}/initdb"), None)
 needs_postgres = pytest.mark.skipif(
     INITDB is None and not os.environ.get("CI"), reason="needs PostgreSQL: apt install postgresql"
 )
