@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers import ROOT
-from szmass.cli import RESULTS, main
+from szmass.cli import VERBS, _parser, main
+from szmass.cli.summary import RESULTS
 from szmass.params import Params, load
 from szmass.params.scales import estimate_cost, read_scale, scale_in_force, scale_names
 
@@ -47,6 +49,27 @@ def effective(project: Path) -> dict[str, object]:
 
     walk(YAML(typ="safe").load(project / "params.yaml"), "")
     return flat
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_of_a_verb_has_an_example_that_can_be_typed(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="^0$"):
+        main([name, "--help"])
+    example = capsys.readouterr().out.partition("example: ")[2]
+    program, *words = shlex.split(example)
+    assert (program, words[0]) == ("szmass", name)
+    assert _parser().parse_args(words).run == VERBS[name].run
+
+
+def test_the_help_begins_with_what_a_user_needs_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    names = re.findall(r"^ {4}([a-z][a-z-]+)(?:  |$)", printed, re.MULTILINE)
+    assert names == list(VERBS)
+    assert (names[0], names[-1]) == ("predict", "release")
 
 
 def test_the_committed_params_are_scale_laptop(project: Path) -> None:

@@ -39,6 +39,7 @@ class Project(Checkout):
             shutil.copy(ROOT / name, project.path)
         (project.path / ".dvc").mkdir()
         shutil.copy(ROOT / ".dvc" / "config", project.path / ".dvc")
+        shutil.copytree(ROOT / "digests", project.path / "digests")
         pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")
         for section, names in (("stages", STAGES), ("artifacts", ARTIFACTS)):
             pipeline[section] = {name: pipeline[section][name] for name in names}

@@ -176,7 +176,7 @@ def test_the_command_line_prints_a_table_and_its_problems(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("szmass.cli.load", lambda _: project)
+    monkeypatch.setattr("szmass.cli.predict.load", lambda _: project)
     maps = np.random.default_rng(1).normal(0, 1e-6, (3, 32, 32))
     maps[1, 0, 0] = np.nan
     np.save(tmp_path / "maps.npy", maps)

@@ -1,0 +1,77 @@
+"""`szmass`: what a person types. One module a verb; none imports a heavy library."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+import szmass
+from szmass.cli import (
+    compare,
+    mlflow_server,
+    predict,
+    release,
+    report,
+    scale,
+    study,
+    summary,
+    verify,
+)
+from szmass.cli.project import require_project
+
+
+class Verb(Protocol):
+    """What the module of a verb defines."""
+
+    HELP: str
+    """What it does, in a line."""
+    EXAMPLE: str
+    """A command that can be typed."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds its arguments to its parser."""
+
+    def run(self, options: argparse.Namespace) -> None:
+        """Does what was typed."""
+
+
+VERBS: dict[str, Verb] = {  # in the order of the help
+    "predict": predict,
+    "summary": summary,
+    "report": report,
+    "scale": scale,
+    "study": study,
+    "compare": compare,
+    "verify": verify,
+    "mlflow-server": mlflow_server,
+    "release": release,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; an error becomes one line and exit status 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        require_project()
+        options.run(options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"szmass: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="szmass",
+        description=str(szmass.__doc__).split("\n")[0],
+        epilog="`szmass COMMAND --help` has the options of a command, and an example.",
+    )
+    parser.add_argument("--version", action="version", version=szmass.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, verb in VERBS.items():
+        command = commands.add_parser(
+            name, help=verb.HELP, description=verb.HELP, epilog=f"example: {verb.EXAMPLE}"
+        )
+        verb.add_arguments(command)
+        command.set_defaults(run=verb.run)
+    return parser

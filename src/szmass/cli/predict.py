@@ -1,0 +1,53 @@
+"""`szmass predict`: masses of the clusters in a user's y-maps."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import fields
+from pathlib import Path
+
+from szmass.cli.project import PARAMS
+from szmass.params import load
+from szmass.predict.command import OWN, RELEASE, Wanted, predict
+
+HELP = "infer the masses of clusters in y-maps"
+EXAMPLE = "szmass predict cutout.fits --redshift 0.3"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Adds where the maps are, and what is known of them."""
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="maps: .npy, FITS image, .zarr, .h5"
+    )
+    parser.add_argument("--redshift", metavar="Z", help="of the clusters in FILE")
+    parser.add_argument(
+        "--pixel-arcmin", type=float, metavar="P", help="side of a pixel, where a file lacks it"
+    )
+    parser.add_argument(
+        "--table", type=Path, metavar="CSV", help="files to read: columns file, redshift[, name]"
+    )
+    parser.add_argument("--ymap", type=Path, metavar="FITS", help="full-sky y-map, with:")
+    parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
+    parser.add_argument(
+        "--prior",
+        default="training",
+        help="training (the default), flat in log10 M, or a CSV table log10_msun,density",
+    )
+    parser.add_argument(
+        "--models",
+        metavar="WHICH",
+        help=f"{OWN}: of this pipeline (the default where it has run); {RELEASE}: those that came "
+        "with it; or of MLflow's registry, as cnn-ensemble@best or cnn-ensemble/3",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def run(options: Namespace) -> None:
+    """Prints a table of masses; ends with what is wrong with maps that could not be used."""
+    names = [field.name for field in fields(Wanted)]
+    wanted = Wanted(**{name: getattr(options, name) for name in names})
+    answer = predict(wanted, load(PARAMS))
+    print(answer.as_json() if options.json else answer.as_text())
+    if answer.problems:
+        sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))

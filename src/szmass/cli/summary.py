@@ -1,0 +1,70 @@
+"""`szmass summary`: the results in tables, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from szmass.cli.project import PARAMS, UsageError
+from szmass.params import load
+
+HELP = "print the results, and what to type next"
+EXAMPLE = "szmass summary"
+README = Path("README.md")
+RESULTS = {  # a table's path: the stage that writes it
+    "microwave_table": "evaluate_mresunet",
+    "psz2_table": "infer_psz2",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Adds where the tables go to."""
+    parser.add_argument(
+        "--readme", action="store_true", help="write the tables into README.md instead"
+    )
+
+
+def run(options: Namespace) -> None:
+    """Prints the tables that are there, or writes them into the README."""
+    paths = load(PARAMS).paths
+    there = {key: paths[key] for key in RESULTS if paths[key].is_file()}
+    missing = [f"{paths[key]}: dvc repro {RESULTS[key]}" for key in RESULTS if key not in there]
+    if not there or (options.readme and missing):
+        raise UsageError("\n".join(["not there yet; made by:", *missing]))
+    tables = {key: path.read_text().strip() for key, path in there.items()}
+    if options.readme:
+        README.write_text(_with_tables(README.read_text(), tables))
+        return
+    local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
+    runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
+    print(
+        "\n\n".join(tables.values()) + "\n\n"
+        f"report     {_place(paths['report_page'])}\n"
+        f"figures    {_place(paths['microwave_figures'].parent, '/')}\n"
+        f"tables     {paths['microwave_table'].parent}/*_table.md\n"
+        f"masses     {_place(paths['psz2_masses_csv'])}\n"
+        f"metrics    dvc metrics show\n"
+        f"runs       {runs}\n"
+        f"next       dvc exp run -S mresunet.learning_rate=3e-3"
+    )
+    if missing:
+        print("missing    " + "\n           ".join(missing))
+
+
+def _place(path: Path, ending: str = "") -> str:
+    """Where a result is, or will be."""
+    return f"{path}{ending}" + ("" if path.exists() else "  (not there yet: make repro)")
+
+
+def _with_tables(text: str, tables: Mapping[str, str]) -> str:
+    """A page with each table between the comments that bear its name."""
+    for name, table in tables.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+        escaped = table.replace("\\", r"\\")
+        text, found = place.subn(rf"\g<1>\n{escaped}\n\n\g<2>", text)
+        if not found:
+            raise UsageError(f"{README}: expected the lines <!-- {name} --> and <!-- /{name} -->")
+    return text
