@@ -116,7 +116,11 @@ def _fits(path: Path) -> _Read:
 
 
 def _pixel_arcmin(header: Mapping[str, Any]) -> float | None:
-    """Side of the square pixels of a FITS image; None where the header does not say."""
+    """Side of the square pixels of a FITS image; None where the header does not say.
+
+    Read without astropy.wcs: its import takes as long as that of astropy.io.fits, and a side that
+    the header leaves out would be 1 degree.
+    """
     sides = []
     for axis in (1, 2):
         unit = str(header.get(f"CUNIT{axis}", "deg")).strip()
