@@ -3,11 +3,10 @@
     python benchmarks/local_remote.py
 
 Takes what the pipeline has made (`dvc repro` or `dvc pull` first). DVC's cache is pushed to an
-empty remote, and pulled from there into fresh clones with empty caches, every byte verified by its
-hash and linked into the workspace: by `szmass pull`, and by `dvc pull`, which reads what arrived
-one file after the other. All that came is compared by content. In each round a plain copy of the
-same bytes is one more way; first with the files on the disk alone, as those of a remote are, then
-with all of them in the machine's memory.
+empty remote, and pulled from there into a fresh clone with an empty cache, every byte verified by
+its hash and linked into the workspace. All that came is compared by content. In each round a plain
+copy of the same bytes is one more way; first with the files on the disk alone, as those of a remote
+are, then with all of them in the machine's memory.
 
 All ways start from a machine at rest. A virtual machine with memory to spare hands it back to its
 host within seconds, and pays for it when the next file is written; a copy made right after another
@@ -34,14 +33,9 @@ from typing import Any
 from measured import keep, row
 
 ROOT = Path(__file__).parents[1]
-DVC, SZMASS = (str(Path(sys.executable).with_name(name)) for name in ("dvc", "szmass"))
-PULLS = {
-    "szmass_pull": (SZMASS, "pull", "data", "metrics", "models", "report.html"),
-    "dvc_pull": (DVC, "pull", "dvc.yaml"),
-}
+DVC = str(Path(sys.executable).with_name("dvc"))
 WHAT = {
     "push": "`dvc push` to a local folder",
-    "szmass_pull": "`szmass pull` from there, verified",
     "dvc_pull": "`dvc pull` from there, verified",
 }
 ROUNDS = 3
@@ -84,7 +78,7 @@ def md5(path: Path) -> str:
 
 
 def one_round(folder: Path, *, in_memory: bool) -> tuple[dict[str, Path], dict[str, float]]:
-    """What was pushed to a new remote, and the seconds of that, of plain copies and of pulls."""
+    """What was pushed to a new remote, and the seconds of that, of plain copies and of a pull."""
     remote, cache = folder / "remote", ROOT / ".dvc" / "cache"
     source = clone(folder / "source", remote)
     run(source, DVC, "cache", "dir", "--local", str(cache))
@@ -97,16 +91,13 @@ def one_round(folder: Path, *, in_memory: bool) -> tuple[dict[str, Path], dict[s
         forget(remote, in_memory)
         taken[name] = seconds(copy, rest_s)
         shutil.rmtree(folder / "copy")
-    for name, command in PULLS.items():
-        target = clone(folder / name, remote)
-        forget(remote, in_memory)
-        taken[name] = seconds(partial(run, target, *command), REST_S)
-        back = files(target / ".dvc" / "cache")
-        if there.keys() != back.keys() or not all(
-            cmp(there[file], back[file], False) for file in back
-        ):
-            raise SystemExit("what came back is not what was sent")
-        shutil.rmtree(target)
+    target = clone(folder / "target", remote)
+    forget(remote, in_memory)
+    taken["dvc_pull"] = seconds(partial(run, target, DVC, "pull", "dvc.yaml"), REST_S)
+    back = files(target / ".dvc" / "cache")
+    if there.keys() != back.keys() or not all(cmp(there[file], back[file], False) for file in back):
+        raise SystemExit("what came back is not what was sent")
+    shutil.rmtree(target)
     return there, taken
 
 
