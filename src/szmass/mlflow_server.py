@@ -121,17 +121,18 @@ def _postgres(folder: Path) -> Iterator[tuple[Program, str]]:
             for owned in (data, sockets):
                 shutil.chown(owned, account["user"], account["group"])
         if not (data / "PG_VERSION").exists():
-            command = [programs / "initdb", "-D", data, "--username=mlflow"]
-            command += ["--auth=trust", "--encoding=UTF8"]
+            initdb = [str(programs / "initdb"), "-D", str(data), "--username=mlflow"]
+            initdb += ["--auth=trust", "--encoding=UTF8"]
             done = subprocess.run(  # noqa: S603
-                command, cwd=sockets, capture_output=True, text=True, check=False, **account
+                initdb, cwd=sockets, capture_output=True, text=True, check=False, **account
             )
             if done.returncode:
-                raise ServerError(f"{command[0]} {data}: {done.stderr.strip()}")
+                raise ServerError(f"{' '.join(initdb)}: {done.stderr.strip()}")
         command = [programs / "postgres", "-D", data, "-k", sockets, "-c", "listen_addresses="]
         log, stop = folder / "postgres.log", signal.SIGINT  # which ends sessions first
         with _running("PostgreSQL", command, log, {}, stop=stop, cwd=sockets, **account) as program:
-            ask = [programs / "pg_isready", "-q", "-h", sockets, "-U", "mlflow", "-d", "postgres"]
+            ready = str(programs / "pg_isready")
+            ask = [ready, "-q", "-h", sockets, "-U", "mlflow", "-d", "postgres"]
             program.wait_until(lambda: subprocess.run(ask, check=False).returncode == 0)  # noqa: S603
             yield program, f"postgresql+psycopg2://mlflow@/postgres?host={sockets}"
 
