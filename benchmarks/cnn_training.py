@@ -34,9 +34,10 @@ from szmass.compton.maps.stores import clean_spec, open_clean_store
 from szmass.compton.network.arrays import MOST_BYTES_KEPT, DevelopmentMaps
 from szmass.compton.network.cnn import cnn, compile_cnn
 from szmass.compton.network.files import EnsembleFiles
-from szmass.compton.network.members import CnnTrainer, Epoch, plan_members, report_epoch
+from szmass.compton.network.members import CnnTrainer, plan_members
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.networks.backend import EVALUATION_BATCH, prepare_backend, side_by_side
+from szmass.networks.training import Epoch, report_epoch
 from szmass.params import Cnn, load
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import replacing, write_rows
@@ -172,7 +173,8 @@ def bookkeeping_seconds(folder: Path) -> float:
         for number in range(MEMBERS):
             with of_ensemble.child(f"member_{number:03d}") as of_member:
                 for epoch in range(1, MEMBER_EPOCHS + 1):
-                    report_epoch(Epoch(epoch, 1.0 / epoch, 1.1 / epoch, 1e-4), of_member)
+                    losses = 1.0 / epoch, 1.1 / epoch
+                    report_epoch(Epoch(epoch, 9 * epoch, *losses, 1e-4, 0.1), of_member)
     return perf_counter() - started
 
 

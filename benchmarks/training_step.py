@@ -25,8 +25,9 @@ from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.microwave.network.arrays import MassPrior, Normalisation, draw_maps
 from szmass.microwave.network.mresunet import mresunet
-from szmass.microwave.network.training import TrainingState, compile_for_training, train
+from szmass.microwave.network.training import compile_for_training, train
 from szmass.networks.backend import EVALUATION_BATCH, prepare_backend
+from szmass.networks.training import TrainingState
 from szmass.params import load
 
 ROOT = Path(__file__).parents[1]

@@ -24,8 +24,9 @@ from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.microwave.network.arrays import MassPrior, Normalisation, draw_maps
 from szmass.microwave.network.estimator import MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
-from szmass.microwave.network.training import TrainingState, train
+from szmass.microwave.network.training import train
 from szmass.networks.backend import hardware, prepare_backend
+from szmass.networks.training import TrainingState
 from szmass.params import load
 from szmass.provenance import hardware_facts
 

@@ -47,7 +47,7 @@ def store(small: Params, tmp_path_factory: pytest.TempPathFactory) -> MapStore:
     return write_store(tmp_path_factory.mktemp("stores") / "planck.zarr", small)
 
 
-def run_item(
+def run_step(
     step: Callable[..., None], study: Any, small: Params, store: MapStore, **given: Any
 ) -> ListRun:
     run = ListRun()
@@ -88,15 +88,17 @@ def test_maps_that_are_divided_share_their_clusters(small: Params) -> None:
 
 def test_redshift_bins(small: Params, store: MapStore, tmp_path: Path) -> None:
     study = RedshiftBins("planck", 1, 200, {"one": [0.2, 1.0], "two": [0.2, 0.4, 1.0]})
+    run = run_step(train_redshift_bins, study, small, store, here=tmp_path)
+    assert list(run.children) == list(study.items)
     for item, edges in study.items.items():
-        run = run_item(train_redshift_bins, study, small, store, here=tmp_path, item=item)
-        assert len(run.children) == len(edges) - 1
+        of_item = run.children[item]
+        assert len(of_item.children) == len(edges) - 1
         metrics, table = read(tmp_path, item)
         # whatever the division, all test clusters are judged, once
         assert sorted(table["cluster"]) == sorted(of_test(store))
         ratio = np.log10(table["ensemble_msun"] / table["m500c_msun"])
         assert metrics["scatter_dex_ensemble"] == pytest.approx(np.std(ratio), rel=1e-4)
-        assert ("scatter_dex_ensemble", metrics["scatter_dex_ensemble"], None) in run.metrics
+        assert ("scatter_dex_ensemble", metrics["scatter_dex_ensemble"], None) in of_item.metrics
     run = ListRun()
     report_redshift_bins(study, here=tmp_path, run=run)
     table = require_results(tmp_path, run, study.items, {"supp8_residuals.png"})
@@ -120,8 +122,8 @@ def test_the_intervals_are_the_papers_with_0p6_where_it_prints_0p7(params: Param
 
 def test_training_size(small: Params, store: MapStore, tmp_path: Path) -> None:
     study = TrainingSize("planck", [0.2, 0.4], 1, 200, {"few": 20, "many": 100})
+    run_step(train_training_size, study, small, store, here=tmp_path)
     for item, clusters in study.items.items():
-        run_item(train_training_size, study, small, store, here=tmp_path, item=item)
         metrics, _ = read(tmp_path, item)
         trained_on = 1.0 - small.cnn.validation_fraction
         assert metrics["training_maps"] == round(trained_on * clusters)
@@ -131,6 +133,32 @@ def test_training_size(small: Params, store: MapStore, tmp_path: Path) -> None:
     run = ListRun()
     report_training_size(study, here=tmp_path, run=run)
     require_results(tmp_path, run, study.items, {"training_size.png"})
+
+
+def test_an_item_is_the_same_alone_and_after_others(
+    small: Params, store: MapStore, tmp_path: Path
+) -> None:
+    items = {"few": 20, "many": 60}
+    for folder, chosen in (("both", items), ("alone", {"many": 60})):
+        study = TrainingSize("planck", [0.2, 0.4], 1, 100, chosen)
+        run_step(train_training_size, study, small, store, here=tmp_path / folder)
+    both, alone = (
+        {
+            str(path.relative_to(tmp_path / folder)): path.read_bytes()
+            for path in (tmp_path / folder / "items" / "many").rglob("*")
+            if path.is_file()
+        }
+        for folder in ("both", "alone")
+    )
+    assert both == alone
+    # another item's settings are not its own: it stays
+    (tmp_path / "both" / "items" / "many" / "metrics.json").write_text('{"kept": 1.0}')
+    study = TrainingSize("planck", [0.2, 0.4], 1, 100, items | {"few": 30})
+    run = run_step(train_training_size, study, small, store, here=tmp_path / "both")
+    assert run.children["many"].metrics == [("kept", 1.0, None)]
+    assert read(tmp_path / "both", "few")[0]["training_maps"] == round(
+        30 * (1.0 - small.cnn.validation_fraction)
+    )
 
 
 def test_fewer_clusters_are_among_more_and_too_many_refused() -> None:
@@ -147,8 +175,7 @@ def test_architectures(small: Params, store: MapStore, tmp_path: Path) -> None:
     study = Architectures("planck", [0.2, 0.4], 100, items)
     names = study.names(small.cnn)
     assert names == ["grid/kernel_1_dropout_0.1", "grid/kernel_3_dropout_0.1", "repeats/members_2"]
-    for item in items:
-        run_item(train_architectures, study, small, store, here=tmp_path, item=item)
+    run_step(train_architectures, study, small, store, here=tmp_path)
     losses, parameters = {}, {}
     for name in names:
         metrics, _ = read(tmp_path, name)
@@ -181,13 +208,12 @@ def test_saliency(small: Params, store: MapStore, tmp_path: Path) -> None:
     models = tmp_path / "cnn"
     write_ensembles(models, store, replace(small, cnn=replace(small.cnn, members=2)))
     study = Saliency("planck", 24, 8, 4.0, [0.4, 1.2], "z1", 3, 0.05, 0.06)
+    stores = {"clean_store": store.path, "planck_store": store.path}
+    judge(
+        small.seed, small.bins, small.cnn, study, **stores, cnn_models=models, here=tmp_path,
+        run=ListRun(),
+    )  # fmt: skip
     for item in small.bins:
-        run = ListRun()
-        stores = {"clean_store": store.path, "planck_store": store.path}
-        judge(
-            small.seed, small.bins, small.cnn, study, **stores, cnn_models=models,
-            here=tmp_path, item=item, run=run,
-        )  # fmt: skip
         metrics, table = read(tmp_path, item)
         assert len(table) == study.clusters
         assert 0 < metrics["gradient_share_median"] < 1

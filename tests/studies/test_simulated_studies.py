@@ -83,10 +83,8 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
     )
     store = open_planck_store(tmp_path / "stores" / "planck.zarr")
     assert len(store.read("cluster")) == 6 * 5 + TEST_CLUSTERS
+    train_leakage(small.seed, small.cnn, small.evaluation, study, here=tmp_path, run=ListRun())
     for item, division in items.items():
-        train_leakage(
-            small.seed, small.cnn, small.evaluation, study, here=tmp_path, item=item, run=ListRun()
-        )
         folder = tmp_path / "items" / item
         predictions = pd.read_csv(folder / "predictions.csv")
         assert len(predictions) == TEST_CLUSTERS
@@ -169,15 +167,15 @@ def test_the_exact_bound_follows_noise_and_a_network_stands_beside_it(
         study,
         spectra_table=tmp_path / "spectra.csv",
         here=tmp_path,
-        item="noise",
         run=run,
     )
-    quiet, loud = (read_metrics(tmp_path, f"noise/noise_{noise}") for noise in (2, 20))
+    quiet, loud = (read_metrics(tmp_path, f"quantities/noise/noise_{noise}") for noise in (2, 20))
     name = "bound_train.scatter_ln_mass"
     assert loud[name] > quiet[name] + 3.0 * np.hypot(loud[f"{name}_err"], quiet[f"{name}_err"])
     assert "mresunet.scatter_ln_mass" not in quiet
     assert loud["mresunet.scatter_ln_mass"] > loud[name]
-    assert set(run.children) == {"noise_2", "noise_20"}
+    assert set(run.children["noise"].children) == {"noise_2", "noise_20"}
+    assert not list(tmp_path.rglob("*.training"))
 
 
 def test_one_setting_is_changed_and_keeps_its_type(small: Params) -> None:

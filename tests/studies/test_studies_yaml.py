@@ -14,13 +14,13 @@ from ruamel.yaml import YAML
 from helpers import ROOT
 from helpers.source_tree import tree
 from szmass.params import load_as
-from szmass.studies.__main__ import find_step
+from szmass.studies.__main__ import find_step, run_step
 from szmass.studies.listing import StudyError, description, study_folder, study_names
 from test_dvc_yaml import GIVEN_BY_THE_RUNNER, PARAMS, entries
 
 STUDIES = ROOT / "studies"
 NAMES = study_names(STUDIES)
-COMMAND = re.compile(r"PYTHONPATH=src python -m szmass\.studies (\w+) (\w+)( \$\{item\.item\})?")
+COMMAND = re.compile(r"PYTHONPATH=src python -m szmass\.studies (\w+) (\w+)")
 PATH = re.compile(r"\$\{paths\.(\w+)\}")
 
 
@@ -84,10 +84,10 @@ def test_a_stage_runs_its_step_at_the_root(study: str, step: str) -> None:
     stage = pipeline(study)[step]
     found = COMMAND.fullmatch(stage["cmd"])
     assert found is not None
-    assert found.groups()[:2] == (study, step)
+    assert found.groups() == (study, step)
     assert callable(find_step(study, step))
     assert stage["wdir"] == "../.."
-    assert bool(found[3]) == ("matrix" in stage) == ("item" in arguments(study, step)[1])
+    assert "matrix" not in stage
 
 
 @steps
@@ -110,6 +110,16 @@ def test_results_lie_in_the_studys_folder(study: str, step: str) -> None:
     assert all(out.startswith(f"studies/{study}/") for out in outs)
     shown = {f"studies/{study}/{name}" for name in ("table.md", "metrics.json", "figures")}
     assert (set(outs) == shown) == (step == "report")
+
+
+@steps
+def test_items_that_are_finished_outlive_a_run_of_their_step(study: str, step: str) -> None:
+    """DVC removes an output before its stage runs, unless it is told that it persists."""
+    if step in {"train", "judge"}:
+        (out,) = pipeline(study)[step]["outs"]
+        ((path, options),) = out.items()
+        assert path.startswith(f"studies/{study}/items")
+        assert options == {"persist": True}
 
 
 @steps
@@ -148,6 +158,12 @@ def test_settings_are_understood_and_wrong_ones_named(study: str, tmp_path: Path
 def test_a_study_says_what_it_asks(study: str) -> None:
     assert description(STUDIES / study).endswith(("?", ")"))
     assert f"szmass study {study}" in (ROOT / "docs" / "rebuild.md").read_text()
+
+
+def test_words_after_a_step_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(StudyError, match="leakage train: expected nothing after the step, got x y"):
+        run_step("leakage", "train", "x", "y")
 
 
 def test_an_unknown_study_or_step_is_answered_with_those_that_exist() -> None:

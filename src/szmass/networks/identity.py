@@ -21,9 +21,14 @@ def training_identity(code: str, settings: Iterable[object], inputs: Iterable[Pa
         inputs: files, and folders with all that they hold.
     """
     of_code = CodeDigests(Path(szmass.__file__).parent).digest(code)
-    facts = [of_code, *settings, keras.backend.backend()]
-    digest = hashlib.sha256(repr(facts).encode())
-    for path in inputs:
+    facts = [of_code, *settings, keras.backend.backend(), files_digest(inputs)]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """Digest of the content of files, and of folders with all that they hold."""
+    digest = hashlib.sha256()
+    for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(file.name.encode() + file.read_bytes())

@@ -1,4 +1,4 @@
-"""Runs a step of a study: `PYTHONPATH=src python -m szmass.studies STUDY STEP [ITEM]`."""
+"""Runs a step of a study: `PYTHONPATH=src python -m szmass.studies STUDY STEP`."""
 
 from __future__ import annotations
 
@@ -23,27 +23,25 @@ def main(arguments: list[str]) -> int:
     return guarded(run_step, "szmass.studies", arguments)
 
 
-def run_step(name: str = "", step: str = "", *items: str) -> None:
+def run_step(name: str = "", step: str = "", *others: str) -> None:
     """Runs a step with the settings of the current folder.
 
     Args:
         name: of the study.
         step: of the study.
-        items: what the step is run for, where it is one of a matrix.
+        others: words too many.
 
     Raises:
-        StudyError: there is no such study or step, or the step asks for something else.
+        StudyError: there is no such study or step, or something else was named too.
     """
     require_own_code()
+    if others:
+        raise StudyError(f"{name} {step}: expected nothing after the step, got {' '.join(others)}")
     here = study_folder(STUDIES, name)
     with quiet_start():
         function = find_step(name, step)
-    wanted = inspect.signature(function).parameters
-    if len(items) != ("item" in wanted):
-        raise StudyError(f"{name} {step}: expected {int('item' in wanted)} words, got {items}")
     sections, keywords, paths = bind(function, load(PARAMS_FILE), here)
-    keywords |= dict(zip(("item",), items, strict=False))
-    if "run" not in wanted:
+    if "run" not in inspect.signature(function).parameters:
         function(**sections, **keywords, **paths)
         return
     with quiet_start():
@@ -51,7 +49,7 @@ def run_step(name: str = "", step: str = "", *items: str) -> None:
 
     # the experiment is named after what follows the verb
     stage = f"{step}_{name.replace('_', '-')}"
-    with open_run(stage, items=items, sections=sections, paths=paths) as run:
+    with open_run(stage, sections=sections, paths=paths) as run:
         function(**sections, **keywords, **paths, run=run)
 
 
@@ -70,7 +68,7 @@ def find_step(study: str, step: str) -> Callable[..., None]:
 def bind(
     step: Callable[..., None], params: Params, here: Path
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Path]]:
-    """What a step asks for, but for `run` and `item`.
+    """What a step asks for, but for `run`.
 
     Returns:
         The settings that its result depends on, what else it is given, and its paths.
@@ -89,7 +87,7 @@ def bind(
             keywords[name] = params.resources
         elif name in params.paths:
             paths[name] = params.paths[name]
-        elif name not in {"run", "item"}:
+        elif name != "run":
             raise StudyError(f"{PARAMS_FILE}: paths.{name}: missing")
     return sections, keywords, paths
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from szmass.compton.maps.partitions import require_unseen
+from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.compton.network.ensemble import Ensemble
 from szmass.compton.network.files import UnfinishedOutput
@@ -18,7 +19,6 @@ from szmass.compton.network.members import CnnTrainer, Member, plan_members
 from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.compton.results.metrics import relerr_metrics
-from szmass.networks.identity import training_identity
 from szmass.params import Cnn
 from szmass.reporting import Run
 from szmass.storage.store import MapStore
@@ -40,22 +40,25 @@ class Training:
     settings: Cnn
 
 
-def train_networks(training: Training, identity: Iterable[object], run: Run) -> Ensemble:
+def open_store(data_set: str, *, clean: Path, planck: Path) -> MapStore:
+    """Opens the maps of a data set, `clean` or `planck`."""
+    return open_clean_store(clean) if data_set == "clean" else open_planck_store(planck)
+
+
+def train_networks(training: Training, identity: str, run: Run) -> Ensemble:
     """Trains the networks that a killed step has not finished, and loads all.
 
     Args:
         training: the networks.
-        identity: what their maps follow from, and the seed.
+        identity: digest of everything that determines them.
         run: is told of the ensemble and of each member.
     """
     settings = training.settings
-    unfinished = UnfinishedOutput(
-        training.output, training_identity(__name__, [*identity, settings], [])
-    )
+    unfinished = UnfinishedOutput(training.output, identity)
     trainer = CnnTrainer(training.maps.pixels, settings)
     files = unfinished.ensemble("", "", trainer.network)
     plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members, files)
-    total, label = settings.epochs * plan.maps_an_epoch, training.output.name
+    total, label = settings.epochs * plan.maps_an_epoch, "/".join(training.output.parts[-2:])
     with tqdm(total=total, desc=label, unit="map", disable=None) as bar:
         train_ensembles([plan], [trainer], run=run, progress=bar.update)
     unfinished.finish()

@@ -15,30 +15,22 @@ METRICS_FILE, TABLE_FILE, PREDICTIONS_FILE = "metrics.json", "table.md", "predic
 Metrics = Mapping[str, float]
 
 
-def write_item(folder: Path, metrics: Metrics, predictions: pd.DataFrame, run: Run) -> None:
-    """Writes what one item of a study found, and reports it as the item's run.
+def read_metrics(here: Path, items: Iterable[str], part: str = "") -> dict[str, dict[str, float]]:
+    """The metrics of a study's items, by item.
 
     Args:
-        folder: of the item, in the study's.
-        metrics: under the names that the pipeline uses.
-        predictions: a row a test map.
-        run: of the item.
+        here: the study's folder.
+        items: which.
+        part: folder of theirs, where a study has items of several kinds.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n")
-    predictions.to_csv(folder / PREDICTIONS_FILE, index=False, float_format="%.6e")
-    for name, value in metrics.items():
-        run.metric(name, value)
+    folder = here / ITEMS / part
+    return {item: json.loads((folder / item / METRICS_FILE).read_text()) for item in items}
 
 
-def read_metrics(here: Path, items: Iterable[str]) -> dict[str, dict[str, float]]:
-    """The metrics of a study's items, by item."""
-    return {item: json.loads((here / ITEMS / item / METRICS_FILE).read_text()) for item in items}
-
-
-def read_predictions(here: Path, items: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """The predictions of a study's items, by item."""
-    return {item: pd.read_csv(here / ITEMS / item / PREDICTIONS_FILE) for item in items}
+def read_predictions(here: Path, items: Iterable[str], part: str = "") -> dict[str, pd.DataFrame]:
+    """The predictions of a study's items, by item; see `read_metrics`."""
+    folder = here / ITEMS / part
+    return {item: pd.read_csv(folder / item / PREDICTIONS_FILE) for item in items}
 
 
 def write_results(here: Path, metrics: Mapping[str, Metrics], table: str, run: Run) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from helpers.compton_maps import CLUSTERS, EDGES, GRID, PROJECTIONS, write_stores
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network import arrays
-from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks, prefetched
+from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks
 from szmass.sky.symmetries import SYMMETRIES, turned
 from szmass.storage.store import MapStore
 
@@ -118,19 +116,3 @@ def test_scale_of_a_number() -> None:
     scale = MapScale(mean_y=1e-6, std_y=2e-6, mean_log10_m=14.5)
     assert scale.inputs(np.full((1, 2, 2), 5e-6)).ravel() == pytest.approx(2.0)
     assert scale.log10_m(np.array([[0.25]])) == pytest.approx(14.75)
-
-
-def test_items_are_made_ahead_in_their_order_and_an_error_arrives() -> None:
-    made = []
-
-    def items() -> Iterator[int]:
-        for number in range(3):
-            made.append(number)
-            yield number
-        raise OSError("the disk is gone")
-
-    ahead = prefetched(items())
-    assert next(ahead) == 0
-    assert [next(ahead), next(ahead)] == [1, 2]
-    with pytest.raises(OSError, match="the disk is gone"):
-        next(ahead)

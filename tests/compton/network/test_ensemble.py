@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import ROOT
 from helpers.cnn_training import M200_MEMBERS, MEMBERS, reports, train
 from helpers.compton_maps import EDGES, write_stores
 from helpers.recording import ListRun
@@ -25,16 +26,17 @@ from szmass.compton.network.arrays import DevelopmentMaps, MapScale
 from szmass.compton.network.cnn import cnn
 from szmass.compton.network.ensemble import Ensemble, EnsembleError
 from szmass.compton.network.files import EnsembleFiles, UnfinishedOutput
-from szmass.compton.network.members import CnnTrainer, Epoch, TrainedMember, plan_members
+from szmass.compton.network.members import CnnTrainer, TrainedMember, plan_members
 from szmass.compton.network.selection import score, select
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.networks.backend import prepare_backend
+from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
 from szmass.provenance import sha256
 from szmass.stages.train_cnn import train_cnn
 from szmass.validation.verdict import VerdictError
 
-TESTS = Path(__file__).parents[1]
+SCRIPT = ROOT / "tests" / "helpers" / "cnn_training.py"
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +86,10 @@ def test_members_report_to_runs_of_their_own(whole: tuple[Path, ListRun]) -> Non
 
 def start_training(folder: Path, stores: dict[str, Path], *options: str) -> subprocess.Popen[str]:
     """Trains in a process of its own, as a stage does: its code is part of its identity."""
-    places = [TESTS.parent / "src", TESTS]
+    places = [ROOT / "src", ROOT / "tests"]
     arguments = [str(stores["planck_store"].parent), str(folder), *options]
     return subprocess.Popen(
-        [sys.executable, str(TESTS / "cnn_training.py"), *arguments],
+        [sys.executable, str(SCRIPT), *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places))},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -172,7 +174,8 @@ def test_members_are_the_same_side_by_side(
 
 
 def test_members_of_another_training_are_not_taken_up(tmp_path: Path, params: Params) -> None:
-    trained = TrainedMember([], MapScale(0.0, 1.0, 14.5), 1, [Epoch(1, 0.5, 0.4, 1e-3)], np.ones(2))
+    history = [Epoch(1, 64, 0.5, 0.4, 1e-3, 2.0)]
+    trained = TrainedMember([], MapScale(0.0, 1.0, 14.5), 1, history, np.ones(2))
     network = cnn(24, dataclasses.replace(params.cnn, filters=1))
     trained = dataclasses.replace(trained, weights=network.get_weights())
 
@@ -206,6 +209,8 @@ def test_an_ensemble_gives_the_masses_that_it_was_scored_on(
         facts = ensemble.facts["members"][number]
         assert facts["max_abs_bias"] == pytest.approx(scores[-1].max_abs_bias, abs=1e-5)
         assert facts["validation_maps"] == len(rows)
+        keys = {"epoch", "loss", "validation_loss", "learning_rate"}  # nothing that a clock says
+        assert all(set(epoch) == keys for epoch in facts["history"])
     chosen = select(scores, 0.05)
     assert (ensemble.selected, ensemble.facts["members_passing"]) == chosen
     low, high = ensemble.facts["seen"]["log10_m"]

@@ -21,6 +21,7 @@ from szmass.compton.network.members import (
     plan_members,
 )
 from szmass.networks.backend import prepare_backend
+from szmass.networks.training import TrainingError
 from szmass.params import Cnn, Params
 
 IDENTITY = (1, 2, 1, 0)
@@ -155,5 +156,5 @@ def test_a_loss_that_is_no_number_ends_the_training(maps: DevelopmentMaps, setti
     (member,) = plan_members(IDENTITY, maps.cluster, count=1, fraction=0.2)
     unweighed = copy.copy(maps)
     unweighed.log10_m = {"m500c": np.full(len(maps), np.nan)}
-    with pytest.raises(MemberError, match=r"member 0, epoch 1: loss = nan.*cnn.learning_rate"):
+    with pytest.raises(TrainingError, match=r"member 0, epoch 1: loss = nan.*cnn.learning_rate"):
         trained(CnnTrainer(GRID.pixels, settings), member, unweighed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -16,16 +17,16 @@ from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw
 from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
 from szmass.microwave.network.training import (
-    STATE_FILE,
-    Epoch,
-    TrainingError,
-    TrainingState,
     epochs_without_improvement,
+    fresh_maps,
     plateau_rate,
     recalibrate_normalisation,
+    shuffled_maps,
     train,
+    train_estimator,
 )
 from szmass.networks.backend import prepare_backend
+from szmass.networks.training import Epoch, TrainingError, TrainingState
 from szmass.params import Mresunet, Params
 
 PRIOR = MassPrior.flat([1, 8])
@@ -99,17 +100,6 @@ def test_a_training_learns_and_after_a_stop_goes_on_to_the_same_weights(
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_state_of_another_training_or_a_damaged_one_is_not_taken_up(tmp_path: Path) -> None:
-    model, state = mresunet(pixels=16, width=2), TrainingState(tmp_path, "one")
-    model.compile("adam", "mse")
-    model.optimizer.build(model.trainable_variables)
-    state.save(model, [Epoch(1, 64, 1.0, 1.0, 1e-3, 2.0)], keep=set())
-    assert len(TrainingState(tmp_path, "one").restore(model)) == 1
-    assert TrainingState(tmp_path, "two").restore(model) == []
-    (tmp_path / STATE_FILE).write_text("{half a sta")
-    assert TrainingState(tmp_path, "one").restore(model) == []
-
-
 def test_a_loss_that_is_no_number_ends_the_training(
     settings: Mresunet, sky: MicrowaveSky, tmp_path: Path
 ) -> None:
@@ -146,6 +136,59 @@ def test_plateau_stops_and_keeps_the_best_epoch(
         verbose=0,
     )
     assert loss == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_an_epochs_maps_are_its_own_and_the_same_again(sky: MicrowaveSky) -> None:
+    stored = new_maps(1, sky=sky)
+    for maps_of_epoch in (
+        fresh_maps(sky, PRIOR, seed=1, count=8),
+        shuffled_maps(stored, seed=1),
+    ):
+        first, second, again = (maps_of_epoch(epoch).m200c_msun for epoch in (1, 2, 1))
+        np.testing.assert_array_equal(first, again)
+        assert (first != second).any()
+    maps, other = shuffled_maps(stored, seed=1)(1), shuffled_maps(stored, seed=1, stream=2)(1)
+    order = [int(np.flatnonzero(stored.m200c_msun == mass)[0]) for mass in maps.m200c_msun]
+    assert sorted(order) == list(range(COUNT))
+    np.testing.assert_array_equal(maps.temperature_uk, stored.temperature_uk[order])
+    np.testing.assert_array_equal(maps.sz_uk, stored.sz_uk[order])
+    assert (maps.m200c_msun != other.m200c_msun).any()
+
+
+@pytest.mark.parametrize("scale", ["peak", "rms"])
+def test_an_estimator_has_the_constants_of_maps_that_it_is_not_trained_on(
+    params: Params,
+    settings: Mresunet,
+    sky: MicrowaveSky,
+    tmp_path: Path,
+    scale: Literal["peak", "rms"],
+) -> None:
+    settings = dataclasses.replace(settings, epochs=1, profile_scale=scale, recalibration_maps=32)
+    prepare_backend(seed=1, threads=2)
+    seen: list[int] = []
+
+    def maps_of_epoch(epoch: int) -> Maps:
+        seen.append(epoch)
+        return new_maps(epoch, sky=sky)
+
+    estimator, history = train_estimator(
+        settings,
+        params.microwave,
+        PRIOR,
+        maps_of_epoch=maps_of_epoch,
+        validation=new_maps(99, sky=sky),
+        seed=1,
+        state=TrainingState(tmp_path, "one"),
+        run=ListRun(),
+    )
+    assert seen == [0, 1]
+    assert [epoch.maps_seen for epoch in history] == [COUNT]
+    maps = new_maps(0, sky=sky)
+    scales = {"peak": np.abs(maps.sz_uk).max(), "rms": np.sqrt(np.mean(maps.sz_uk**2))}
+    assert estimator.normalisation.sz_uk == pytest.approx(scales[scale], rel=1e-6)
+    assert estimator.normalisation.temperature_uk == np.abs(maps.temperature_uk).max()
+    assert estimator.normalisation.mass_msun == PRIOR.mean_msun
+    assert np.isfinite(estimator(maps.temperature_uk)[0]).all()
 
 
 def test_recalibration_makes_inference_agree_with_training_mode(sky: MicrowaveSky) -> None:

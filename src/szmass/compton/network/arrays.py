@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import TypeVar
 from weakref import finalize
 
 import numpy as np
@@ -24,7 +22,6 @@ RUNS_PER_BLOCK = 8
 """Runs whose maps are shuffled among each other."""
 MOST_BYTES_KEPT = 3 * 2**28
 """Maps that take more are read from disk in each epoch."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -174,12 +171,3 @@ def epoch_blocks(
             here = np.flatnonzero(symmetry == number)
             inputs[here] = scale.inputs(turned(read[order[here]], int(number)))
         yield inputs, scale.labels(maps.log10_m[target][block[order]])
-
-
-def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made in a thread while the one before it is in use."""
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        following = executor.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = executor.submit(next, items, None)
-            yield item

@@ -19,14 +19,17 @@ from szmass.compton.network.ensemble import (
     OUT_OF_FOLD_FILE,
     WEIGHTS_FILE,
 )
-from szmass.compton.network.members import Epoch, Member, TrainedMember
+from szmass.compton.network.members import Member, TrainedMember
 from szmass.compton.network.selection import score, select
 from szmass.files import write_text
+from szmass.networks.training import Epoch
 from szmass.params import Cnn
 
 IDENTITY_FILE = "identity"
 FACTS_FILE = "member_{member:03d}.json"
 FLOAT_FORMAT = "%.6f"
+HISTORY = ("epoch", "loss", "validation_loss", "learning_rate")
+"""What is written of each epoch."""
 
 
 class UnfinishedOutput:
@@ -97,6 +100,7 @@ class EnsembleFiles:
         facts, tables, scores = [], [], []
         for number, member in enumerate(members):
             known = json.loads(self._facts_file(number).read_text())
+            known["history"] = [{key: epoch[key] for key in HISTORY} for epoch in known["history"]]
             rows, pred = member.validation, np.array(known.pop("log10_m_pred"))
             true = maps.log10_m[target][rows]
             columns = {"cluster": maps.cluster[rows], "projection": maps.projection[rows]}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 
 import keras
 import numpy as np
 
-from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks, prefetched
+from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks
 from szmass.compton.network.cnn import cnn, compile_cnn
 from szmass.errors import SzmassError
-from szmass.networks.backend import mean_loss, predict, state_variables, train_epoch
+from szmass.networks.backend import predict, state_variables
+from szmass.networks.training import Arrays, Epoch, MemoryState, Plan, best_epoch, train
 from szmass.params import Cnn
 from szmass.reporting import Run
 from szmass.streams import CNN_MEMBERS
@@ -21,7 +21,7 @@ SPLIT, START, EPOCH = 0, 1, 2  # what a member draws for
 
 
 class MemberError(SzmassError):
-    """A member cannot be trained: too few clusters, or its loss is no number."""
+    """There are too few clusters to train a member on."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,6 @@ class Member:
     def rng(self, *purpose: int) -> np.random.Generator:
         """A generator of this member and purpose alone."""
         return np.random.default_rng((*self.identity, *purpose))
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of a member's history."""
-
-    epoch: int
-    loss: float
-    validation_loss: float
-    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -147,69 +137,34 @@ class CnnTrainer:
             progress: is told the maps of each step.
 
         Raises:
-            MemberError: the loss is no longer finite.
+            TrainingError: the loss is no longer finite.
         """
         network, settings = self.network, self.settings
         self.restart(member.rng(START))
         scale = maps.scale(member.train, target)
         held_out = scale.inputs(maps.compton_y(member.validation))
         truth = scale.labels(maps.log10_m[target][member.validation])
-        epochs = range(1, settings.epochs + 1)
-        blocks = self._blocks(member, maps, target, scale, epochs)
-        blocks_an_epoch = len(maps.shuffled(member.train, member.rng(EPOCH)))
-        history: list[Epoch] = []
-        weights: list[np.ndarray] = []
-        for number in epochs:
-            network.optimizer.learning_rate = learning_rate(settings, number)
-            losses, sizes = [], []
-            for inputs, labels in islice(blocks, blocks_an_epoch):
-                losses.append(
-                    train_epoch(network, inputs, labels, batch=settings.batch, progress=progress)
-                )
-                sizes.append(len(inputs))
-            history.append(
-                Epoch(
-                    epoch=number,
-                    loss=float(np.average(losses, weights=sizes)),
-                    validation_loss=mean_loss(network, held_out, truth),
-                    learning_rate=learning_rate(settings, number),
-                )
-            )
-            report_epoch(history[-1], run)
-            if not np.isfinite(history[-1].loss + history[-1].validation_loss):
-                raise MemberError(
-                    f"member {member.identity[-1]}, epoch {number}: loss = {history[-1].loss}: "
-                    "expected a finite number; lower cnn.learning_rate = "
-                    f"{settings.learning_rate:g}"
-                )
-            if best_epoch(history) == number:
-                weights = network.get_weights()
-        network.set_weights(weights)
+
+        def blocks(epoch: int) -> Iterator[Arrays]:
+            rng = member.rng(EPOCH, epoch)
+            return epoch_blocks(maps, member.train, target, scale, flips=settings.flips, rng=rng)
+
+        plan = Plan(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            blocks=blocks,
+            blocks_an_epoch=len(maps.shuffled(member.train, member.rng(EPOCH))),
+            validation=(held_out, truth),
+            keep_best=True,
+            rate_setting=f"cnn.learning_rate = {settings.learning_rate:g}",
+            label=f"member {member.identity[-1]}, ",
+            learning_rate=lambda history: learning_rate(settings, len(history) + 1),
+        )
+        history = train(network, plan, state=MemoryState(), run=run, progress=progress)
         (outputs,) = predict(network, held_out)
         log10_m_pred = scale.log10_m(outputs)
-        return TrainedMember(weights, scale, best_epoch(history), history, log10_m_pred)
-
-    def _blocks(
-        self,
-        member: Member,
-        maps: DevelopmentMaps,
-        target: str,
-        scale: MapScale,
-        epochs: range,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The blocks of all epochs in one row, so that the next epoch's is ready in time."""
-        return prefetched(
-            chain.from_iterable(
-                epoch_blocks(
-                    maps,
-                    member.train,
-                    target,
-                    scale,
-                    flips=self.settings.flips,
-                    rng=member.rng(EPOCH, number),
-                )
-                for number in epochs
-            )
+        return TrainedMember(
+            network.get_weights(), scale, best_epoch(history), history, log10_m_pred
         )
 
 
@@ -219,14 +174,3 @@ def learning_rate(settings: Cnn, epoch: int) -> float:
         return settings.learning_rate
     phase = (epoch - 0.5) / settings.epochs
     return float(settings.learning_rate * 0.5 * (1.0 + np.cos(np.pi * phase)))
-
-
-def best_epoch(history: list[Epoch]) -> int:
-    """The first epoch with the least validation loss, numbered from 1."""
-    return min(history, key=lambda epoch: epoch.validation_loss).epoch
-
-
-def report_epoch(epoch: Epoch, run: Run) -> None:
-    """Tells a run of an epoch."""
-    for name in ("loss", "validation_loss", "learning_rate"):
-        run.metric(name, getattr(epoch, name), step=epoch.epoch)

@@ -11,7 +11,8 @@ from threading import Event, Lock
 
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.compton.network.files import EnsembleFiles
-from szmass.compton.network.members import CnnTrainer, Member, TrainedMember, report_epoch
+from szmass.compton.network.members import CnnTrainer, Member, TrainedMember
+from szmass.networks.training import report_epoch
 from szmass.params import Cnn
 from szmass.reporting import Run
 

@@ -1,46 +1,114 @@
-"""Trains a mResUNet: epochs of maps in, weights and a history out; a killed training resumes."""
+"""Trains a mResUNet: epochs of maps in, an estimator and a history out."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from time import perf_counter
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from szmass.errors import SzmassError
-from szmass.files import write_text
-from szmass.microwave.network.arrays import Maps, Normalisation
-from szmass.networks.backend import jit_compile, mean_loss, state_variables, train_epoch
-from szmass.params import Mresunet
+from szmass.microwave.maps.sky import MicrowaveSky, nfw_images
+from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
+from szmass.microwave.network.estimator import MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet
+from szmass.networks import training
+from szmass.networks.backend import jit_compile
+from szmass.networks.training import Arrays, Epoch, TrainingState
+from szmass.params import Microwave, Mresunet
 from szmass.reporting import Run
 from szmass.sky.clusters import ClusterImages
+from szmass.streams import TRAINING_EPOCHS
 
-STATE_FILE = "state.json"
-EPOCH_STATE = "epoch_{epoch}.npz"
 RECALIBRATION_BATCH = 256
+SCALES = {
+    "peak": lambda images: float(np.abs(images).max()),
+    "rms": lambda images: float(np.sqrt(np.mean(np.square(images)))),
+}
+"""Constants that label images are divided by; with `rms` both channels weigh alike in the loss."""
+MapsOfEpoch = Callable[[int], Maps]
+"""The training maps of an epoch, in their order; epochs are numbered from 1."""
 
 
-class TrainingError(SzmassError):
-    """A training has gone where no result can come from it."""
+def fresh_maps(sky: MicrowaveSky, prior: MassPrior, *, seed: int, count: int) -> MapsOfEpoch:
+    """New maps in each epoch."""
+
+    def of_epoch(epoch: int) -> Maps:
+        return draw_maps(sky, prior, np.random.default_rng((seed, TRAINING_EPOCHS, epoch)), count)
+
+    return of_epoch
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One line of a training's history."""
+def shuffled_maps(maps: Maps, *, seed: int, stream: int = TRAINING_EPOCHS) -> MapsOfEpoch:
+    """The same maps in each epoch, in an order of its own."""
 
-    epoch: int
-    maps_seen: int
-    loss: float
-    validation_loss: float
-    learning_rate: float
-    seconds: float
+    def of_epoch(epoch: int) -> Maps:
+        order = np.random.default_rng((seed, stream, epoch)).permutation(len(maps.m200c_msun))
+        return Maps(maps.temperature_uk[order], maps.sz_uk[order], maps.m200c_msun[order])
+
+    return of_epoch
+
+
+def train_estimator(
+    settings: Mresunet,
+    microwave: Microwave,
+    prior: MassPrior,
+    *,
+    maps_of_epoch: MapsOfEpoch,
+    validation: Maps,
+    seed: int,
+    state: TrainingState,
+    run: Run,
+) -> tuple[MresunetEstimator, list[Epoch]]:
+    """Trains a new network, from where a killed training stopped.
+
+    The constants between physical units and the network's are taken from maps of an epoch 0 that
+    the network is not trained on, and so are the means and variances of its batch normalisations
+    at the end.
+
+    Args:
+        settings: the network and its training.
+        microwave: the maps.
+        prior: the masses of the training maps.
+        maps_of_epoch: the training maps.
+        validation: maps whose loss is reported, and steers the plateau schedule.
+        seed: of the dropout.
+        state: where the training's state is kept between epochs.
+        run: is told of each epoch.
+
+    Returns:
+        The trained network, and the history of its training.
+    """
+    calibration = maps_of_epoch(0)
+    normalisation = Normalisation(
+        temperature_uk=float(np.abs(calibration.temperature_uk).max()),
+        sz_uk=SCALES[settings.profile_scale](calibration.sz_uk),
+        mass_msun=prior.mean_msun,
+        mass_image=settings.mass_image,
+    )
+    network = mresunet(
+        pixels=microwave.pixels,
+        width=settings.width,
+        dropout=settings.dropout,
+        dropout_phase=settings.dropout_phase,
+    )
+    history = train(
+        network,
+        settings,
+        maps_of_epoch=maps_of_epoch,
+        maps_per_epoch=len(calibration.m200c_msun),
+        validation=validation,
+        normalisation=normalisation,
+        nfw=nfw_images(microwave) if settings.mass_image == "nfw" else None,
+        seed=seed,
+        state=state,
+        run=run,
+    )
+    if settings.recalibration_maps:
+        maps_uk = calibration.temperature_uk[: settings.recalibration_maps]
+        recalibrate_normalisation(network, maps_uk, normalisation)
+    return MresunetEstimator(network, normalisation), history
 
 
 def compile_for_training(model: keras.Model, settings: Mresunet, steps: int) -> None:
@@ -82,62 +150,11 @@ def epochs_without_improvement(validation_losses: list[float]) -> int:
     )
 
 
-class TrainingState:
-    """What a training needs to go on after a kill, in a folder of its own.
-
-    Args:
-        folder: created when needed; removed by `clear`.
-        identity: of the training; a state of another one is ignored and overwritten.
-    """
-
-    def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = folder
-        self.identity = identity
-
-    def restore(self, model: keras.Model) -> list[Epoch]:
-        """Loads the last finished epoch into the compiled model; returns the history so far."""
-        try:
-            state = json.loads((self.folder / STATE_FILE).read_text())
-        except (OSError, ValueError):
-            return []
-        if state["identity"] != self.identity:
-            return []
-        history = [Epoch(**line) for line in state["history"]]
-        self.load(model, history[-1].epoch)
-        return history
-
-    def load(self, model: keras.Model, epoch: int) -> None:
-        """Loads the compiled model as it was after an epoch (numbered from 1)."""
-        with np.load(self._file(epoch)) as values:
-            for number, variable in enumerate(state_variables(model)):
-                variable.assign(values[str(number)])
-
-    def save(self, model: keras.Model, history: list[Epoch], keep: set[int]) -> None:
-        """Saves the state after the history's last epoch, and drops epochs not in `keep`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        values = map(keras.ops.convert_to_numpy, state_variables(model))
-        # hundreds of small arrays: `save_weights` takes four times as long
-        np.savez(self._file(history[-1].epoch), **{str(n): value for n, value in enumerate(values)})
-        state = {"identity": self.identity, "history": [asdict(epoch) for epoch in history]}
-        write_text(self.folder / STATE_FILE, json.dumps(state))
-        wanted = {self._file(epoch) for epoch in keep | {history[-1].epoch}}
-        for path in self.folder.glob(EPOCH_STATE.format(epoch="*")):
-            if path not in wanted:
-                path.unlink()
-
-    def clear(self) -> None:
-        """Removes the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _file(self, epoch: int) -> Path:
-        return self.folder / EPOCH_STATE.format(epoch=epoch)
-
-
 def train(
     model: keras.Model,
     settings: Mresunet,
     *,
-    maps_of_epoch: Callable[[int], Maps],
+    maps_of_epoch: MapsOfEpoch,
     maps_per_epoch: int,
     validation: Maps,
     normalisation: Normalisation,
@@ -168,57 +185,34 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    steps_an_epoch = -(-maps_per_epoch // settings.batch)
-    compile_for_training(model, settings, settings.epochs * steps_an_epoch)
-    history = state.restore(model)
-    for epoch in history:
-        _report(epoch, run)
-    inputs, labels = _arrays(validation, normalisation, nfw)
-    remaining = range(len(history) + 1, settings.epochs + 1)
-    with tqdm(
-        total=settings.epochs * maps_per_epoch,
-        initial=len(history) * maps_per_epoch,
-        desc="train_mresunet",
-        unit="map",
-        disable=None,
-    ) as bar:
-        for number, maps in zip(remaining, _prefetched(maps_of_epoch, remaining), strict=True):
-            losses = [epoch.validation_loss for epoch in history]
-            if settings.schedule == "plateau":
-                if epochs_without_improvement(losses) >= settings.patience_epochs:
-                    break
-                model.optimizer.learning_rate = plateau_rate(
-                    losses, settings.learning_rate, settings.plateau_epochs
-                )
-            started = perf_counter()
-            _seed_dropout(model, seed, number)
-            loss = train_epoch(
-                model,
-                *_arrays(maps, normalisation, nfw),
-                batch=settings.batch,
-                progress=bar.update,
-            )
-            history.append(
-                Epoch(
-                    epoch=number,
-                    maps_seen=number * maps_per_epoch,
-                    loss=loss,
-                    validation_loss=mean_loss(model, inputs, labels),
-                    learning_rate=float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-                    seconds=perf_counter() - started,
-                )
-            )
-            if not np.isfinite(history[-1].loss):
-                raise TrainingError(
-                    f"epoch {number}: loss = {history[-1].loss}: expected a finite number; lower "
-                    f"mresunet.learning_rate = {settings.learning_rate:g}"
-                )
-            state.save(model, history, keep={_best(history)})
-            _report(history[-1], run)
-            bar.set_postfix(loss=f"{history[-1].loss:.4f}", refresh=False)
-    if settings.schedule == "plateau":
-        state.load(model, _best(history))
-    return history
+    compile_for_training(model, settings, settings.epochs * -(-maps_per_epoch // settings.batch))
+
+    def arrays(maps: Maps) -> Arrays:
+        labels = normalisation.labels(maps.m200c_msun, maps.sz_uk, nfw)
+        return normalisation.inputs(maps.temperature_uk), labels
+
+    def plateau(history: Sequence[Epoch]) -> float | None:
+        losses = [epoch.validation_loss for epoch in history]
+        if epochs_without_improvement(losses) >= settings.patience_epochs:
+            return None
+        rate = plateau_rate(losses, settings.learning_rate, settings.plateau_epochs)
+        return float(np.float32(rate))  # as the optimiser holds it
+
+    on_plateau = settings.schedule == "plateau"
+    plan = training.Plan(
+        epochs=settings.epochs,
+        batch=settings.batch,
+        blocks=lambda number: iter([arrays(maps_of_epoch(number))]),
+        blocks_an_epoch=1,
+        validation=arrays(validation),
+        keep_best=on_plateau,
+        rate_setting=f"mresunet.learning_rate = {settings.learning_rate:g}",
+        learning_rate=plateau if on_plateau else None,
+        before_epoch=partial(_seed_dropout, model, seed),
+    )
+    total = settings.epochs * maps_per_epoch
+    with tqdm(total=total, desc="train_mresunet", unit="map", disable=None) as bar:
+        return training.train(model, plan, state=state, run=run, progress=bar.update)
 
 
 def recalibrate_normalisation(
@@ -241,37 +235,9 @@ def recalibrate_normalisation(
         layer.momentum = value
 
 
-def _arrays(
-    maps: Maps, normalisation: Normalisation, nfw: ClusterImages | None
-) -> tuple[np.ndarray, np.ndarray]:
-    labels = normalisation.labels(maps.m200c_msun, maps.sz_uk, nfw)
-    return normalisation.inputs(maps.temperature_uk), labels
-
-
-def _prefetched(maps_of_epoch: Callable[[int], Maps], epochs: range) -> Iterator[Maps]:
-    """The maps of each epoch, the next one's made while this one's are trained on."""
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        following = executor.submit(maps_of_epoch, epochs[0]) if epochs else None
-        for number in epochs:
-            assert following is not None
-            maps = following.result()
-            if number + 1 in epochs:
-                following = executor.submit(maps_of_epoch, number + 1)
-            yield maps
-
-
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Makes dropout a function of seed, layer and epoch, so that a resumed training is the same."""
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
         first, second = np.random.SeedSequence([seed, number, epoch]).generate_state(2) >> 1
         layer.seed_generator.state.assign([int(first), int(second)])
-
-
-def _best(history: list[Epoch]) -> int:
-    return min(history, key=lambda epoch: epoch.validation_loss).epoch
-
-
-def _report(epoch: Epoch, run: Run) -> None:
-    for name in ("loss", "validation_loss", "learning_rate", "maps_seen"):
-        run.metric(name, getattr(epoch, name), step=epoch.epoch)

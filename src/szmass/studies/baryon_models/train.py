@@ -10,10 +10,12 @@ import numpy as np
 
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
+from szmass.networks.identity import training_identity
 from szmass.params import BaryonModel, Cnn, Evaluation
 from szmass.reporting import Run
 from szmass.storage.store import MapStore
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
+from szmass.studies.items import remove_others, write_item
 from szmass.studies.networks import (
     Training,
     mass_metrics,
@@ -21,9 +23,10 @@ from szmass.studies.networks import (
     test_masses,
     train_networks,
 )
-from szmass.studies.results import ITEMS, write_item
+from szmass.studies.results import ITEMS
 
 ALL_REDSHIFTS = (0.0, 10.0)
+NETWORKS = "networks"
 
 
 def train(
@@ -43,8 +46,10 @@ def train(
     maps = DevelopmentMaps(store, ALL_REDSHIFTS)
     settings = replace(cnn, members=study.members, epochs=study.epochs)
     members = members_among((seed, 0, 0, 0), maps.cluster, np.arange(len(maps)), settings)
-    training = Training(here / ITEMS / "networks", "clean", maps, members, settings)
-    ensemble = train_networks(training, [seed, study, dict(baryon_models)], run)
+    remove_others(here / ITEMS, [NETWORKS])
+    training = Training(here / ITEMS / NETWORKS, "clean", maps, members, settings)
+    identity = training_identity(__name__, [seed, settings], [store.path])
+    ensemble = train_networks(training, identity, run)
     for number, name in enumerate(baryon_models):
         of_model = store.read("baryon_model") == number
         rows = np.flatnonzero(of_model & (store.read("partition") > 0))

@@ -39,14 +39,15 @@ def report(study: MicrowaveStudy, *, here: Path, run: Run) -> None:
         for item, quantity in study.quantities.items()
         for value in quantity.points
     ]
-    metrics = read_metrics(here, [*names, *study.training_sets])
+    metrics = read_metrics(here, names, "quantities")
+    metrics |= read_metrics(here, study.training_sets, "training_sets")
     along = {item: [n for n in names if n.startswith(f"{item}/")] for item in study.quantities}
     quantities = {
         item.replace("_", " "): _curves([metrics[name] for name in found])
         for item, found in along.items()
     }
     save(panels(quantities, "scatter of ln M"), here / FIGURES / "microwave_quantities.png")
-    sets = read_predictions(here, study.training_sets)
+    sets = read_predictions(here, study.training_sets, "training_sets")
     responses = {name.replace("_", " "): _responses(table) for name, table in sets.items()}
     figure = panels(responses, "median of M_est / M_true", x_axis="M200c [1e14 Msun]")
     save(figure, here / FIGURES / "microwave_training_sets.png")

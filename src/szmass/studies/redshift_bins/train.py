@@ -1,4 +1,4 @@
-"""Trains the networks of one division of the redshifts."""
+"""Trains the networks of each division of the redshifts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ import pandas as pd
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
+from szmass.networks.identity import training_identity
 from szmass.params import Cnn, Evaluation
 from szmass.reporting import Run
+from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.networks import (
     Training,
     mass_metrics,
     members_among,
+    open_store,
     test_masses,
     train_networks,
     with_maps_seen,
 )
 from szmass.studies.redshift_bins.settings import RedshiftBins
-from szmass.studies.results import ITEMS, write_item
-from szmass.studies.stores import open_store
+from szmass.studies.results import ITEMS
 
 
 def train(
@@ -36,27 +38,35 @@ def train(
     clean_store: Path,
     planck_store: Path,
     here: Path,
-    item: str,
     run: Run,
 ) -> None:
-    """Writes the networks of one of `study.items`, and their masses of all test clusters."""
+    """Writes the networks of each of `study.items`, and their masses of all test clusters."""
     prepare_backend(seed=seed, threads=cnn.threads)
-    edges = study.items[item]
-    run.tags({"data_set": study.data_set, "intervals": str(len(edges) - 1), **hardware()})
+    run.tags({"data_set": study.data_set, **hardware()})
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
-    folder, tables = here / ITEMS / item, []
-    for number, interval in enumerate(pairwise(edges)):
-        maps = DevelopmentMaps(store, interval)
-        training_maps = round(len(maps) * (1.0 - cnn.validation_fraction))
-        settings = with_maps_seen(
-            replace(cnn, members=study.members), study.maps_seen, training_maps
-        )
-        identity = (seed, number, len(edges) - 1, 0)
-        members = members_among(identity, maps.cluster, np.arange(len(maps)), settings)
-        name = "z_{:g}_{:g}".format(*interval)
-        training = Training(folder / name, study.data_set, maps, members, settings)
-        with run.child(name) as of_interval:
-            ensemble = train_networks(training, [seed, study, interval], of_interval)
-        tables.append(test_masses(ensemble, store, partition_rows(store, "test", interval), maps))
-    table = pd.concat(tables)
-    write_item(folder, mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed), table, run)
+
+    def make(item: Item) -> None:
+        prepare_backend(seed=seed, threads=cnn.threads)
+        edges, tables = study.items[item.name], []
+        item.run.tags({"intervals": str(len(edges) - 1)})
+        for number, interval in enumerate(pairwise(edges)):
+            maps = DevelopmentMaps(store, interval)
+            training_maps = round(len(maps) * (1.0 - cnn.validation_fraction))
+            settings = replace(cnn, members=study.members)
+            settings = with_maps_seen(settings, study.maps_seen, training_maps)
+            members = members_among(
+                (seed, number, len(edges) - 1, 0), maps.cluster, np.arange(len(maps)), settings
+            )
+            output = item.folder / "z_{:g}_{:g}".format(*interval)
+            training = Training(output, study.data_set, maps, members, settings)
+            with item.run.child(output.name) as of_interval:
+                ensemble = train_networks(training, item.identity, of_interval)
+            rows = partition_rows(store, "test", interval)
+            tables.append(test_masses(ensemble, store, rows, maps))
+        table = pd.concat(tables)
+        metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
+        write_item(item.folder, metrics, table, item.run)
+
+    settings = [seed, cnn, evaluation, shared_settings(study, "items")]
+    identity = training_identity(__name__, settings, [store.path])
+    make_items(here / ITEMS, study.items, make, identity=identity, run=run)

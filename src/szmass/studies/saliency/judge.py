@@ -1,8 +1,8 @@
-"""Takes the gradients of a redshift bin's network at test clusters."""
+"""Takes the gradients of each redshift bin's network at test clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,16 @@ from szmass.compton.network.ensemble import Ensemble
 from szmass.compton.network.saliency import saliency_maps
 from szmass.compton.results.metrics import log10_ratio
 from szmass.networks.backend import prepare_backend
-from szmass.params import Cnn, require
+from szmass.networks.identity import files_digest, training_identity
+from szmass.params import Cnn
 from szmass.reporting import Run
 from szmass.sky.grid import PixelGrid
-from szmass.studies.results import ITEMS, write_item
+from szmass.storage.store import MapStore
+from szmass.studies.items import Item, make_items, write_item
+from szmass.studies.networks import open_store
+from szmass.studies.results import ITEMS
 from szmass.studies.saliency.radial import radial_density, share_within
 from szmass.studies.saliency.settings import EXAMPLES_FILE, PROFILES_FILE, Saliency
-from szmass.studies.stores import open_store
 
 PERCENTILES = (16, 50, 84)
 
@@ -34,26 +37,46 @@ def judge(
     planck_store: Path,
     cnn_models: Path,
     here: Path,
-    item: str,
     run: Run,
 ) -> None:
-    """Writes radial profiles of the gradients in the bin `item`, and example maps."""
-    require(item in bins, "bins", item, f"one of {', '.join(bins)}")
+    """Writes radial profiles of the gradients in each of the bins, and example maps."""
     prepare_backend(seed=seed, threads=cnn.threads)
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
-    rows = partition_rows(store, "test", bins[item])
+    ensembles = {name: cnn_models / name / study.data_set / "m500c" for name in bins}
+
+    def make(item: Item) -> None:
+        prepare_backend(seed=seed, threads=cnn.threads)
+        judge_bin(item, study, store, bins[item.name], Ensemble.load(ensembles[item.name]))
+
+    items = {name: (bins[name], files_digest([ensembles[name]])) for name in bins}
+    identity = training_identity(__name__, [seed, cnn.threads, study], [store.path])
+    make_items(here / ITEMS, items, make, identity=identity, run=run)
+
+
+def judge_bin(
+    item: Item, study: Saliency, store: MapStore, edges: Sequence[float], ensemble: Ensemble
+) -> None:
+    """Writes what the networks of a bin look at in its test clusters.
+
+    Args:
+        item: the bin.
+        study: the study's settings.
+        store: the maps.
+        edges: of the bin, lo < z <= hi.
+        ensemble: the bin's networks.
+    """
+    rows = partition_rows(store, "test", edges)
     require_test(store, rows)
     rows = np.sort(evenly(rows, store.read("m500c_msun", rows), study.clusters))
     maps, theta500 = store.read("compton_y", rows), store.read("theta500_arcmin", rows)
-    ensemble = Ensemble.load(cnn_models / item / study.data_set / "m500c")
     gradients = saliency_maps(ensemble, maps)
     x_arcmin = store.read("x")
     grid = PixelGrid(len(x_arcmin), float(x_arcmin[1] - x_arcmin[0]))
-    edges = np.linspace(0.0, study.outer_r500, study.annuli + 1)
+    annuli = np.linspace(0.0, study.outer_r500, study.annuli + 1)
     radius = grid.radius_arcmin
     profiles = {
-        "gradient": radial_density(gradients, radius, theta500, edges),
-        "even": radial_density(np.ones_like(gradients), radius, theta500, edges),
+        "gradient": radial_density(gradients, radius, theta500, annuli),
+        "even": radial_density(np.ones_like(gradients), radius, theta500, annuli),
     }
     between = (study.range_r500[0], study.range_r500[1])
     share = share_within(gradients, radius, theta500, between)
@@ -74,14 +97,13 @@ def judge(
     metrics = {
         "gradient_share_median": float(np.median(share)),
         "even_share_median": float(np.median(even)),
-        "gradient_peak_r500": peak(profiles["gradient"], edges),
+        "gradient_peak_r500": peak(profiles["gradient"], annuli),
     }
-    folder = here / ITEMS / item
-    write_item(folder, metrics, table, run)
-    write_profiles(folder / PROFILES_FILE, profiles, edges)
+    write_item(item.folder, metrics, table, item.run)
+    write_profiles(item.folder / PROFILES_FILE, profiles, annuli)
     chosen = examples(log10_ratio(estimate, truth), truth, study)
     np.savez_compressed(
-        folder / EXAMPLES_FILE,
+        item.folder / EXAMPLES_FILE,
         compton_y=maps[chosen],
         gradient=gradients[chosen],
         theta500_arcmin=theta500[chosen],

@@ -1,4 +1,4 @@
-"""Trains networks on some of the development clusters of a redshift bin."""
+"""Trains networks on fewer and on more of the development clusters of a redshift bin."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import numpy as np
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
+from szmass.networks.identity import training_identity
 from szmass.params import Cnn, Evaluation, require
 from szmass.reporting import Run
 from szmass.streams import TRAINING_SIZE_CLUSTERS
+from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.networks import (
     Training,
     mass_metrics,
     members_among,
+    open_store,
     test_masses,
     train_networks,
     with_maps_seen,
 )
-from szmass.studies.results import ITEMS, write_item
-from szmass.studies.stores import open_store
+from szmass.studies.results import ITEMS
 from szmass.studies.training_size.settings import TrainingSize
 
 
@@ -35,25 +37,33 @@ def train(
     clean_store: Path,
     planck_store: Path,
     here: Path,
-    item: str,
     run: Run,
 ) -> None:
-    """Writes the networks of one of `study.items`, and their masses of all test clusters."""
+    """Writes the networks of each of `study.items`, and their masses of all test clusters."""
     prepare_backend(seed=seed, threads=cnn.threads)
-    run.tags({"data_set": study.data_set, "clusters": str(study.items[item]), **hardware()})
+    run.tags({"data_set": study.data_set, **hardware()})
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
     maps = DevelopmentMaps(store, study.redshifts)
-    positions = of_some_clusters(maps.cluster, study.items[item], seed=seed)
-    training_maps = round(len(positions) * (1.0 - cnn.validation_fraction))
-    settings = with_maps_seen(replace(cnn, members=study.members), study.maps_seen, training_maps)
-    members = members_among((seed, 0, 0, 0), maps.cluster, positions, settings)
-    folder = here / ITEMS / item
-    training = Training(folder / "networks", study.data_set, maps, members, settings)
-    ensemble = train_networks(training, [seed, study, item], run)
-    table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
-    metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
-    metrics["training_maps"] = len(members[0].train)
-    write_item(folder, metrics, table, run)
+
+    def make(item: Item) -> None:
+        prepare_backend(seed=seed, threads=cnn.threads)
+        item.run.tags({"clusters": str(study.items[item.name])})
+        positions = of_some_clusters(maps.cluster, study.items[item.name], seed=seed)
+        training_maps = round(len(positions) * (1.0 - cnn.validation_fraction))
+        settings = replace(cnn, members=study.members)
+        settings = with_maps_seen(settings, study.maps_seen, training_maps)
+        members = members_among((seed, 0, 0, 0), maps.cluster, positions, settings)
+        output = item.folder / "networks"
+        training = Training(output, study.data_set, maps, members, settings)
+        ensemble = train_networks(training, item.identity, item.run)
+        table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
+        metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
+        metrics["training_maps"] = len(members[0].train)
+        write_item(item.folder, metrics, table, item.run)
+
+    settings = [seed, cnn, evaluation, shared_settings(study, "items")]
+    identity = training_identity(__name__, settings, [store.path])
+    make_items(here / ITEMS, study.items, make, identity=identity, run=run)
 
 
 def of_some_clusters(cluster: np.ndarray, count: int, *, seed: int) -> np.ndarray:
