@@ -203,6 +203,8 @@ ABSURD = [
     ("resources.workers", 0),
     ("resources.worker_memory_gib", 0),
     ("bins", {}),
+    ("bins.all", [0.1, 0.2]),
+    ("bins.near/far", [0.1, 0.2]),
     ("bins.z1", [0.1]),
     ("bins.z1", [0.1, 0.1]),
     ("bins.z1", [-0.1, 0.1]),

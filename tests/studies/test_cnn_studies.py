@@ -100,7 +100,8 @@ def test_redshift_bins(small: Params, store: MapStore, tmp_path: Path) -> None:
         assert metrics["scatter_dex_ensemble"] == pytest.approx(np.std(ratio), rel=1e-4)
         assert ("scatter_dex_ensemble", metrics["scatter_dex_ensemble"], None) in of_item.metrics
     run = ListRun()
-    report_redshift_bins(study, here=tmp_path, run=run)
+    paper = ROOT / "data/reference/de_andres_2022.yaml"
+    report_redshift_bins(study, de_andres_2022=paper, here=tmp_path, run=run)
     table = require_results(tmp_path, run, study.items, {"supp8_residuals.png"})
     assert "| paper     | -0.0002    | 0.1078" in table
 

@@ -145,7 +145,10 @@ def test_baryon_models(small: Params, tmp_path: Path) -> None:
     for name in small.baryon_models:
         assert read_metrics(tmp_path, name)["maps_ensemble"] == BARYONS.test_clusters
     run = ListRun()
-    report_baryon_models(small.compton, small.baryon_models, here=tmp_path, run=run)
+    report_baryon_models(
+        small.compton, small.baryon_models,
+        de_andres_2022=ROOT / "data/reference/de_andres_2022.yaml", here=tmp_path, run=run,
+    )  # fmt: skip
     assert "-0.068 +- 0.002" in (tmp_path / "table.md").read_text()
     assert [path.name for path in run.figures] == ["supp11_baryon_models.png"]
 

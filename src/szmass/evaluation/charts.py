@@ -15,10 +15,7 @@ from szmass.files import replacing_file
 
 mpl.use("agg")  # a stage has no window
 
-
 SKY_COLOURS = "RdBu_r"
-
-
 SIGNAL_COLOURS = "viridis"
 
 

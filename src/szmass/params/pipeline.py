@@ -1,6 +1,7 @@
 """Settings of both lines together."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -56,6 +57,11 @@ class Resources(Section):
     """Address of a dask scheduler, tcp://host:port; empty: DASK_SCHEDULER_ADDRESS, or local."""
 
 
+def _bin_names(names: Iterable[str]) -> bool:
+    """Whether names can be a file's, and none is that of all bins together."""
+    return all(re.fullmatch(r"[A-Za-z0-9_-]+", name) and name != "all" for name in names)
+
+
 @section
 class Params(Section):
     """Everything in params.yaml."""
@@ -66,8 +72,12 @@ class Params(Section):
     microwave: Microwave
     microwave_sets: MicrowaveSets
     mresunet: Mresunet
-    bins: Annotated[Names[RedshiftBin], rule("at least one redshift bin", bool)]
-    """Redshift bins of the Compton line, low < z <= high."""
+    bins: Annotated[
+        Names[RedshiftBin],
+        rule("at least one redshift bin", bool),
+        rule("names of letters, digits, - and _, other than `all`", _bin_names),
+    ]
+    """Redshift bins of the Compton line, low < z <= high; `all` is all of them together."""
     compton: Compton
     morphology: Morphology
     baryon_models: Names[BaryonModel]

@@ -88,8 +88,9 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
     unfinished = path.with_name(path.name + ".unfinished")
     replaced = path.with_name(path.name + ".replaced")
     shutil.rmtree(unfinished, ignore_errors=True)
-    if replaced.exists() and not path.exists():  # a kill between the two renames below
-        replaced.rename(path)
+    if replaced.exists():  # after a kill between two renames of the exchange below
+        replaced.rename(unfinished if path.exists() else path)
+        shutil.rmtree(unfinished, ignore_errors=True)
     try:
         _create(unfinished, spec, provenance)
         yield unfinished
@@ -103,11 +104,12 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    shutil.rmtree(replaced, ignore_errors=True)
     if path.exists():
         path.rename(replaced)
     unfinished.rename(path)
-    shutil.rmtree(replaced, ignore_errors=True)
+    if replaced.exists():
+        replaced.rename(unfinished)  # half removed, it must not be put back
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _create(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,8 +13,6 @@ from matplotlib.figure import Figure
 from szmass.evaluation.charts import SIGNAL_COLOURS, SKY_COLOURS
 from szmass.evaluation.statistics import gaussian_width, half_width, ln_ratio
 from szmass.units import MASS_UNIT_MSUN
-
-mpl.use("agg")  # a stage has no window
 
 KIND_COLOURS = {"trained": "tab:green", "interpolated": "tab:blue", "extrapolated": "tab:red"}
 

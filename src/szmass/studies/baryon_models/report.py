@@ -7,6 +7,7 @@ from pathlib import Path
 
 from szmass.compton.results.metrics import relative_error
 from szmass.evaluation.charts import save
+from szmass.evaluation.papers import read_paper
 from szmass.evaluation.tables import markdown_table
 from szmass.params import BaryonModel, Compton
 from szmass.reporting import Run
@@ -15,12 +16,6 @@ from szmass.studies.results import FIGURES, read_metrics, read_predictions, writ
 
 MEAN, ERROR = "relerr_mean_ensemble", "relerr_stderr_ensemble"
 HEADER = ("baryon model", "clusters", "mean b", "less that of {main}", "paper", "paper's less")
-PAPER: Mapping[str, tuple[float, float]] = {
-    "gadget_music": (-0.068, 0.002),
-    "gizmo_simba": (-0.025, 0.002),
-    "gadget_x": (-0.031, 0.003),
-}
-"""dA22, Supp. Table 3: mean of b and its standard error."""
 NOTE = (
     "Mean of b = (M_CNN - M_true) / M_CNN with its standard error, for a network that was trained\n"
     "on {main} alone; the same clusters in each baryon model, with another gas. A network that is\n"
@@ -30,9 +25,15 @@ NOTE = (
 
 
 def report(
-    compton: Compton, baryon_models: Mapping[str, BaryonModel], *, here: Path, run: Run
+    compton: Compton,
+    baryon_models: Mapping[str, BaryonModel],
+    *,
+    de_andres_2022: Path,
+    here: Path,
+    run: Run,
 ) -> None:
     """Writes metrics, table and Supp. Fig. 11."""
+    paper = read_paper(de_andres_2022, "baryon_models")["baryon_models"]
     main = compton.baryon_model
     metrics = read_metrics(here, baryon_models)
     rows = []
@@ -40,9 +41,11 @@ def report(
         found = metrics[name]
         cells = [name, f"{found['maps_ensemble']:.0f}", _with_error(found[MEAN], found[ERROR])]
         cells += [f"{found[MEAN] - metrics[main][MEAN]:+.3f}", "", ""]
-        if name in PAPER:
-            found |= {f"paper_{key}": v for key, v in zip((MEAN, ERROR), PAPER[name], strict=True)}
-            cells[-2:] = [_with_error(*PAPER[name]), f"{PAPER[name][0] - PAPER[main][0]:+.3f}"]
+        if name in paper:
+            found |= {f"paper_{key}": v for key, v in zip((MEAN, ERROR), paper[name], strict=True)}
+            cells[-2] = _with_error(*paper[name])
+            if main in paper:
+                cells[-1] = f"{paper[name][0] - paper[main][0]:+.3f}"
         rows.append(cells)
     errors = {
         name: (
