@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from helpers import ROOT, pages
-from helpers.compton_stores import write_whole
+from helpers.mock_stores import small_params, write_stores, write_whole
 from helpers.planck_release import write_release, write_spectrum
 from helpers.recording import ListRun
-from helpers.small_ensembles import small_params, write_store
 from szmass.params import Params
 from szmass.planck.stores import noise_spec
 from szmass.predict.command import RELEASE, Wanted, predict
@@ -37,8 +36,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     for name in ("params.yaml", "models/released", "data/reference/planck_noise_powspec.csv"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(ROOT / name)
-    (folder / "data" / "compton").mkdir()
-    write_store(folder / "data" / "compton" / "planck.zarr", small_params(params))
+    write_stores(folder / "data" / "compton", small_params(params))
     write_planck(folder / "data" / "reference" / "planck")
     return folder
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import sleep
 
 from helpers import ROOT
-from helpers.compton_maps import EDGES, store_paths
+from helpers.mock_stores import BINS, store_paths
 from helpers.recording import ListRun
 from szmass.params import load
 from szmass.reporting import Run
@@ -44,7 +44,7 @@ def train(folder: Path, stores: dict[str, Path], run: Run, *, epochs: int = 2) -
     )
     train_cnn(
         1,
-        {"z1": [0.0, 0.2], "z2": EDGES},
+        BINS,
         settings,
         **stores,
         compton_verdict=verdict,
@@ -96,5 +96,6 @@ if __name__ == "__main__":
     stores, folder, *options = sys.argv[1:]
     run = {"--wait": WaitingRun, "--long": SpeakingRun}.get("".join(options), ListRun)()
     epochs = 10**6 if options == ["--long"] else 2
-    train(Path(folder), store_paths(Path(stores)), run, epochs=epochs)
+    paths = store_paths(Path(stores), load(ROOT / "params.yaml"))
+    train(Path(folder), paths, run, epochs=epochs)
     print(json.dumps(reports(run)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from helpers import ROOT
-from helpers.compton_maps import EDGES, GRID, write_stores
+from helpers.mock_stores import BINS, training_params, write_stores
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.compton.network.members import CnnTrainer, plan_members
@@ -31,17 +31,18 @@ class Losses:
 
 
 def main() -> None:
-    settings = load(ROOT / "params.yaml").cnn
+    params = load(ROOT / "params.yaml")
     # the backends draw a dropout's numbers by generators of their own
     settings = dataclasses.replace(
-        settings, filters=4, neurons=16, dropout=0.0, batch=24, epochs=2, learning_rate=3e-3
+        params.cnn, filters=4, neurons=16, dropout=0.0, batch=24, epochs=2, learning_rate=3e-3
     )
     prepare_backend(seed=3, threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        maps = DevelopmentMaps(open_planck_store(write_stores(Path(folder))["planck_store"]), EDGES)
+        paths = write_stores(Path(folder), training_params(params))
+        maps = DevelopmentMaps(open_planck_store(paths["planck_store"]), BINS["z2"])
     (member,) = plan_members((3, 0, 0, 0), maps.cluster, count=1, fraction=0.2)
     run = Losses()
-    trainer = CnnTrainer(GRID.pixels, settings)
+    trainer = CnnTrainer(maps.pixels, settings)
     trained = trainer.train(member, maps, "m500c", run=run, progress=lambda _: None)  # type: ignore[arg-type]
     facts = {"losses": run.losses, "log10_m": trained.log10_m_pred.tolist()}
     print(json.dumps({"backend": keras.backend.backend(), **facts}))

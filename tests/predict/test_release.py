@@ -15,9 +15,11 @@ import pytest
 
 from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import MEMBERS, small_params, write_stores
 from helpers.pages import spans
-from helpers.small_ensembles import MEMBERS, small_params, write_ensembles, write_store
 from szmass.compton.maps.partitions import partition_rows
+from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.make_record import measure_knowledge
 from szmass.compton.masses.predictor import Predictor
 from szmass.params import Params
@@ -44,8 +46,9 @@ def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
     """The settings of a small project with models, their metrics, and a release of them."""
     root, small = tmp_path_factory.mktemp("project"), small_params(params)
     small = replace(small, paths={name: root / path for name, path in params.paths.items()})
-    store = write_store(small.paths["planck_store"], small)
-    write_ensembles(small.paths["cnn_models"], store, small)
+    write_stores(small.paths["planck_store"].parent, small)
+    store = open_planck_store(small.paths["planck_store"])
+    write_ensembles(small.paths["cnn_models"], {"planck": store}, small)
     settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
     known = measure_knowledge(store, small.paths["cnn_models"], small.bins, **settings)
     known.write(small.paths["cnn_posterior"])

@@ -25,7 +25,8 @@ import pytest
 
 from helpers import ROOT
 from helpers.checkout import Checkout
-from helpers.small_ensembles import small_params, write_ensembles, write_store
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import small_params, write_stores
 from helpers.source_tree import imports, reached_from
 from szmass.cli import main
 from szmass.compton.maps.partitions import partition_rows
@@ -115,8 +116,8 @@ def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     shutil.copy(ROOT / "params.yaml", root)
     small = small_params(params)
     models, knowledge = (root / small.paths[key] for key in ("cnn_models", "cnn_posterior"))
-    store = write_store(root / "planck.zarr", small)
-    write_ensembles(models, store, small)
+    store = open_planck_store(write_stores(root, small)["planck_store"])
+    write_ensembles(models, {"planck": store}, small)
     settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
     measure_knowledge(store, models, small.bins, **settings).write(knowledge)
     normalisation = Normalisation(300.0, 250.0, 4e14, "flat")

@@ -13,16 +13,19 @@ import pytest
 from astropy.io import fits
 
 from helpers import ROOT
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import small_params, write_psz2, write_stores
 from helpers.recording import ListRun
-from helpers.small_ensembles import small_params, write_ensembles, write_psz2, write_store
 from szmass.cli import main
+from szmass.compton.maps.stores import open_planck_store
 from szmass.params import Params
 from szmass.predict.command import PredictionError, Wanted, predict
 from szmass.stages.infer_psz2 import infer_psz2
 
 PATHS = (
-    "psz2_store", "psz2_catalogue", "deep_planck", "planck_store", "cnn_models", "cnn_posterior",
-    "psz2_masses_fits", "psz2_masses_csv", "psz2_metrics", "psz2_table", "psz2_figures",
+    "psz2_store", "psz2_catalogue", "de_andres_2022", "deep_planck", "planck_store", "cnn_models",
+    "cnn_posterior", "psz2_masses_fits", "psz2_masses_csv", "psz2_metrics", "psz2_table",
+    "psz2_figures",
 )  # fmt: skip
 
 
@@ -40,9 +43,10 @@ def project(params: Params, run: ListRun, tmp_path_factory: pytest.TempPathFacto
         for key, path in params.paths.items()
     }
     small = replace(small, paths=paths)
-    store = write_store(paths["planck_store"], small)
-    write_ensembles(paths["cnn_models"], store, small)
-    write_psz2(paths["psz2_store"], small, paths["psz2_catalogue"])
+    write_stores(paths["planck_store"].parent, small)
+    store = open_planck_store(paths["planck_store"])
+    write_ensembles(paths["cnn_models"], {"planck": store}, small)
+    write_psz2(paths["psz2_store"], small)
     infer_psz2(
         small.seed,
         small.bins,

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from helpers import ROOT
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import small_params, write_stores
 from helpers.recording import ListRun
-from helpers.small_ensembles import small_params, write_ensembles, write_store
+from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.ensemble import Ensemble
 from szmass.params import Cnn, Params
 from szmass.storage.store import MapStore
@@ -37,14 +39,13 @@ from szmass.studies.training_size.train import train as train_training_size
 @pytest.fixture(scope="module")
 def small(params: Params) -> Params:
     settings = small_params(params)
-    cnn = replace(settings.cnn, members=1, m200_members=0)
-    evaluation = replace(settings.evaluation, bootstrap_draws=10)
-    return replace(settings, cnn=cnn, evaluation=evaluation)
+    return replace(settings, cnn=replace(settings.cnn, members=1, m200_members=0))
 
 
 @pytest.fixture(scope="module")
 def store(small: Params, tmp_path_factory: pytest.TempPathFactory) -> MapStore:
-    return write_store(tmp_path_factory.mktemp("stores") / "planck.zarr", small)
+    folder = tmp_path_factory.mktemp("stores")
+    return open_planck_store(write_stores(folder, small)["planck_store"])
 
 
 def run_step(
@@ -207,7 +208,7 @@ def test_values_have_the_type_of_the_setting(params: Params) -> None:
 
 def test_saliency(small: Params, store: MapStore, tmp_path: Path) -> None:
     models = tmp_path / "cnn"
-    write_ensembles(models, store, replace(small, cnn=replace(small.cnn, members=2)))
+    write_ensembles(models, {"planck": store}, replace(small, cnn=replace(small.cnn, members=2)))
     study = Saliency("planck", 24, 8, 4.0, [0.4, 1.2], "z1", 3, 0.05, 0.06)
     stores = {"clean_store": store.path, "planck_store": store.path}
     judge(

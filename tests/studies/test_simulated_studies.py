@@ -11,19 +11,18 @@ import pandas as pd
 import pytest
 
 from helpers import ROOT
+from helpers.mock_stores import small_params, write_noise
 from helpers.recording import ListRun
-from helpers.small_ensembles import small_params
 from szmass.compton.maps.images import ClusterSimulator
 from szmass.compton.maps.stores import open_planck_store
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params
-from szmass.planck.stores import noise_spec
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.mock_clusters import MockClusters
 from szmass.sky.projection import disc_integral
 from szmass.sky.scaling import ScalingRelation, y_cyl_mpc2
-from szmass.storage.store import MapStore, replacing, write_rows
+from szmass.storage.store import MapStore
 from szmass.studies.baryon_models.report import report as report_baryon_models
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.studies.baryon_models.simulate import list_samples, pixel_means
@@ -45,7 +44,7 @@ TEST_CLUSTERS = 12
 def small(params: Params) -> Params:
     settings = small_params(params)
     cnn = replace(settings.cnn, members=1, m200_members=0)
-    evaluation = replace(settings.evaluation, bootstrap_draws=10, mass_axis_nodes=41)
+    evaluation = replace(settings.evaluation, mass_axis_nodes=41)
     resources = replace(settings.resources, workers=1)
     return replace(settings, cnn=cnn, evaluation=evaluation, resources=resources)
 
@@ -56,15 +55,8 @@ def read_metrics(here: Path, item: str) -> dict[str, float]:
 
 
 def test_leakage(small: Params, tmp_path: Path) -> None:
-    grid = PixelGrid.of(small.compton)
-    noise_store, rng = tmp_path / "noise.zarr", np.random.default_rng(1)
-    with replacing(noise_store, noise_spec(8, grid), {}) as unfinished:
-        noise = rng.normal(0.0, 1e-6, (8, grid.pixels, grid.pixels))
-        row = np.arange(8)
-        columns: dict[str, np.ndarray] = {"noise_y": noise, "catalogue_row": row}
-        columns |= {"partition": row % 2, "realisation": row % 2}
-        columns |= {"glon_deg": 10.0 * row, "glat_deg": 30.0 + row}
-        write_rows(unfinished, slice(None), columns)
+    noise_store = tmp_path / "noise.zarr"
+    write_noise(noise_store, PixelGrid.of(small.compton), cutouts=8, rms_y=1e-6)
     items = {
         "clean_clusters": Division("clean", "clusters"),
         "planck_maps": Division("planck", "maps"),

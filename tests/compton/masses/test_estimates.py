@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.compton_stores import (
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import (
     BINS,
     MEMBERS,
     SCATTER_LNY,
     TEST,
-    list_labels,
-    small,
-    write_ensembles,
+    draw_clusters,
+    small_params,
     write_stores,
 )
 from szmass.compton.maps.partitions import PartitionError, require_test, require_unseen
@@ -29,24 +29,25 @@ from szmass.storage.store import MapStore
 
 @pytest.fixture(scope="module")
 def settings(params: Params) -> Params:
-    return small(params)
+    return small_params(params)
 
 
 @pytest.fixture(scope="module")
 def folder(settings: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compton")
-    write_ensembles(folder / "cnn", write_stores(folder, settings), settings)
+    planck = open_planck_store(write_stores(folder, settings)["planck_store"])
+    write_ensembles(folder / "cnn", {"planck": planck}, settings)
     return folder
 
 
 @pytest.fixture(scope="module")
 def clean(folder: Path) -> MapStore:
-    return open_clean_store(folder / "clean_store.zarr")
+    return open_clean_store(folder / "clean.zarr")
 
 
 @pytest.fixture(scope="module")
 def judged(folder: Path, clean: MapStore, settings: Params) -> JudgedClusters:
-    planck = open_planck_store(folder / "planck_store.zarr")
+    planck = open_planck_store(folder / "planck.zarr")
     model = settings.baryon_models[settings.compton.baryon_model]
     return judge_clusters(
         planck,
@@ -58,9 +59,11 @@ def judged(folder: Path, clean: MapStore, settings: Params) -> JudgedClusters:
     )
 
 
-def test_each_test_cluster_of_the_bin_is_judged_and_no_other(judged: JudgedClusters) -> None:
-    labels = list_labels()
-    wanted = labels["cluster"][(labels["partition"] == 1) & (labels["bin"] == 1)]
+def test_each_test_cluster_of_the_bin_is_judged_and_no_other(
+    judged: JudgedClusters, settings: Params
+) -> None:
+    samples = draw_clusters(settings)
+    wanted = samples.cluster[(samples.partition == 1) & (samples.redshift > BINS["z2"][0])]
     assert judged.labels["cluster"].tolist() == wanted.tolist()
     assert {len(values) for values in judged.table.values()} == {TEST}
     assert {"selected_msun", "m200_ensemble_msun", "prior_msun", "rank_ensemble"} <= set(
@@ -71,7 +74,7 @@ def test_each_test_cluster_of_the_bin_is_judged_and_no_other(judged: JudgedClust
 def test_blocks_of_maps_change_nothing(
     judged: JudgedClusters, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_planck_store(folder / "planck_store.zarr")
+    store = open_planck_store(folder / "planck.zarr")
     rows = np.flatnonzero(np.isin(store.read("cluster"), judged.labels["cluster"]))
     ensemble = Ensemble.load(folder / "cnn" / "z2" / "planck" / "m500c")
     whole = ensemble(store.read("compton_y", rows))
@@ -110,8 +113,7 @@ def test_ranks_are_probabilities(judged: JudgedClusters) -> None:
 
 
 def test_a_map_of_another_partition_is_refused(clean: MapStore) -> None:
-    labels = list_labels()
-    rows = np.flatnonzero(labels["partition"] <= 1)
+    rows = np.flatnonzero(clean.read("partition") <= 1)
     with pytest.raises(PartitionError, match="row 0: development: expected test maps"):
         require_test(clean, rows)
     with pytest.raises(PartitionError, match="nothing: expected test maps"):

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.small_ensembles import TEST, small_params, write_ensembles, write_store
+from helpers.mock_ensembles import write_ensembles
+from helpers.mock_stores import TEST, small_params, write_stores
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.make_record import measure_knowledge
@@ -27,8 +28,8 @@ def small(params: Params) -> Params:
 def folder(small: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ensembles, knowledge and store; never to be changed."""
     folder = tmp_path_factory.mktemp("ensembles")
-    store = write_store(folder / "planck.zarr", small)
-    write_ensembles(folder / "cnn", store, small)
+    store = open_planck_store(write_stores(folder, small)["planck_store"])
+    write_ensembles(folder / "cnn", {"planck": store}, small)
     knowledge = measure_knowledge(
         store,
         folder / "cnn",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.compton_maps import CLUSTERS, EDGES, GRID, PROJECTIONS, write_stores
+from helpers.mock_stores import BINS, FEW, PROJECTIONS, training_params, write_stores
+from szmass.compton.maps.clusters import cluster_number
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network import arrays
 from szmass.compton.network.arrays import DevelopmentMaps, MapScale, epoch_blocks
+from szmass.params import Params
 from szmass.sky.symmetries import SYMMETRIES, turned
 from szmass.storage.store import MapStore
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> MapStore:
-    return open_planck_store(write_stores(tmp_path_factory.mktemp("maps"))["planck_store"])
+def store(params: Params, tmp_path_factory: pytest.TempPathFactory) -> MapStore:
+    paths = write_stores(tmp_path_factory.mktemp("maps"), training_params(params))
+    return open_planck_store(paths["planck_store"])
 
 
 @pytest.fixture
@@ -34,13 +37,13 @@ def epoch(maps: DevelopmentMaps, *, flips: bool, seed: int = 1) -> list[np.ndarr
     return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
 
 
-def test_maps_are_those_of_the_bin_s_development_clusters(store: MapStore) -> None:
-    maps = DevelopmentMaps(store, EDGES)
-    assert len(maps) == CLUSTERS * PROJECTIONS
-    assert maps.pixels == GRID.pixels
-    assert set(maps.cluster) == set(range(CLUSTERS, 2 * CLUSTERS))
-    assert set(maps.redshift) == {0.3}
-    rows = slice(CLUSTERS * PROJECTIONS, 2 * CLUSTERS * PROJECTIONS)
+def test_maps_are_those_of_the_bin_s_development_clusters(store: MapStore, params: Params) -> None:
+    maps = DevelopmentMaps(store, BINS["z2"])
+    assert len(maps) == FEW * PROJECTIONS
+    assert maps.pixels == training_params(params).compton.pixels
+    assert set(maps.cluster) == {cluster_number(0, 1, 0, number) for number in range(FEW)}
+    assert maps.redshift == pytest.approx(0.6, abs=0.02)
+    rows = slice(FEW * PROJECTIONS, 2 * FEW * PROJECTIONS)
     np.testing.assert_array_equal(
         maps.compton_y(np.arange(len(maps))), store.read("compton_y", rows)
     )
@@ -48,11 +51,11 @@ def test_maps_are_those_of_the_bin_s_development_clusters(store: MapStore) -> No
 
 
 def test_a_bin_without_clusters_has_no_maps(store: MapStore) -> None:
-    assert len(DevelopmentMaps(store, [0.5, 1.0])) == 0
+    assert len(DevelopmentMaps(store, [0.8, 1.0])) == 0
 
 
 def test_maps_are_scaled_by_one_mean_and_deviation_of_all_pixels(store: MapStore) -> None:
-    maps = DevelopmentMaps(store, EDGES)
+    maps = DevelopmentMaps(store, BINS["z2"])
     positions = np.arange(10, 50)
     scale = maps.scale(positions, "m500c")
     inputs = scale.inputs(maps.compton_y(positions))
@@ -65,14 +68,17 @@ def test_maps_are_scaled_by_one_mean_and_deviation_of_all_pixels(store: MapStore
 
 @pytest.mark.usefixtures("small_runs")
 def test_an_epoch_is_the_same_from_memory_and_from_the_store(store: MapStore) -> None:
-    kept, read = DevelopmentMaps(store, EDGES), DevelopmentMaps(store, EDGES, most_bytes_kept=0)
+    kept, read = (
+        DevelopmentMaps(store, BINS["z2"]),
+        DevelopmentMaps(store, BINS["z2"], most_bytes_kept=0),
+    )
     for ours, theirs in zip(epoch(kept, flips=True), epoch(read, flips=True), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.usefixtures("small_runs")
 def test_an_epoch_shows_each_map_once_in_an_order_of_its_own(store: MapStore) -> None:
-    maps = DevelopmentMaps(store, EDGES)
+    maps = DevelopmentMaps(store, BINS["z2"])
     positions = np.arange(len(maps))[::3]
     scale = maps.scale(positions, "m500c")
     wanted = scale.inputs(maps.compton_y(positions)), scale.labels(maps.log10_m["m500c"][positions])
@@ -97,7 +103,7 @@ def test_flips_are_the_eight_symmetries_about_the_cluster() -> None:
 
 
 def test_flips_show_different_symmetries_of_the_same_maps(store: MapStore) -> None:
-    maps = DevelopmentMaps(store, EDGES)
+    maps = DevelopmentMaps(store, BINS["z2"])
     plain, _ = epoch(maps, flips=False)
     flipped, _ = epoch(maps, flips=True)
     kinds = set()

@@ -19,7 +19,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.cnn_training import M200_MEMBERS, MEMBERS, reports, train
-from helpers.compton_maps import EDGES, write_stores
+from helpers.mock_stores import BINS, training_params, write_stores
 from helpers.recording import ListRun
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps, MapScale
@@ -40,8 +40,8 @@ SCRIPT = ROOT / "tests" / "helpers" / "cnn_training.py"
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return write_stores(tmp_path_factory.mktemp("stores"))
+def stores(params: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_stores(tmp_path_factory.mktemp("stores"), training_params(params))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_members_are_the_same_side_by_side(
 ) -> None:
     prepare_backend(seed=1, threads=1)
     settings = dataclasses.replace(params.cnn, filters=2, neurons=8, batch=8, epochs=2, mass_bins=3)
-    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES)
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"])
     members = plan_members((1, 0, 0, 0), maps.cluster, count=4, fraction=0.25)
 
     def trained(count: int) -> np.ndarray:
@@ -193,7 +193,7 @@ def test_an_ensemble_gives_the_masses_that_it_was_scored_on(
 ) -> None:
     folder = whole[0] / "planck" / "m500c"
     ensemble = Ensemble.load(folder)
-    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES)
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"])
     estimates = ensemble(maps.compton_y(np.arange(len(maps))))
     assert estimates.shape == (MEMBERS, len(maps))
     table = pd.read_csv(folder / "out_of_fold.csv")
@@ -223,7 +223,7 @@ def test_ensembles_that_are_asked_at_once_give_their_own_masses(
     """As a served model is, by one thread a request."""
     ensembles = [Ensemble.load(whole[0] / name / "m500c") for name in ("clean", "planck")]
     assert ensembles[0].network is ensembles[1].network
-    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES).compton_y(
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"]).compton_y(
         np.arange(16)
     )
     alone = [ensemble(maps) for ensemble in ensembles]
@@ -238,7 +238,7 @@ def test_what_a_network_has_seen_leads_to_its_mass(
     whole: tuple[Path, ListRun], stores: dict[str, Path]
 ) -> None:
     ensemble = Ensemble.load(whole[0] / "planck" / "m500c")
-    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), EDGES).compton_y(
+    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"]).compton_y(
         np.arange(70)
     )
     log10_m, features = ensemble.with_features(maps)
@@ -257,14 +257,14 @@ def test_what_a_network_has_seen_leads_to_its_mass(
 
 def test_an_ensemble_of_no_maps(whole: tuple[Path, ListRun]) -> None:
     ensemble = Ensemble.load(whole[0] / "clean" / "m200c")
-    assert ensemble(np.empty((0, 24, 24))).shape == (M200_MEMBERS, 0)
+    assert ensemble(np.empty((0, 32, 32))).shape == (M200_MEMBERS, 0)
 
 
 def test_maps_that_do_not_fit_are_told(whole: tuple[Path, ListRun]) -> None:
     ensemble = Ensemble.load(whole[0] / "clean" / "m500c")
-    with pytest.raises(EnsembleError, match=r"shape \(1, 12, 24\): expected \(n, 24, 24\)"):
-        ensemble(np.zeros((1, 12, 24)))
-    maps = np.zeros((3, 24, 24))
+    with pytest.raises(EnsembleError, match=r"shape \(1, 12, 32\): expected \(n, 32, 32\)"):
+        ensemble(np.zeros((1, 12, 32)))
+    maps = np.zeros((3, 32, 32))
     maps[1, 2, 3] = np.nan
     with pytest.raises(EnsembleError, match="map 1: has pixels that are not finite"):
         ensemble(maps)
@@ -286,6 +286,6 @@ def test_what_cannot_be_trained_is_told(
     verdict.write_text(json.dumps({"success": False}))
     arguments = {"cnn_models": tmp_path / "cnn", "compton_verdict": verdict, **stores}
     with pytest.raises(VerdictError, match="failed their validation"):
-        train_cnn(1, {"z1": EDGES}, params.cnn, item="z1", run=ListRun(), **arguments)
+        train_cnn(1, BINS, params.cnn, item="z1", run=ListRun(), **arguments)
     with pytest.raises(ParamsError, match="bins = 'z5': expected one of z1"):
-        train_cnn(1, {"z1": EDGES}, params.cnn, item="z5", run=ListRun(), **arguments)
+        train_cnn(1, BINS, params.cnn, item="z5", run=ListRun(), **arguments)

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from helpers.compton_maps import CLUSTERS, EDGES, GRID, write_stores
+from helpers.mock_stores import BINS, FEW, training_params, write_stores
 from helpers.recording import ListRun
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps
@@ -28,9 +28,9 @@ IDENTITY = (1, 2, 1, 0)
 
 
 @pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentMaps:
-    store = open_planck_store(write_stores(tmp_path_factory.mktemp("maps"))["planck_store"])
-    return DevelopmentMaps(store, EDGES)
+def maps(params: Params, tmp_path_factory: pytest.TempPathFactory) -> DevelopmentMaps:
+    paths = write_stores(tmp_path_factory.mktemp("maps"), training_params(params))
+    return DevelopmentMaps(open_planck_store(paths["planck_store"]), BINS["z2"])
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_clusters_are_divided_anew_for_each_member_and_never_shared(maps: Develo
     for member in members:
         train, validation = (set(maps.cluster[rows]) for rows in (member.train, member.validation))
         assert not train & validation
-        assert len(validation) == CLUSTERS // 4
+        assert len(validation) == FEW // 4
         assert len(member.train) + len(member.validation) == len(maps)
     assert len({member.validation.tobytes() for member in members}) == 3
     assert len({member.identity for member in members}) == 3
@@ -74,7 +74,7 @@ def test_every_cluster_is_out_of_fold_as_soon_as_can_be(
     assert first != again
     for member in members:
         assert 0 < len(member.train) < len(maps)
-        assert len(set(maps.cluster[member.validation])) <= round(fraction * CLUSTERS)
+        assert len(set(maps.cluster[member.validation])) <= round(fraction * FEW)
     fewer = plan_members(IDENTITY, maps.cluster, count=1, fraction=fraction)
     np.testing.assert_array_equal(fewer[0].validation, members[0].validation)
 
@@ -89,11 +89,11 @@ def test_a_member_is_the_same_after_others_and_on_its_own(
 ) -> None:
     prepare_backend(seed=1, threads=2)
     first, second = plan_members(IDENTITY, maps.cluster, count=2, fraction=0.2)
-    trainer = CnnTrainer(GRID.pixels, settings)
+    trainer = CnnTrainer(maps.pixels, settings)
     other, run, seen = trained(trainer, first, maps)
     after, _, _ = trained(trainer, second, maps)
     prepare_backend(seed=99, threads=2)
-    alone, _, _ = trained(CnnTrainer(GRID.pixels, settings), second, maps)
+    alone, _, _ = trained(CnnTrainer(maps.pixels, settings), second, maps)
     assert after.history == alone.history
     for ours, theirs in zip(after.weights, alone.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -109,7 +109,7 @@ def test_a_member_learns_and_keeps_its_best_epoch(maps: DevelopmentMaps, setting
     prepare_backend(seed=1, threads=2)
     (member,) = plan_members(IDENTITY, maps.cluster, count=1, fraction=0.2)
     settings = dataclasses.replace(settings, epochs=12)
-    result, _, _ = trained(CnnTrainer(GRID.pixels, settings), member, maps)
+    result, _, _ = trained(CnnTrainer(maps.pixels, settings), member, maps)
     losses = [epoch.validation_loss for epoch in result.history]
     assert result.best_epoch == np.argmin(losses) + 1
     truth = maps.log10_m["m500c"][member.validation]
@@ -157,4 +157,4 @@ def test_a_loss_that_is_no_number_ends_the_training(maps: DevelopmentMaps, setti
     unweighed = copy.copy(maps)
     unweighed.log10_m = {"m500c": np.full(len(maps), np.nan)}
     with pytest.raises(TrainingError, match=r"member 0, epoch 1: loss = nan.*cnn.learning_rate"):
-        trained(CnnTrainer(GRID.pixels, settings), member, unweighed)
+        trained(CnnTrainer(maps.pixels, settings), member, unweighed)
