@@ -58,8 +58,10 @@ def small_params(params: Params) -> Params:
 def training_params(params: Params) -> Params:
     """The same with fewer clusters and two maps of each, for tests that train networks."""
     small, clusters = small_params(params), FEW * len(BINS)
-    few = {"development_clusters": clusters, "development_projections": PROJECTIONS}
-    return replace(small, compton=replace(small.compton, **few))
+    compton = replace(
+        small.compton, development_clusters=clusters, development_projections=PROJECTIONS
+    )
+    return replace(small, compton=compton)
 
 
 def store_paths(folder: Path, params: Params) -> dict[str, Path]:
@@ -75,11 +77,12 @@ def draw_clusters(params: Params) -> ComptonSamples:
     rng, count = np.random.default_rng(1), 10_000
     redshift = np.repeat(list(REDSHIFTS.values()), count) + rng.uniform(-0.02, 0.02, 2 * count)
     source = SourceClusters(redshift, 10.0 ** (rng.uniform(*LOG10_M, 2 * count) - 14.0))
-    exactly = {"psz2_mass_factor": 1.0, "mass_jitter_dex": 0.0, "redshift_jitter": 0.0}
     models = {
         name: replace(model, sigma_lny=SCATTER_LNY) for name, model in params.baryon_models.items()
     }
-    compton = replace(params.compton, **exactly)
+    compton = replace(
+        params.compton, psz2_mass_factor=1.0, mass_jitter_dex=0.0, redshift_jitter=0.0
+    )
     cosmology = Cosmology(compton.cosmology, "dutton14")
     return list_samples(1, params.bins, compton, models, source, cosmology)
 
