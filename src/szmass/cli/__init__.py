@@ -24,10 +24,10 @@ from szmass.errors import SzmassError
 
 
 class Verb(Protocol):
-    """What the module of a verb defines."""
+    """The module of one `szmass` command: its help, its arguments and how it runs."""
 
     HELP: str
-    """What it does, in a line."""
+    """One line of help."""
     EXAMPLE: str
     """A command that can be typed."""
 

@@ -1,1 +1,1 @@
-"""What must hold of the Compton-y cutouts, their noise and the observed ones."""
+"""Checks of the Compton-y cutouts, of their noise and of the observed cutouts."""

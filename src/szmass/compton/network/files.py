@@ -29,7 +29,7 @@ IDENTITY_FILE = "identity"
 FACTS_FILE = "member_{member:03d}.json"
 FLOAT_FORMAT = "%.6f"
 HISTORY = ("epoch", "loss", "validation_loss", "learning_rate")
-"""What is written of each epoch."""
+"""The columns of the training history, one row an epoch."""
 
 
 class UnfinishedOutput:
