@@ -203,8 +203,6 @@ ABSURD = [
     ("resources.workers", 0),
     ("resources.worker_memory_gib", 0),
     ("bins", {}),
-    ("bins.all", [0.1, 0.2]),
-    ("bins.near/far", [0.1, 0.2]),
     ("bins.z1", [0.1]),
     ("bins.z1", [0.1, 0.1]),
     ("bins.z1", [-0.1, 0.1]),
@@ -317,6 +315,14 @@ def test_an_absurd_value_is_named(key, value):
     # of a list or of names with values, the wrong one is named
     message = rf"{re.escape(key)}(\[\d\]|\.z\d)? = .*: expected "
     assert re.fullmatch(message + ".*", refusal(edited(key, value)))
+
+
+@pytest.mark.parametrize("name", ["all", "near/far", "z 1", ""])
+def test_a_bin_is_named_as_a_file_can_be(name):
+    content = edited("bins", {name: [0.1, 0.2]})
+    content["compton"]["mass_cuts_1e14"] = {name: 1.0}
+    expected = "a name of letters, digits, - and _, other than `all`"
+    assert refusal(content) == f"bins.{name} = [0.1, 0.2]: expected {expected}"
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path):

@@ -1,7 +1,7 @@
 """Settings of both lines together."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -57,11 +57,6 @@ class Resources(Section):
     """Address of a dask scheduler, tcp://host:port; empty: DASK_SCHEDULER_ADDRESS, or local."""
 
 
-def _bin_names(names: Iterable[str]) -> bool:
-    """Whether names can be a file's, and none is that of all bins together."""
-    return all(re.fullmatch(r"[A-Za-z0-9_-]+", name) and name != "all" for name in names)
-
-
 @section
 class Params(Section):
     """Everything in params.yaml."""
@@ -75,7 +70,6 @@ class Params(Section):
     bins: Annotated[
         Names[RedshiftBin],
         rule("at least one redshift bin", bool),
-        rule("names of letters, digits, - and _, other than `all`", _bin_names),
     ]
     """Redshift bins of the Compton line, low < z <= high; `all` is all of them together."""
     compton: Compton
@@ -92,7 +86,11 @@ class Params(Section):
     """Where stages read and write, from the repository's root."""
 
     def problems(self) -> Iterator[str]:
-        """Sections fit each other."""
+        """Bins can name files, and sections fit each other."""
+        for name, redshifts in self.bins.items():
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name == "all":
+                expected = "a name of letters, digits, - and _, other than `all`"
+                yield wrong(f"bins.{name}", redshifts, expected)
         cuts, axis = self.compton.mass_cuts_1e14, self.evaluation.mass_axis_1e14
         if set(cuts) != set(self.bins):
             expected = f"one mass for each of bins, {', '.join(self.bins)}"

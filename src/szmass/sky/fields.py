@@ -11,8 +11,13 @@ from szmass.sky.grid import PixelGrid
 from szmass.units import ARCMIN_RAD
 
 BLOCK_ROWS = 128
-"""Rows of every matrix product. BLAS rounds differently for another shape, so with one shape a
-patch has the same bits however many are drawn with it."""
+"""Patches of one matrix product; its float64 numbers then stay in a processor's cache."""
+COEFFICIENT_STEP = 2.0**-18
+"""Of a unit Gaussian number; its variance changes by a step squared over twelve, 1e-12."""
+EXACT_BITS = 53
+"""Of a float64, which adds whole numbers of a step without rounding up to 2**53 steps."""
+NEVER_SIGMA = 16.0
+"""No sum of Gaussian numbers is ever this many of its standard deviations."""
 
 
 def correlation_function(cl: np.ndarray, separation_arcmin: np.ndarray) -> np.ndarray:
@@ -74,6 +79,11 @@ class GaussianPatch:
     the covariance's eigenvectors times the square roots of their eigenvalues. Power from scales
     larger than the patch is thus included, which a Fourier transform of the patch alone lacks.
 
+    Modes and coefficients are rounded to whole numbers of a step, which changes a map by some
+    1e-6 of its standard deviation and lets float64 add their products without rounding. A patch
+    thus has the same bits in whatever order a processor's BLAS adds, on any number of threads and
+    beside any number of other patches.
+
     Example:
         >>> grid = PixelGrid(pixels=2, pixel_arcmin=1.0)
         >>> covariance = np.exp(-(grid.unique_separations()[0] ** 2))[grid.unique_separations()[1]]
@@ -86,7 +96,7 @@ class GaussianPatch:
     """
 
     modes: np.ndarray
-    """`(modes, pixels**2)` float32, in the unit of the map: those even in x, largest first, and
+    """`(modes, pixels**2)` float64, in the unit of the map: those even in x, largest first, and
     then those odd in x."""
 
     @classmethod
@@ -115,13 +125,13 @@ class GaussianPatch:
             half = vectors[:, kept].T * np.sqrt(values[kept] / 2.0)[:, None]
             clear = np.abs(half) > 0.5 * np.abs(half).max(axis=1, keepdims=True)
             half *= np.sign(np.take_along_axis(half, clear.argmax(axis=1)[:, None], axis=1))
-            modes = np.empty((len(kept), side**2), dtype=np.float32)
+            modes = np.empty((len(kept), side**2))
             modes[:, left], modes[:, right] = half, parity * half
             parts.append(modes)
-        return cls(np.concatenate(parts))
+        return cls(_exactly_summable(np.concatenate(parts)))
 
     def synthesise(self, coefficients: np.ndarray) -> np.ndarray:
-        """Patches from coefficients, multiplied `BLOCK_ROWS` rows at a time.
+        """Patches from coefficients.
 
         Args:
             coefficients: `(n, modes)` float32, unit Gaussian.
@@ -129,14 +139,16 @@ class GaussianPatch:
         Returns:
             `(n, pixels**2)` float32.
         """
-        count = len(coefficients)
-        patches = np.empty((count, self.modes.shape[1]), dtype=np.float32)
-        whole = count - count % BLOCK_ROWS
-        for start in range(0, whole, BLOCK_ROWS):
+        patches = np.empty((len(coefficients), self.modes.shape[1]), dtype=np.float32)
+        for start in range(0, len(coefficients), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            np.matmul(coefficients[rows], self.modes, out=patches[rows])
-        if whole < count:
-            padded = np.zeros((BLOCK_ROWS, self.modes.shape[0]), dtype=np.float32)
-            padded[: count - whole] = coefficients[whole:]
-            patches[whole:] = (padded @ self.modes)[: count - whole]
+            steps = np.rint(coefficients[rows] / COEFFICIENT_STEP, dtype=np.float64)
+            patches[rows] = (steps * COEFFICIENT_STEP) @ self.modes
         return patches
+
+
+def _exactly_summable(modes: np.ndarray) -> np.ndarray:
+    """Modes rounded to the smallest power of two that leaves sums over them exact in float64."""
+    largest = NEVER_SIGMA * math.sqrt(np.sum(modes**2, axis=0).max(initial=0.0))
+    step = math.ldexp(1.0, math.frexp(largest)[1] - EXACT_BITS) / COEFFICIENT_STEP
+    return np.rint(modes / step) * step

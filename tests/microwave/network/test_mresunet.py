@@ -99,7 +99,7 @@ def test_dropout_stands_in_the_phase_asked_for(phase: str, blocks: set[str]) -> 
 def test_a_step_on_jax_gives_the_loss_of_a_step_on_tensorflow(tmp_path: Path) -> None:
     losses = {}
     # XLA's optimisations take minutes on a CPU and change no loss here
-    environment = {"PYTHONPATH": "src", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = {"PYTHONPATH": "tests", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     for backend in ("tensorflow", "jax"):
         script = ROOT / "tests" / "helpers" / "one_step.py"
         finished = subprocess.run(
