@@ -26,7 +26,7 @@ DYNAMIC_IMPORTS = ("import_module", "__import__", "exec", "eval")
 
 
 class DigestError(SzmassError):
-    """What a module runs cannot be told from its source."""
+    """A module imports another by a name made at run time, or imports itself in the end."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class CodeDigests:
         return self._constants_of[module]
 
     def _entry(self, module: str) -> str:
-        """What a module's importer has of it; nothing of one that can change no result."""
+        """A module's digest for those that import it; empty where it can change no result."""
         part = module.removeprefix(ROOT).lstrip(".").partition(".")[0]
         return "" if part in ("", *WITHOUT_RESULT) else self.digest(module)
 

@@ -30,6 +30,12 @@ HYDRO_HALOES = 32  # unrelated ones along the line of sight
 # training of the CNN
 CNN_MEMBERS = 40  # a member's division of the clusters, first weights and epochs
 
+# weighing
+WEIGHING_CLUSTERS = 50  # mass, redshift, gas, shape and orientation of simulated clusters
+WEIGHING_EPOCHS = 51  # gas, scatter and noise of an epoch, and the order of its clusters
+WEIGHING_NOISE = 52  # gas, scatter and noise of the clusters by which epochs or masses are judged
+WEIGHING_NETWORKS = 53  # first weights
+
 # studies
 TRAINING_SIZE_CLUSTERS = 60  # which clusters a smaller training set has
 BARYON_MODEL_CLUSTERS = 61  # the same clusters for each model of the gas

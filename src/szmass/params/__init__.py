@@ -14,6 +14,7 @@ from szmass.params.microwave import (
 )
 from szmass.params.pipeline import Evaluation, Params, Resources
 from szmass.params.problems import ParamsError, require
+from szmass.params.weighing import GasPrior, Weighing
 
 __all__ = [
     "BaryonModel",
@@ -21,6 +22,7 @@ __all__ = [
     "Components",
     "Compton",
     "Evaluation",
+    "GasPrior",
     "Hydro",
     "Microwave",
     "MicrowaveSets",
@@ -33,6 +35,7 @@ __all__ = [
     "Pressure",
     "Resources",
     "Spectra",
+    "Weighing",
     "did_you_mean",
     "load",
     "load_as",

@@ -23,6 +23,7 @@ from szmass.params.checks import (
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.microwave import Hydro, Microwave, MicrowaveSets, Mresunet, Spectra
 from szmass.params.problems import wrong
+from szmass.params.weighing import Weighing
 
 
 @section
@@ -80,6 +81,7 @@ class Params(Section):
     planck_sky: PlanckSky
     cnn: Cnn
     posterior: Posterior
+    weighing: Weighing
     evaluation: Evaluation
     resources: Resources
     paths: Names[File]

@@ -8,12 +8,12 @@ from pathlib import Path
 from szmass.compton.maps.partitions import row_of_each_cluster
 from szmass.compton.maps.stores import open_clean_store, open_originals_store, open_planck_store
 from szmass.compton.masses.estimates import Baselines, judge_bins, tabulate
-from szmass.compton.masses.posterior import mass_axis
 from szmass.compton.results.drawing import draw_maps, draw_masses, draw_networks, draw_relation
 from szmass.compton.results.judgement import measure
 from szmass.compton.results.originals import relation_test
 from szmass.compton.results.paper import DeAndres2022
 from szmass.compton.results.tables import store_rows, tables
+from szmass.evaluation.posteriors import mass_axis
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.networks.backend import prepare_backend
 from szmass.params import BaryonModel, Cnn, Compton, Evaluation, Posterior

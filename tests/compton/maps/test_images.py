@@ -6,12 +6,13 @@ from scipy.ndimage import gaussian_filter
 
 from helpers import ROOT
 from szmass.compton.maps.clusters import SourceClusters, first_tests, list_samples
-from szmass.compton.maps.images import BeamedImages, ClusterSimulator
+from szmass.compton.maps.images import ClusterSimulator
 from szmass.compton.maps.stores import ORIGINALS_GRID
 from szmass.planck.catalogue import read_psz2
 from szmass.planck.stores import PARTITIONS
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
+from szmass.sky.images import BeamedImages
 from szmass.sky.mock_clusters import MockClusters, with_mean_y
 from szmass.sky.projection import Ellipsoids, disc_integral, projected_y
 from szmass.sky.scaling import (

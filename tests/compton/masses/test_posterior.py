@@ -13,8 +13,8 @@ from scipy.stats import gaussian_kde, norm
 from szmass.compton.masses.calibration import EnsembleCalibration, training_prior
 from szmass.compton.masses.kde import PaperKde
 from szmass.compton.masses.out_of_fold import OutOfFold, read_out_of_fold
-from szmass.compton.masses.posterior import MassPosteriors, PosteriorError, mass_axis
 from szmass.compton.masses.training_clusters import TrainingClusters
+from szmass.evaluation.posteriors import MassPosteriors, PosteriorError, mass_axis
 
 AXIS = mass_axis([13.5, 15.7], 441)
 CUT, MEMBERS, SHARED_DEX, OWN_DEX = 14.55, 3, 0.065, 0.03

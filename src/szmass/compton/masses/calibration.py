@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import gaussian_kde, t
 
 from szmass.compton.masses.out_of_fold import FEWEST_PREDICTIONS, OutOfFold
-from szmass.compton.masses.posterior import MassPosteriors, PosteriorError
 from szmass.compton.masses.training_clusters import TrainingClusters
+from szmass.evaluation.posteriors import MassPosteriors, PosteriorError
 
 RESIDUAL_AXIS = np.linspace(-12.0, 12.0, 961)
 RESIDUAL_BANDWIDTH = 0.25  # of the kernel density of standardised residuals

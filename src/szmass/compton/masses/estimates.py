@@ -15,11 +15,11 @@ from szmass.compton.masses.calibration import EnsembleCalibration
 from szmass.compton.masses.kde import PaperKde
 from szmass.compton.masses.matched_filter import MatchedFilter
 from szmass.compton.masses.out_of_fold import read_out_of_fold
-from szmass.compton.masses.posterior import mass_axis
 from szmass.compton.masses.relation import prior_msun, relation_msun
 from szmass.compton.masses.training_clusters import TrainingClusters
 from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
+from szmass.evaluation.posteriors import mass_axis
 from szmass.params import BaryonModel, Compton, Posterior
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import gaussian_kde, norm
 
 from szmass.compton.masses.out_of_fold import OutOfFold
-from szmass.compton.masses.posterior import MassPosteriors
+from szmass.evaluation.posteriors import MassPosteriors
 
 CHUNK = 20_000
 

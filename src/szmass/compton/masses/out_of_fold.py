@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.compton.masses.posterior import PosteriorError
+from szmass.evaluation.posteriors import PosteriorError
 
 FEWEST_PREDICTIONS = 20
 

@@ -16,10 +16,10 @@ import szmass
 from szmass.compton.masses.calibration import EnsembleCalibration, EnsemblePosteriors
 from szmass.compton.masses.novelty import map_statistics
 from szmass.compton.masses.out_of_fold import read_out_of_fold
-from szmass.compton.masses.posterior import QUANTILES, PosteriorError, mass_axis
 from szmass.compton.masses.record import KNOWLEDGE_FILE, BinKnowledge, Knowledge
 from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.errors import SzmassError
+from szmass.evaluation.posteriors import QUANTILES, PosteriorError, mass_axis
 from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
 

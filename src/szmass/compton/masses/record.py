@@ -1,6 +1,7 @@
-"""What a `Predictor` needs beside the networks, in one small file; it needs no training data.
+"""The file that travels with the networks, so that a `Predictor` needs no training data.
 
-Training masses (the prior), the ranges of familiar maps, and shifts by other baryon models.
+It holds the training masses (the prior), the ranges of familiar maps, and the shifts that other
+baryon models would cause.
 """
 
 from __future__ import annotations

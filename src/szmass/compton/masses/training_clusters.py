@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass.compton.maps.partitions import partition_rows
-from szmass.compton.masses.posterior import PosteriorError
+from szmass.evaluation.posteriors import PosteriorError
 from szmass.storage.store import MapStore
 
 

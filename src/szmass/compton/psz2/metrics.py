@@ -125,7 +125,7 @@ def published_metrics(log10_msun: np.ndarray, published_log10_msun: np.ndarray) 
 def mock_metrics(
     test: Mapping[str, np.ndarray], simulated: Sequence[Estimated], record: Knowledge
 ) -> dict[str, dict[str, float]]:
-    """What simulated clusters say of the masses, by redshift bin and over all.
+    """Bias and coverage of simulated clusters' masses, by redshift bin and over all.
 
     Args:
         test: masses of the test clusters, columns of a `Predictor`.

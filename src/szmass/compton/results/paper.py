@@ -1,4 +1,4 @@
-"""What de Andres et al. 2022 state of their own networks, beside what ours show (dA22).
+"""The numbers that de Andres et al. 2022 (dA22) publish of their networks, beside ours.
 
 The numbers lie in `data/reference/de_andres_2022.yaml`.
 """

@@ -1,0 +1,124 @@
+"""Settings of weighing: its clusters, filters, network, and what it assumes of the gas."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from szmass.params.checks import (
+    NotNegativeFloat,
+    Pair,
+    PositiveFloat,
+    PositiveInt,
+    PositiveRange,
+    RedshiftRange,
+    Section,
+    Share,
+    Whole,
+    pair,
+    section,
+)
+from szmass.params.problems import wrong
+
+Range = Annotated[Pair, pair("low < high", lambda low, high: low < high)]
+MeanAndWidth = Annotated[
+    Pair, pair("mean and a width of 0 or more", lambda _mean, width: width >= 0)
+]
+
+
+@section
+class GasPrior(Section):
+    """What is known of the relation between mass and Y: a mean and a width of each."""
+
+    alpha: MeanAndWidth
+    """Slope."""
+    log10_b: MeanAndWidth
+    """Normalisation."""
+    sigma_lny: MeanAndWidth
+    """Scatter of ln Y at given mass; its mean alone is used."""
+
+
+@section
+class Weighing(Section):
+    """Masses from a bank of matched filters and a small network that is told the redshift."""
+
+    filters: Annotated[Whole, Field(ge=2, le=64)]
+    """Matched filters of round clusters."""
+    filter_theta500_arcmin: PositiveRange
+    """Smallest and largest of their angles of R500, evenly spaced in the logarithm."""
+    jitter_arcmin: NotNegativeFloat
+    """How far from a pixel's centre, along x and y, the map was read that noise is known of."""
+    inner_arcmin: PositiveFloat
+    """Radius beyond which a map's noise level is measured."""
+    training_clusters: PositiveInt
+    """Clusters that networks are trained on."""
+    validation_clusters: PositiveInt
+    """Clusters by which the best epoch is chosen."""
+    test_clusters: PositiveInt
+    """Clusters that nothing but the last judgement sees."""
+    log10_m500c_msun: Range
+    """Ends of the masses, flat in between whatever the redshift."""
+    redshifts: RedshiftRange
+    """Ends of the redshifts."""
+    near_share: Share
+    """Share of the clusters with a redshift flat in ln z, up to `near_redshift`."""
+    near_redshift: PositiveFloat
+    """Where the nearer clusters end."""
+    centre_offset_arcmin: NotNegativeFloat
+    """Of clusters from the maps' centres along x and y, Gaussian."""
+    alpha: Range
+    """Slopes of the mass-Y relation."""
+    log10_b: Range
+    """Normalisations of the mass-Y relation."""
+    sigma_lny: PositiveRange
+    """Scatters of ln Y at given mass."""
+    cool_core_mean: Range
+    """Mean cool-core weights."""
+    usual_levels: PositiveRange
+    """Noise levels of most training maps, over planck_sky.noise_rms."""
+    noise_levels: PositiveRange
+    """Noise levels of the others."""
+    any_level_share: Share
+    """Share of these others."""
+    hidden: PositiveInt
+    """Neurons of a hidden layer."""
+    hidden_layers: PositiveInt
+    """Hidden layers."""
+    gaussians: PositiveInt
+    """Components of the mixture."""
+    networks: PositiveInt
+    """Networks whose densities are averaged."""
+    epochs: PositiveInt
+    """Epochs of training, each with new gas, scatter and noise."""
+    batch: PositiveInt
+    """Clusters of a training step."""
+    learning_rate: PositiveFloat
+    """Learning rate at the start; it falls to 0 as half a cosine."""
+    weight_decay: NotNegativeFloat
+    """Decay of the weights, in AdamW."""
+    gas_prior: GasPrior
+    """Whose mean gives the total interval."""
+    gas_nodes: Annotated[Whole, Field(ge=1, le=15)]
+    """Nodes of that mean in alpha and in log10_b."""
+    population_width_ln_z: PositiveFloat
+    """Width in ln z of the neighbours that the prior `psz2` is made of."""
+    threads: PositiveInt
+    """Threads of TensorFlow on a CPU."""
+    axis_log10_msun: Range
+    """Ends of the posterior's axis."""
+    axis_nodes: Annotated[Whole, Field(ge=50)]
+    """Nodes of that axis."""
+
+    def problems(self) -> Iterator[str]:
+        """Ranges lie within each other."""
+        low, high = self.noise_levels
+        if not low <= self.usual_levels[0] < self.usual_levels[1] <= high:
+            yield wrong("usual_levels", self.usual_levels, f"a range in noise_levels, {low}-{high}")
+        if not self.redshifts[0] < self.near_redshift <= self.redshifts[1]:
+            yield wrong("near_redshift", self.near_redshift, f"one of redshifts, {self.redshifts}")
+        for name in ("alpha", "log10_b"):
+            mean, width = getattr(self.gas_prior, name)
+            ends: list[float] = getattr(self, name)
+            if not ends[0] <= mean - 2 * width <= mean + 2 * width <= ends[1]:
+                expected = f"two widths about the mean within {name} = {ends}"
+                yield wrong(f"gas_prior.{name}", [mean, width], expected)

@@ -1,0 +1,172 @@
+"""A bank of matched filters for round clusters, exact for the noise of a map's pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.signal import fftconvolve
+
+from szmass.sky.fields import correlation_function
+from szmass.sky.grid import PixelGrid
+
+MEAN_LEVEL_VARIANCES = 1e4
+"""Variance that the map's mean level is given, over a pixel's: it is then of no weight."""
+LEAST_MODE = 1e-6
+
+
+@dataclass(frozen=True)
+class PixelNoise:
+    """The covariance of a map's pixels under noise of level 1, C(|p - q|).
+
+    Example:
+        Noise whose pixels are independent:
+
+        >>> noise = PixelNoise(PixelGrid(pixels=4, pixel_arcmin=1.0), np.eye(1, 19)[0])
+        >>> noise.symmetric_covariance().round(1).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+
+    grid: PixelGrid
+    of_square: np.ndarray
+    """C for each whole number of pixels squared, 0 to 2 (pixels - 1)^2; what is no sum of two
+    squares is never looked at."""
+
+    @classmethod
+    def of_spectrum(cls, cl: np.ndarray, grid: PixelGrid, *, jitter_arcmin: float) -> PixelNoise:
+        """The noise of a spectrum, read at points that miss the pixels' centres.
+
+        Args:
+            cl: C_l of noise of level 1, from l = 0.
+            grid: the pixels.
+            jitter_arcmin: standard deviation, along x and y, of where a pixel's value was read;
+                two pixels are then as alike as points that far apart, on average.
+        """
+        squares = np.unique(np.arange(grid.pixels)[:, None] ** 2 + np.arange(grid.pixels) ** 2)
+        ell = np.arange(len(cl))
+        blurred = cl * np.exp(-ell * (ell + 1.0) * np.radians(jitter_arcmin / 60.0) ** 2)
+        of_square = np.zeros(int(squares[-1]) + 1)
+        of_square[squares] = correlation_function(blurred, np.sqrt(squares) * grid.pixel_arcmin)
+        of_square[0] = correlation_function(cl, np.zeros(1))[0]
+        return cls(grid, of_square)
+
+    @cached_property
+    def orbits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The number of each pixel's orbit under the square's eight symmetries, and their sizes."""
+        steps = np.abs(2 * np.arange(self.grid.pixels) - (self.grid.pixels - 1))
+        far, near = np.maximum.outer(steps, steps), np.minimum.outer(steps, steps)
+        _, index, sizes = np.unique(
+            far * 2 * self.grid.pixels + near, return_inverse=True, return_counts=True
+        )
+        return index.ravel(), sizes
+
+    def symmetric_covariance(self) -> np.ndarray:
+        """C among images that have the square's symmetries, in their orthonormal basis.
+
+        C commutes with the symmetries, so that a symmetric image's C^-1 is found among the
+        orbits' (pixels / 2) (pixels / 2 + 1) / 2 values instead of the pixels' pixels^2.
+
+        Returns:
+            `(orbits, orbits)`; the basis vector of an orbit is 1 / sqrt(size) on its pixels.
+        """
+        index, sizes = self.orbits
+        row, column = np.divmod(np.arange(self.grid.pixels**2), self.grid.pixels)
+        order = np.argsort(index, kind="stable")
+        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        squares = (row[order[first]][:, None] - row[order]) ** 2
+        squares += (column[order[first]][:, None] - column[order]) ** 2
+        sums = np.add.reduceat(self.of_square[squares], first, axis=1)
+        return sums * np.sqrt(sizes[:, None] / sizes)
+
+
+@dataclass(frozen=True)
+class FilterBank:
+    """Filters K whose products with a map are its amplitudes, in units of the noise's level.
+
+    For templates T (round, centred) and pixel covariance C, with a free mean level added to it,
+    K = C^-1 T, each divided by the standard deviation of its product with noise of level 1: so an
+    amplitude over the level is a signal-to-noise ratio. What a map says of a round cluster, it
+    says in these amplitudes.
+    """
+
+    filters: np.ndarray
+    """`(filters, pixels**2)` float32; their sum over the pixels is 0."""
+    noise_covariance: np.ndarray
+    """Of the amplitudes under noise of level 1, `(filters, filters)`; 1 on its diagonal."""
+
+    @classmethod
+    def of_templates(cls, templates: np.ndarray, noise: PixelNoise) -> FilterBank:
+        """The filters of round images.
+
+        Args:
+            templates: `(filters, pixels, pixels)`, with the square's symmetries.
+            noise: of the map's pixels.
+        """
+        index, sizes = noise.orbits
+        covariance = noise.symmetric_covariance()
+        level = np.sqrt(sizes)
+        free_mean = MEAN_LEVEL_VARIANCES * noise.of_square[0] * np.outer(level, level)
+        flat = templates.reshape(len(templates), -1)
+        sums = np.array([np.bincount(index, image) for image in flat])
+        values = cho_solve(cho_factor(covariance + free_mean), (sums / level).T).T
+        # the rest of the mean level, of which the free one leaves some 1e-8
+        values -= np.outer(values @ level / np.sum(sizes), level)
+        deviation = np.sqrt(np.einsum("ki,ij,kj->k", values, covariance, values))
+        values /= deviation[:, None]
+        return cls((values / level)[:, index].astype(np.float32), values @ covariance @ values.T)
+
+    @cached_property
+    def whitening(self) -> np.ndarray:
+        """W with W^T N W = 1 for the amplitudes' noise covariance N, `(filters, modes)`.
+
+        Filters of nearby sizes are all but the same; modes in which the noise has less than
+        `LEAST_MODE` of the largest mode's variance are left out.
+        """
+        values, vectors = np.linalg.eigh(self.noise_covariance)
+        kept = values > LEAST_MODE * values[-1]
+        return vectors[:, kept] / np.sqrt(values[kept])
+
+    def amplitudes(self, maps: np.ndarray) -> np.ndarray:
+        """The maps' amplitudes, `(n, filters)` float64.
+
+        Args:
+            maps: `(n, pixels, pixels)`, in any unit, which the amplitudes then have.
+        """
+        return maps.reshape(len(maps), -1) @ self.filters.T.astype(maps.dtype)
+
+
+@dataclass(frozen=True)
+class LevelMeter:
+    """Measures the noise's level in a map: the scatter of its pixels away from the cluster."""
+
+    outside: np.ndarray
+    """Whether a pixel is taken, `(pixels**2,)` bool."""
+    variance: float
+    """Of these pixels about their mean, under noise of level 1."""
+    modes: float
+    """How many independent values the variance is the mean of."""
+
+    @classmethod
+    def of_noise(cls, noise: PixelNoise, *, inner_arcmin: float) -> LevelMeter:
+        """Takes the pixels beyond a radius."""
+        outside = noise.grid.radius_arcmin > inner_arcmin
+        count, pixels = int(outside.sum()), noise.grid.pixels
+        # how many pairs have each separation; the covariance of each
+        pairs = np.rint(fftconvolve(outside.astype(float), outside[::-1, ::-1].astype(float)))
+        shift = np.arange(1 - pixels, pixels)
+        covariance = noise.of_square[shift[:, None] ** 2 + shift**2]
+        of_mean = np.sum(pairs * covariance) / count**2
+        variance = float(noise.of_square[0] - of_mean)
+        square = float(np.sum(pairs * (covariance - of_mean) ** 2))
+        return cls(outside.ravel(), variance, (count * variance) ** 2 / square)
+
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
+        """The level of each map, `(n,)`, in the unit of the maps.
+
+        Args:
+            maps: `(n, pixels, pixels)`.
+        """
+        pixels = maps.reshape(len(maps), -1)[:, self.outside]
+        return np.sqrt(pixels.var(axis=1, dtype=float) / self.variance)

@@ -1,0 +1,160 @@
+"""Whether posteriors hold what they say: ranks of true masses, judged by their finite-sample error.
+
+The rank of a true mass is the probability that its posterior gives to lower masses. Over clusters
+drawn from the prior, ranks are uniform, whatever a cluster's map says; so are those of any clusters
+that are chosen by what the posterior may know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.stats import binom, norm
+
+LEVELS = (0.50, 0.68, 0.90, 0.95)
+"""Of the central intervals whose coverage is judged."""
+FALSE_ALARM = 0.005
+"""Probability that calibrated posteriors fail any of the checks."""
+SHRUNK = 0.85
+"""Widths so much too small are to be found; where they would not, a group has little power."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of a group of clusters, and the range in which calibrated posteriors leave it."""
+
+    group: str
+    what: str
+    """`coverage_68` and so on, or `mean_rank`."""
+    clusters: int
+    expected: float
+    found: float
+    low: float
+    high: float
+    power: float
+    """Probability of finding widths that are 15 % too small."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the number lies in its range."""
+        return bool(self.low <= self.found <= self.high)
+
+    def in_words(self) -> str:
+        """What was found, and what was expected."""
+        power = "" if self.power >= 0.5 else f"; widths 15 % too small pass in {1 - self.power:.0%}"
+        return (
+            f"{self.group}: {self.what} = {self.found:.3f} of {self.clusters} clusters: expected "
+            f"{self.expected:g}, {self.low:.3f} to {self.high:.3f}{power}"
+        )
+
+
+def coverage(ranks: np.ndarray, level: float) -> float:
+    """Share of ranks within the central interval of a probability.
+
+    Example:
+        >>> coverage(np.array([0.01, 0.2, 0.6, 0.9]), 0.68)
+        0.5
+    """
+    return float(np.mean(np.abs(ranks - 0.5) <= level / 2.0))
+
+
+def judge(ranks: np.ndarray, groups: Mapping[str, np.ndarray]) -> list[Check]:
+    """Checks coverage and mean rank in each group.
+
+    The ranges are such that calibrated posteriors fail any check with a probability of at most
+    `FALSE_ALARM`, shared equally between the checks.
+
+    Args:
+        ranks: of the true masses, `(n,)`.
+        groups: which clusters belong to a group, `(n,)` bool, by name; empty groups are left out.
+    """
+    filled = {name: ranks[rows] for name, rows in groups.items() if rows.any()}
+    alarm = FALSE_ALARM / max(1, len(filled) * (len(LEVELS) + 1))
+    checks: list[Check] = []
+    for name, of_group in filled.items():
+        checks += [_coverage_check(name, of_group, level, alarm) for level in LEVELS]
+        checks.append(_mean_check(name, of_group, alarm))
+    return checks
+
+
+def _coverage_check(group: str, ranks: np.ndarray, level: float, alarm: float) -> Check:
+    count = len(ranks)
+    low, high = binom.ppf([alarm / 2.0, 1.0 - alarm / 2.0], count, level)
+    # the coverage of a Gaussian's interval whose width is too small
+    shrunk = 2.0 * norm.cdf(SHRUNK * norm.isf((1.0 - level) / 2.0)) - 1.0
+    return Check(
+        group,
+        f"coverage_{100 * level:.0f}",
+        count,
+        level,
+        coverage(ranks, level),
+        float(low / count),
+        float(high / count),
+        float(binom.cdf(low - 1, count, shrunk)),
+    )
+
+
+def _mean_check(group: str, ranks: np.ndarray, alarm: float) -> Check:
+    tolerance = float(norm.isf(alarm / 2.0)) / np.sqrt(12.0 * len(ranks))
+    return Check(
+        group,
+        "mean_rank",
+        len(ranks),
+        0.5,
+        float(ranks.mean()),
+        0.5 - tolerance,
+        0.5 + tolerance,
+        1.0,
+    )
+
+
+def quantile_groups(name: str, values: np.ndarray, edges: Sequence[float]) -> dict[str, np.ndarray]:
+    """Groups of clusters between edges of a value that the posterior knows.
+
+    Example:
+        >>> groups = quantile_groups("z", np.array([0.1, 0.5, 0.9]), [0.0, 0.4, 1.0])
+        >>> {key: rows.tolist() for key, rows in groups.items()}
+        {'z 0 to 0.4': [True, False, False], 'z 0.4 to 1': [False, True, True]}
+    """
+    return {
+        f"{name} {low:g} to {high:g}": (values > low) & (values <= high)
+        for low, high in pairwise(edges)
+    }
+
+
+def expected_coverage(
+    axis: np.ndarray,
+    cumulative: np.ndarray,
+    truth: np.ndarray,
+    *,
+    levels: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Coverage of regions about random points (TARP, Lemos et al. 2023, arXiv 2302.03026).
+
+    For a reference point r the region of credibility c is the masses nearer to r than a distance
+    that holds c of the posterior; a true mass lies in it with the probability c if the posterior
+    is right, wherever r is.
+
+    Args:
+        axis: evenly spaced values, `(nodes,)`.
+        cumulative: probability below each, `(n, nodes)`.
+        truth: true values, `(n,)`.
+        levels: credibilities.
+        rng: of the reference points, uniform over the axis.
+
+    Returns:
+        The share of clusters within their region at each level.
+    """
+    reference = rng.uniform(axis[0], axis[-1], len(truth))
+    distance = np.abs(truth - reference)
+    inside = np.array(
+        [
+            np.interp(point + apart, axis, below) - np.interp(point - apart, axis, below)
+            for point, apart, below in zip(reference, distance, cumulative, strict=True)
+        ]
+    )
+    return np.asarray(np.mean(inside[:, None] <= levels, axis=0))

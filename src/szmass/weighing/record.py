@@ -1,0 +1,154 @@
+"""The file that weighs: filters, networks, priors and ranges of one survey, read in a moment."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from szmass.errors import SzmassError
+from szmass.files import replacing_file
+from szmass.sky.grid import PixelGrid
+from szmass.weighing.filters import FilterBank, LevelMeter
+from szmass.weighing.mixture import Ensemble, Standard
+from szmass.weighing.priors import Population
+
+FORMAT_VERSION = 1
+
+
+class RecordError(SzmassError):
+    """A file is no record that this version can weigh with."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is stated of a survey and its training, beside arrays."""
+
+    survey: str
+    pixels: int
+    pixel_arcmin: float
+    beam_fwhm_arcmin: float
+    least_level: float
+    """In the maps' unit; a lower noise counts as so much."""
+    inner_arcmin: float
+    """Radius beyond which the noise's level is measured."""
+    level_variance: float
+    level_modes: float
+    redshifts: list[float]
+    """Ends of what the network was trained on."""
+    log10_m500c_msun: list[float]
+    axis_log10_msun: list[float]
+    axis_nodes: int
+    gas_models: dict[str, dict[str, float]]
+    """alpha, log10_b and sigma_lny by name."""
+    reference_gas: str
+    gas_prior: dict[str, list[float]]
+    """Mean and width of alpha, log10_b and sigma_lny."""
+    gas_nodes: int
+    survey_prior: str
+    """Name of the population's prior."""
+    population_width_ln_z: float
+    population_width_dex: float
+    y_centre: float
+    """Of ln Y, which the networks know standardised by it and `y_scale`."""
+    y_scale: float
+    arrays_a_network: int
+    networks: int
+    made_with: str
+    model_version: str
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Pixels of the maps."""
+        return PixelGrid(self.pixels, self.pixel_arcmin)
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that weighing a map of a survey takes."""
+
+    facts: Facts
+    bank: FilterBank
+    ensemble: Ensemble
+    population: Population
+
+    @property
+    def meter(self) -> LevelMeter:
+        """Measures a map's noise level."""
+        outside = self.facts.grid.radius_arcmin.ravel() > self.facts.inner_arcmin
+        return LevelMeter(outside, self.facts.level_variance, self.facts.level_modes)
+
+    @property
+    def axis(self) -> np.ndarray:
+        """log10 M500c at which posteriors are computed."""
+        low, high = self.facts.axis_log10_msun
+        return np.linspace(low, high, self.facts.axis_nodes)
+
+    def write(self, path: Path) -> None:
+        """Writes the record; the same record gives the same bytes."""
+        arrays: dict[str, Any] = {
+            "filters": self.bank.filters,
+            "noise_covariance": self.bank.noise_covariance,
+            "feature_centre": self.ensemble.standard.centre,
+            "feature_scale": self.ensemble.standard.scale,
+            "population_redshift": self.population.redshift,
+            "population_log10_m500c_msun": self.population.log10_m500c_msun,
+        }
+        for network, weights in enumerate(self.ensemble.weights):
+            for number, values in enumerate(weights):
+                arrays[f"network_{network}_{number}"] = values
+        facts = {"format_version": FORMAT_VERSION, **asdict(self.facts)}
+        arrays["facts"] = np.array(json.dumps(facts, sort_keys=True))
+        with replacing_file(path) as unfinished, unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Reads a record.
+
+        Raises:
+            RecordError: there is none, it is damaged, or another version wrote it.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+        except FileNotFoundError as error:
+            raise RecordError(
+                f"{path}: no such file; `dvc repro train_weighing` makes it"
+            ) from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RecordError(f"{path}: no record of weighing, or a damaged one: {error}") from None
+        version = facts.pop("format_version", None)
+        if version != FORMAT_VERSION:
+            raise RecordError(
+                f"{path}: format_version = {version!r}: this version of szmass reads "
+                f"{FORMAT_VERSION}; make it again (dvc repro train_weighing)"
+            )
+        return cls._of(Facts(**facts), arrays)
+
+    @classmethod
+    def _of(cls, facts: Facts, arrays: Mapping[str, np.ndarray]) -> Record:
+        weights = [
+            [arrays[f"network_{network}_{number}"] for number in range(facts.arrays_a_network)]
+            for network in range(facts.networks)
+        ]
+        standard = Standard(
+            arrays["feature_centre"], arrays["feature_scale"], facts.y_centre, facts.y_scale
+        )
+        return cls(
+            facts,
+            FilterBank(arrays["filters"], arrays["noise_covariance"]),
+            Ensemble(weights, standard),
+            Population(
+                arrays["population_redshift"],
+                arrays["population_log10_m500c_msun"],
+                facts.population_width_ln_z,
+                facts.population_width_dex,
+            ),
+        )

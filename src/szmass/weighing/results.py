@@ -1,0 +1,145 @@
+"""Table and figures of the masses by weighing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from szmass.evaluation.charts import log_mass_axis, save
+from szmass.evaluation.tables import markdown_table
+from szmass.units import MASS_UNIT_MSUN
+from szmass.weighing.gate import Check, coverage
+from szmass.weighing.judgement import Calibration, Judged
+
+Metrics = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""By data set and redshift bin."""
+HALF_WIDTHS = """\
+Half-width of b = (M - M_true) / M on simulated Planck maps, by estimator, and what each is told
+besides the map; the CNNs know the redshift bin."""
+DATA_SETS = """\
+Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
+true masses in the 68 and 95 % intervals: of one cluster (stat.), and with what is known of the gas
+(total). Clusters of another gas are weighed by their own relation."""
+SHARES = np.linspace(0.0, 1.0, 51)
+
+
+def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check]) -> str:
+    """The tables of `docs/results.md`."""
+    planck = metrics["planck"]
+    header = ["redshift", "maps", "weighing", "matched filter", "CNN posterior", "CNN ensemble"]
+    told = ["told", "", "z, gas relation", "z, gas relation", "-", "-"]
+    rows = [
+        [
+            labels[name],
+            f"{values['maps']:.0f}",
+            f"{values['relerr_half_width']:.3f}",
+            *(
+                f"{values[f'{other}_relerr_half_width']:.3f}"
+                for other in ("matched_filter", "cnn_posterior", "cnn")
+            ),
+        ]
+        for name, values in planck.items()
+    ]
+    blocks = [
+        HALF_WIDTHS,
+        markdown_table(header, [told, *rows]).strip(),
+        DATA_SETS,
+        _by_data_set(metrics).strip(),
+        "Simulated Planck maps by redshift.",
+        _by_bin(planck, labels).strip(),
+        _gate_in_words(checks),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _row(values: Mapping[str, float]) -> list[str]:
+    return [
+        f"{values['maps']:.0f}",
+        f"{values['relerr_median']:+.3f}",
+        f"{values['relerr_half_width']:.3f}",
+        f"{values['scatter_dex']:.4f}",
+        f"{values['coverage_68']:.3f}",
+        f"{values['coverage_95']:.3f}",
+        f"{values['coverage_68_total']:.3f}",
+        f"{values['coverage_95_total']:.3f}",
+    ]
+
+
+COLUMNS = [
+    "maps", "median", "half-width", "dex", "68 % stat.", "95 % stat.", "68 % total", "95 % total",
+]  # fmt: skip
+
+
+def _by_data_set(metrics: Metrics) -> str:
+    rows = [
+        [name.replace("_", " "), *_row(by_bin["all"])]
+        for name, by_bin in metrics.items()
+        if "all" in by_bin
+    ]
+    return markdown_table(["clusters", *COLUMNS], rows)
+
+
+def _by_bin(by_bin: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> str:
+    rows = [[labels[name], *_row(values)] for name, values in by_bin.items()]
+    return markdown_table(["redshift", *COLUMNS], rows)
+
+
+def _gate_in_words(checks: Sequence[Check]) -> str:
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return (
+            f"The gate: all {len(checks)} checks of coverage and mean rank passed, on clusters "
+            "that nothing else has seen."
+        )
+    lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
+    return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
+
+
+def draw(
+    folder: Path, judged: Sequence[Judged], calibration: Calibration, labels: Mapping[str, str]
+) -> None:
+    """Writes the figures: masses found against true ones, and coverage against what is said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    planck = next(one for one in judged if one.data_set == "planck")
+    save(_masses(planck, labels["all"]), folder / "masses.png")
+    save(_coverage(judged, calibration), folder / "coverage.png")
+
+
+def _masses(judged: Judged, title: str) -> Figure:
+    figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
+    truth, found = (
+        values / MASS_UNIT_MSUN for values in (judged.truth_msun, judged.masses["m500_msun"])
+    )
+    points = axes.scatter(truth, found, c=judged.redshift, s=3, cmap="viridis", lw=0)
+    ends = np.array([truth.min(), truth.max()])
+    axes.plot(ends, ends, "k-", lw=0.8)
+    log_mass_axis(axes.xaxis, r"true $M_{500\mathrm{c}}$")
+    log_mass_axis(axes.yaxis, r"$M_{500\mathrm{c}}$ by weighing")
+    axes.set_title(f"simulated Planck maps, {title}", fontsize=10)
+    figure.colorbar(points, label="redshift")
+    return figure
+
+
+def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
+    figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
+    colours = plt.get_cmap("tab10")
+    curves = {"drawn as in training": calibration.rank}
+    curves |= {one.data_set.replace("_", " "): one.rank for one in judged}
+    for number, (name, ranks) in enumerate(curves.items()):
+        found = np.array([coverage(ranks, share) for share in SHARES]) - SHARES
+        label = f"{name} ({len(ranks)})"
+        axes.plot(SHARES, found, label=label, color=colours(number % 10), lw=1.2)
+    error = np.sqrt(SHARES * (1.0 - SHARES) / len(calibration.rank))
+    axes.fill_between(SHARES, -2.0 * error, 2.0 * error, color="0.85", lw=0)
+    axes.axhline(0.0, color="k", lw=0.6)
+    axes.set(
+        xlabel="probability of the central interval",
+        ylabel="share of true masses within it, minus the probability",
+        xlim=(0.0, 1.0),
+    )
+    axes.legend(fontsize=7.5, frameon=False)
+    return figure

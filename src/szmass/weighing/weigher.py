@@ -1,0 +1,166 @@
+"""Masses of clusters in maps, with two intervals: of one cluster, and with what is known of gas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from szmass.errors import SzmassError, did_you_mean
+from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
+from szmass.weighing.gas import Gas, prior_nodes
+from szmass.weighing.mixture import Inputs
+from szmass.weighing.record import Record
+
+AT_ONCE = 512
+"""Clusters whose posteriors are held in memory together."""
+SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
+"""Of a column's name, for each of `QUANTILES`."""
+MARGINALISED = "all"
+FLAT = "flat"
+
+
+class WeighingError(SzmassError):
+    """No masses can be had as they are asked for."""
+
+
+@dataclass(frozen=True)
+class Weigher:
+    """Weighs clusters with the record of a survey."""
+
+    record: Record
+
+    def inputs(self, maps: np.ndarray, redshift: np.ndarray) -> Inputs:
+        """What maps tell the network.
+
+        Args:
+            maps: `(n, pixels, pixels)`, clusters at the centre.
+            redshift: `(n,)`.
+        """
+        level = np.maximum(self.record.meter(maps), self.record.facts.least_level)
+        bank = self.record.bank
+        return Inputs(bank.amplitudes(maps), level, np.asarray(redshift, float), bank.whitening)
+
+    def gas(self, name: str) -> Gas:
+        """The relation of a model of the gas.
+
+        Raises:
+            WeighingError: the record has no such model.
+        """
+        models = self.record.facts.gas_models
+        if name not in models:
+            hint = did_you_mean(name, list(models))
+            raise WeighingError(f"gas {name!r}: expected one of {', '.join(models)}{hint}")
+        return Gas(**{key: np.array(value) for key, value in models[name].items()})
+
+    @cached_property
+    def nodes(self) -> tuple[list[Gas], np.ndarray]:
+        """The relations that the total interval is the mean over, and their weights."""
+        facts = self.record.facts
+        prior = {name: (mean, width) for name, (mean, width) in facts.gas_prior.items()}
+        gas, weights = prior_nodes(prior, facts.gas_nodes)
+        return [
+            Gas(*values) for values in zip(gas.alpha, gas.log10_b, gas.sigma_lny, strict=True)
+        ], weights
+
+    def ln_prior(self, name: str, redshift: np.ndarray) -> np.ndarray:
+        """A prior of log10 M at redshifts, as its logarithm, `(n, nodes)`.
+
+        Raises:
+            WeighingError: there is no such prior.
+        """
+        if name == FLAT:
+            return np.zeros((len(redshift), len(self.record.axis)))
+        if name == self.record.facts.survey_prior:
+            return self.record.population.ln_density(redshift, self.record.axis)
+        known = [FLAT, self.record.facts.survey_prior]
+        raise WeighingError(
+            f"prior {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}"
+        )
+
+    def posteriors(self, inputs: Inputs, gas: Gas, ln_prior: np.ndarray) -> MassPosteriors:
+        """Posteriors under one relation of the gas.
+
+        Args:
+            inputs: of `n` clusters.
+            gas: one relation.
+            ln_prior: `(n, nodes)`.
+        """
+        ln_density = self.record.ensemble(inputs, gas).ln_density(self.record.axis)
+        return _posteriors(self.record.axis, ln_density + ln_prior)
+
+    def total_posteriors(self, inputs: Inputs, ln_prior: np.ndarray) -> MassPosteriors:
+        """Posteriors averaged over what is known of the gas.
+
+        The mean is one of densities under the flat prior of the training, before `ln_prior`.
+        """
+        density = np.zeros_like(ln_prior)
+        for gas, weight in zip(*self.nodes, strict=True):
+            density += weight * self.record.ensemble(inputs, gas).density(self.record.axis)
+        ln_density = np.log(np.maximum(density, np.finfo(float).tiny))
+        return _posteriors(self.record.axis, ln_density + ln_prior)
+
+    def in_parts(
+        self, inputs: Inputs, *, prior: str, gas: str, total: bool = True
+    ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
+        """Some clusters at a time: which, and posteriors under one gas and with what is known of it.
+
+        Args:
+            inputs: of `n` clusters.
+            prior: by name.
+            gas: model whose relation the statistical interval has.
+            total: whether the second posteriors are computed as well.
+        """
+        told = self.gas(gas)
+        for start in range(0, len(inputs.redshift), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            part = inputs.at(rows)
+            ln_prior = self.ln_prior(prior, part.redshift)
+            yield (
+                rows,
+                self.posteriors(part, told, ln_prior),
+                self.total_posteriors(part, ln_prior) if total else None,
+            )
+
+    def __call__(
+        self, inputs: Inputs, *, prior: str, gas: str, total: bool = True
+    ) -> dict[str, np.ndarray]:
+        """Masses in Msun: medians, and the ends of the 68 and 95 % intervals.
+
+        Args:
+            inputs: of `n` clusters.
+            prior: by name.
+            gas: model whose relation the statistical interval has.
+            total: whether the interval with what is known of the gas is computed as well.
+
+        Returns:
+            `m500_msun`, `m500_msun_p16` and so on, and with `total` `m500_msun_total_p16` and so
+            on; `(n,)` each.
+        """
+        return gathered(
+            columns(of_one, with_gas)
+            for _, of_one, with_gas in self.in_parts(inputs, prior=prior, gas=gas, total=total)
+        )
+
+
+def columns(of_one: MassPosteriors, with_gas: MassPosteriors | None) -> dict[str, np.ndarray]:
+    """Medians and ends of intervals in Msun, by column's name."""
+    found: dict[str, np.ndarray] = {}
+    for name, posteriors in (("m500_msun", of_one), ("m500_msun_total", with_gas)):
+        if posteriors is not None:
+            masses_msun = 10.0 ** posteriors.quantiles(QUANTILES).T
+            found |= {name + end: mass for end, mass in zip(SUFFIXES, masses_msun, strict=True)}
+    return found
+
+
+def gathered(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Columns of all clusters from those of some at a time."""
+    kept = list(parts)
+    return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+
+
+def _posteriors(axis: np.ndarray, ln_density: np.ndarray) -> MassPosteriors:
+    largest = ln_density.max(axis=1, keepdims=True)
+    return MassPosteriors.of_weights(axis, np.exp(ln_density - largest))
