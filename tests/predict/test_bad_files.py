@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,7 +65,7 @@ def fits_bytes(image: np.ndarray | None = MAP, **keywords: object) -> bytes:
     return content
 
 
-def header_and_data(*parts: fits.PrimaryHDU | fits.ImageHDU) -> bytes:
+def header_and_data(*parts: fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU) -> bytes:
     with TemporaryDirectory() as folder:
         fits.HDUList(list(parts)).writeto(Path(folder) / "map.fits")
         return (Path(folder) / "map.fits").read_bytes()
@@ -164,6 +164,7 @@ AXES = FAR[:2880] + FAR[2880:].replace(
     f"NAXIS   = {2:20d}".encode(), f"NAXIS   = {2 * 10**9:20d}".encode()
 )
 TWO = header_and_data(fits.PrimaryHDU(MAP), fits.ImageHDU(MAP, name="STDDEV"))
+TILES = header_and_data(fits.PrimaryHDU(), fits.CompImageHDU(MAP))
 NO_SQUARE = header_and_data(fits.PrimaryHDU(MAP[:4]), fits.ImageHDU(MAP[:8], name="B"))
 with TemporaryDirectory() as _folder:
     fits.PrimaryHDU(MAP).writeto(Path(_folder) / "sum.fits", checksum=True)
@@ -194,8 +195,9 @@ BAD: dict[str, tuple[str, bytes | Callable[[Path], object], str]] = {
     "FITS of 298 GiB": ("m.fits", claiming(200000, 200000), "298 GiB: expected maps of at most"),
     "FITS of 67 TiB": ("m.fits", claiming(3000000, 3072000), "67.06 TiB: expected maps of at"),
     "a later image of TiB": ("m.fits", FAR, "1164 TiB: expected maps of at most 4096 x 4096"),
-    "axes": ("m.fits", fits_bytes(NAXIS=b"NAXIS   = 2000000000"), "NAXIS = 2000000000: expected 0"),
-    "later axes": ("m.fits", AXES, "NAXIS = 2000000000: expected 0 to 999"),
+    "axes": ("m.fits", fits_bytes(NAXIS=b"NAXIS   = 2000000000"), "NAXIS = 2000000000: expected a"),
+    "later axes": ("m.fits", AXES, "NAXIS = 2000000000: expected a whole number from 0 to 999"),
+    "tiles": ("m.fits", TILES, "HDU 1 is a tile-compressed image: expected a plain one, as"),
     "two images": ("m.fits", TWO, "2 images, 2 of them square: HDU 0 PRIMARY (16 x 16), HDU 1 "),
     "no square": ("m.fits", NO_SQUARE, "2 images, 0 of them square: HDU 0 PRIMARY (4 x 16), HDU 1"),
     "DATASUM": ("m.fits", bytes(WITH_SUM), "DATASUM is not that of the pixels"),
@@ -552,3 +554,38 @@ def test_changed_bytes_of_a_store_end_in_a_mass_or_a_line(
         file = copy / data.draw(st.sampled_from(names))
         file.write_bytes(damaged(file.read_bytes(), places, kept))
         a_mass_or_a_line(copy)
+
+
+HOSTILE = (
+    b"-1", b"0", b"2147483647", b"9" * 60, b"'x'", b"T", b"1E400", b"(1, 2)", b"", b"'", b"16.5",
+)  # fmt: skip
+
+
+def with_each_card_changed(content: bytes) -> Iterator[bytes]:
+    """A FITS file with another value in each of its cards, a card and a value at a time."""
+    for start in range(0, len(content), 80):
+        if content[start + 8 : start + 10] == b"= ":
+            for value in HOSTILE:
+                card = content[start : start + 10] + value.rjust(20)
+                yield content[:start] + card.ljust(80) + content[start + 80 :]
+
+
+@pytest.mark.parametrize("content", [good_contents()["map.fits"], TWO, TILES], ids=len)
+def test_changed_cards_end_in_a_mass_or_a_line(tmp_path: Path, content: bytes) -> None:
+    before, counts = monotonic(), 0
+    for changed in with_each_card_changed(content):
+        (tmp_path / "m.fits").write_bytes(changed)
+        a_mass_or_a_line(tmp_path / "m.fits")
+        counts += 1
+    assert counts >= len(HOSTILE) * 5
+    assert monotonic() - before < 5 * AT_ONCE_S
+
+
+def test_changed_cards_of_a_catalogue_end_in_clusters_or_a_line(tmp_path: Path, sky: Path) -> None:
+    write_sky(tmp_path / "whole.fits", *catalogue_columns())
+    for changed in with_each_card_changed((tmp_path / "whole.fits").read_bytes()):
+        (tmp_path / "c.fits").write_bytes(changed)
+        wanted = Wanted(ymap=sky, catalogue=tmp_path / "c.fits")
+        maps = usable_maps(wanted, KNOWLEDGE, NSIDE)
+        assert maps.names or maps.problems
+        assert not any("\n" in line for line in maps.problems)

@@ -10,7 +10,7 @@ import numpy as np
 
 from szmass.planck.files import column, open_table, read_map
 from szmass.predict.files import UserMap
-from szmass.predict.fits_images import part_end, readable_header
+from szmass.predict.fits_images import whole_headers
 from szmass.predict.limits import (
     LARGEST_FILE_BYTES,
     LARGEST_SKY_BYTES,
@@ -89,18 +89,11 @@ def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     return names, columns
 
 
-def _table_columns(path: Path, plain: Path) -> Counter[str]:
-    """How often each column stands in the first table; upper and lower case are one in FITS."""
-    from astropy.io import fits
-
-    readable_header(path, plain, 0)
-    with plain.open("rb") as file, fits.open(file, memmap=False) as opened:
-        header = readable_header(path, plain, part_end(opened[0])) or {}
-    return Counter(str(header[key]).strip().upper() for key in header if key.startswith("TTYPE"))
-
-
 def _require_columns_once(path: Path, plain: Path, names: Iterable[str]) -> None:
-    counts = _table_columns(path, plain)
+    """Requires columns once in the first table; upper and lower case are one in FITS."""
+    headers = whole_headers(path, plain, cut_table=True)
+    table = headers[1] if len(headers) > 1 else {}
+    counts = Counter(str(table[key]).strip().upper() for key in table if key.startswith("TTYPE"))
     for name in names:
         if counts[name] > 1:
             raise UserFileError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,11 @@ import numpy as np
 
 from szmass.errors import SzmassError
 from szmass.predict.headers import FileContent, header_pixel, header_redshift, in_y, stated_value
-from szmass.predict.limits import (
-    LARGEST_FILE_BYTES,
-    plain_fits,
-    require_chunk,
-    require_maps,
-)
+from szmass.predict.limits import LARGEST_FILE_BYTES, plain_fits, require_maps
 
 MOST_PARTS = 100
 """A FITS file has few; a damaged one may seem to have a hundred thousand."""
+BLOCK = 2880  # bytes that every part of a FITS file is a multiple of
 MOST_CLAIMED = 999
 """Axes of an image, and columns of a table, in the FITS standard."""
 AS_READ = np.dtype(np.float64)
@@ -39,13 +35,11 @@ def read_fits_image(path: Path) -> FileContent:
     from astropy.io import fits
 
     with plain_fits(path, largest_bytes=LARGEST_FILE_BYTES) as plain, ExitStack() as stack:
-        readable_header(path, plain, 0)
+        whole_headers(path, plain)
         file = stack.enter_context(plain.open("rb"))  # astropy leaves it open when it fails
-        opened = stack.enter_context(fits.open(file, memmap=False))
-        part, notes = _map_part(_whole_parts(path, plain, opened))
+        opened = stack.enter_context(fits.open(file, memmap=False, disable_image_compression=True))
+        part, notes = _map_part(list(opened))
         require_maps(path, part.shape, AS_READ)
-        if isinstance(part, fits.CompImageHDU):
-            require_chunk(path, part.tile_shape, AS_READ.itemsize)
         if part.verify_datasum() == 0:
             raise SzmassError("DATASUM is not that of the pixels: the file is damaged")
         header = part.header
@@ -59,64 +53,92 @@ def read_fits_image(path: Path) -> FileContent:
     return FileContent(images, pixel_arcmin, redshift, key, notes + conversion)
 
 
-def readable_header(path: Path, plain: Path, start: int) -> Mapping[str, Any] | None:
-    """The header at a byte of a FITS file, once it claims nothing that astropy would choke on.
+def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[Any]:
+    """The headers of a FITS file, of parts that lie in it and claim what can be read.
 
-    astropy makes a list of as many axes and columns as a header claims, and to find the next part
-    goes to the end of this one, which beyond what a file can have is an `Invalid argument`.
+    astropy only warns of a file that is cut short, makes a list of as many axes and columns as a
+    header claims, and to find the next part goes to the end of this one wherever that would be.
 
     Args:
         path: what the user calls the file.
         plain: the file, without compression.
-        start: of the header.
+        cut_table: a table at the end may be cut short, of which its reader says more.
 
     Returns:
-        The header; None where there is none, as behind the last part.
+        As many as can be read; what lies behind them is no part of the file.
 
     Raises:
-        SzmassError: it claims more than FITS allows, or an image above the limits.
+        SzmassError: a part is cut short, above the limits or compressed, or there are too many.
     """
     from astropy.io import fits
 
-    with plain.open("rb") as file:
-        file.seek(start)
-        try:
-            header = fits.Header.fromfile(file)
-        except (OSError, ValueError, EOFError):
-            return None
-    for key in ("NAXIS", "TFIELDS"):
-        count = header.get(key, 0)
-        if not isinstance(count, int) or not 0 <= count <= MOST_CLAIMED:
-            raise SzmassError(f"{key} = {count!r}: expected 0 to {MOST_CLAIMED}")
-    shape = [header.get(f"NAXIS{axis}") for axis in range(header.get("NAXIS", 0), 0, -1)]
-    is_image = str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE"
-    is_counted = all(isinstance(length, int) and length > 0 for length in shape)
-    if is_image and is_counted and len(shape) in {2, 3}:
-        require_maps(path, shape, AS_READ)
-    return header
-
-
-def part_end(part: Any) -> int:
-    """The byte behind a part of an open FITS file, as its header claims."""
-    where = part.fileinfo()
-    return int(where["datLoc"] + where["datSpan"])
-
-
-def _whole_parts(path: Path, plain: Path, opened: Any) -> list[Any]:
-    """The parts of an open FITS file, each of which lies in the file; astropy only warns."""
-    parts: list[Any] = []
+    headers: list[Any] = []
     size = plain.stat().st_size
-    for part in opened:
-        if len(parts) == MOST_PARTS:
-            raise SzmassError(f"more than {MOST_PARTS} parts: expected a file with one image")
-        end = part_end(part)
-        if size < end:
-            raise SzmassError(
-                f"damaged or cut short: HDU {len(parts)} ends at byte {end}, the file at {size}"
-            )
-        parts.append(part)
-        readable_header(path, plain, end)  # before astropy reads it
-    return parts
+    with plain.open("rb") as file:
+        while file.tell() < size:
+            try:
+                header = fits.Header.fromfile(file)
+            except (OSError, ValueError, EOFError):
+                if not headers:
+                    raise
+                break
+            span = _data_bytes(path, header)
+            end = file.tell() + span + -span % BLOCK
+            number = len(headers)
+            if size < end and not (cut_table and "TFIELDS" in header):
+                raise SzmassError(
+                    f"damaged or cut short: HDU {number} ends at byte {end}, the file at {size}"
+                )
+            if header.get("ZIMAGE", False):  # a damaged one ends astropy's decoder, and Python
+                raise SzmassError(
+                    f"HDU {number} is a tile-compressed image: expected a plain one, as funpack "
+                    "makes it"
+                )
+            if number == MOST_PARTS:
+                raise SzmassError(f"more than {MOST_PARTS} parts: expected a file with one image")
+            headers.append(header)
+            file.seek(end)
+    return headers
+
+
+def _data_bytes(path: Path, header: Any) -> int:
+    """The bytes that the pixels or rows of a part take, |BITPIX| GCOUNT (PCOUNT + N1 N2 ...) / 8.
+
+    An image among them is within the limits.
+    """
+    axes = _whole_number(header, "NAXIS", lowest=0, highest=MOST_CLAIMED)
+    _whole_number(header, "TFIELDS", absent=0, lowest=0, highest=MOST_CLAIMED)
+    shape = [_whole_number(header, f"NAXIS{axis}", lowest=0) for axis in range(axes, 0, -1)]
+    if not shape:
+        return 0
+    is_image = str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE"
+    if is_image and len(shape) in {2, 3} and min(shape) > 0:
+        require_maps(path, shape, AS_READ)
+    bits = abs(_whole_number(header, "BITPIX"))
+    groups = _whole_number(header, "GCOUNT", absent=1, lowest=0)
+    return (
+        bits
+        * groups
+        * (_whole_number(header, "PCOUNT", absent=0, lowest=0) + math.prod(shape))
+        // 8
+    )
+
+
+def _whole_number(
+    header: Any,
+    key: str,
+    *,
+    absent: int | None = None,
+    lowest: float = -math.inf,
+    highest: float = math.inf,
+) -> int:
+    """A whole number that a header states, or has to state where `absent` is None."""
+    stated = stated_value(header, key)
+    value = absent if stated is None else stated
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        bounds = "" if lowest == -math.inf else f" from {lowest:g} to {highest:g}"
+        raise SzmassError(f"{key} = {value!r}: expected a whole number{bounds}")
+    return value
 
 
 def _map_part(parts: list[Any]) -> tuple[Any, tuple[str, ...]]:
