@@ -17,7 +17,9 @@ NETWORKS = ("szmass.networks", "szmass.compton.network", "szmass.microwave.netwo
 OWNERS = {
     "astropy": (
         "szmass.planck.files",
-        "szmass.predict.files",
+        "szmass.predict.catalogues",
+        "szmass.predict.fits_images",
+        "szmass.predict.headers",
         "szmass.storage.mass_tables",
     ),
     "camb": ("szmass.sky.spectra",),

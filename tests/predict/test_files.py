@@ -13,7 +13,9 @@ from astropy.wcs import WCS
 
 from szmass.compton.maps.stores import planck_spec
 from szmass.planck.files import PlanckFilesError, write_maps
-from szmass.predict.files import UserFileError, cut_catalogue, read_table, read_user_maps
+from szmass.predict.catalogues import cut_catalogue
+from szmass.predict.files import read_table, read_user_maps
+from szmass.predict.limits import UserFileError
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import pixel_count
 from szmass.storage.store import replacing, write_rows
@@ -31,10 +33,10 @@ def test_numpy_arrays_are_one_map_or_some(tmp_path: Path) -> None:
     np.testing.assert_array_equal([found.image for found in some], MAPS)
 
 
-@pytest.mark.parametrize("keyword", ["CDELT2", "CD2_2"])
-def test_a_fits_image_states_its_pixels(tmp_path: Path, keyword: str) -> None:
+@pytest.mark.parametrize("keywords", [("CDELT1", "CDELT2"), ("CD1_1", "CD2_2")])
+def test_a_fits_image_states_its_pixels(tmp_path: Path, keywords: tuple[str, str]) -> None:
     image = fits.ImageHDU(MAPS[0].astype(">f8"))
-    image.header[keyword] = 1.7 / 60.0
+    image.header.update(dict.fromkeys(keywords, 1.7 / 60.0))
     image.header["REDSHIFT"] = 0.25
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "map.fits")
     (found,) = read_user_maps(tmp_path / "map.fits")

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,6 +81,8 @@ class Answer:
     made_with: str
     priors: Mapping[str, str]
     """What the masses rest on, by redshift bin."""
+    notes: Sequence[str] = ()
+    """What was taken from the files beside the maps."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
@@ -91,6 +93,7 @@ class Answer:
         facts = {"models": self.models.kind, "scale": self.models.scale}
         facts |= {"model_version": self.model_version, "made_with": self.made_with}
         content = {**facts, "prior": self.priors, "clusters": rows, "problems": self.problems}
+        content |= {"notes": list(self.notes)}
         return json.dumps(content, indent=1)
 
     def as_text(self) -> str:
@@ -105,6 +108,7 @@ class Answer:
         lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
         lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
+        lines += [f"taken from {note}" for note in self.notes]
         return "\n".join(lines)
 
     def _shift(self) -> str:
@@ -168,29 +172,60 @@ def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
         yield Models(RELEASE, found.ensembles, found.knowledge, found.scale, found.nside)
 
 
-def _predict(wanted: Wanted, models: Models) -> Answer:
-    import numpy as np
+@dataclass
+class UsableMaps:
+    """The maps that can be weighed, and what was wrong with the others."""
 
-    from szmass.compton.masses.record import Knowledge, KnowledgeError
+    names: list[str] = field(default_factory=list)
+    cutouts: list[Any] = field(default_factory=list)
+    redshifts: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """Names of the maps by what was taken from their files."""
+
+
+def usable_maps(wanted: Wanted, knowledge: Any, nside: int) -> UsableMaps:
+    """Reads the maps that are asked for; one that cannot be used becomes a problem of its own.
+
+    Args:
+        wanted: names them.
+        knowledge: `Knowledge` of the networks: their grid and redshift bins.
+        nside: of a full-sky map.
+
+    Raises:
+        PredictionError, UserFileError: the options contradict each other, or a table cannot be
+            read.
+    """
+    from szmass.compton.masses.record import KnowledgeError
     from szmass.predict.cutouts import CutoutError
 
-    knowledge = Knowledge.read(models.knowledge)
-    names, maps, redshifts, problems = [], [], [], []
-    for label, load in requests(wanted, knowledge.grid, models.nside):
+    maps = UsableMaps()
+    for label, load in requests(wanted, knowledge.grid, nside):
         try:
             for name, found in load():
                 try:
                     cutout, redshift = _usable(found, knowledge)
                 except (CutoutError, KnowledgeError) as error:
-                    problems.append(_problem(label, f"{found.label}: {error}"))
+                    maps.problems.append(_problem(label, f"{found.label}: {error}"))
                     continue
-                names.append(name)
-                maps.append(cutout)
-                redshifts.append(redshift)
+                for note in found.notes:
+                    maps.notes.setdefault(note, []).append(name)
+                maps.names.append(name)
+                maps.cutouts.append(cutout)
+                maps.redshifts.append(redshift)
         except SzmassError as error:
-            problems.append(_problem(label, str(error)))
-    if not maps:
-        raise PredictionError("no map could be used:\n" + "\n".join(problems))
+            maps.problems.append(_problem(label, str(error)))
+    return maps
+
+
+def _predict(wanted: Wanted, models: Models) -> Answer:
+    import numpy as np
+
+    from szmass.compton.masses.record import Knowledge
+
+    maps = usable_maps(wanted, Knowledge.read(models.knowledge), models.nside)
+    if not maps.names:
+        raise PredictionError("no map could be used:\n" + "\n".join(maps.problems))
 
     with quiet_start():
         from szmass.compton.masses.predictor import Predictor
@@ -198,17 +233,18 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
 
     predictor = Predictor.load(models.ensembles, models.knowledge)
     prior = named_prior(wanted.prior, predictor.axis_log10_msun)
-    columns = predictor(np.array(maps), np.array(redshifts), prior)
+    columns = predictor(np.array(maps.cutouts), np.array(maps.redshifts), prior)
     used = dict.fromkeys(columns["bin"])
     other = "" if wanted.prior == TRAINING else f"{wanted.prior}, within the masses of "
     return Answer(
-        names,
+        maps.names,
         columns,
-        problems,
+        maps.problems,
         models,
         predictor.knowledge.model_version,
         predictor.knowledge.made_with,
         {name: other + predictor.prior_in_words(name) for name in used},
+        [_note(names, note) for note, names in maps.notes.items()],
     )
 
 
@@ -243,22 +279,26 @@ def requests(wanted: Wanted, grid: Any, nside: int) -> Iterator[tuple[str, Load]
     Raises:
         PredictionError: the options name no maps, or contradict each other.
     """
-    from szmass.predict.files import cut_catalogue, read_table, read_user_maps
+    from szmass.predict.catalogues import cut_catalogue
+    from szmass.predict.files import read_table, read_user_maps
 
     _require_one_way(wanted)
 
     def load(
-        path: Path, redshift: object, name: str = "", problem: str = ""
+        path: Path, redshift: str | None, name: str = "", problem: str = ""
     ) -> Iterator[tuple[str, Any]]:
         if problem:
             raise PredictionError(problem)
         for found in read_user_maps(path):
-            own = found.redshift if redshift is None else redshift
-            size = found.pixel_arcmin or wanted.pixel_arcmin
+            size = wanted.pixel_arcmin if found.pixel_arcmin is None else found.pixel_arcmin
+            notes = found.notes
+            own: object = redshift
+            if redshift in {None, ""} and found.redshift is not None:
+                own, notes = found.redshift, (*notes, f"redshift ({found.redshift_key})")
             row_of_file = found.label.removeprefix(str(path))
             yield (
                 name + row_of_file if name else found.label,
-                replace(found, redshift=own, pixel_arcmin=size),
+                replace(found, redshift=own, pixel_arcmin=size, notes=notes),
             )
 
     if wanted.ymap is not None and wanted.catalogue is not None:
@@ -288,6 +328,12 @@ def _require_one_way(wanted: Wanted) -> None:
 def _problem(label: str, message: str) -> str:
     """What is wrong, with the place that the user named in front."""
     return message if message.startswith(label) else f"{label}: {message}"
+
+
+def _note(names: Sequence[str], note: str) -> str:
+    """What was taken from the files of some maps, without the names of all."""
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{others}: {note}"
 
 
 def _plain(value: Any) -> Any:

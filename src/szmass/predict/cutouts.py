@@ -16,6 +16,10 @@ COARSEST_ARCMIN = 2.5
 """A quarter of the 10' beam: from coarser pixels a map cannot be resampled."""
 
 
+REAL = (int, float, str, np.integer, np.floating)
+"""Types of a redshift. A complex one would lose its imaginary part without a word."""
+
+
 class CutoutError(SzmassError):
     """No mass can be inferred from a map, or not with its redshift."""
 
@@ -32,7 +36,7 @@ def checked_redshift(value: object) -> float:
     expected = "expected a number above 0 and at most 1"
     if value is None or value == "":
         raise CutoutError(f"redshift missing: {expected}")
-    if isinstance(value, bool) or not isinstance(value, int | float | str | np.number):
+    if isinstance(value, bool) or not isinstance(value, REAL):
         raise CutoutError(f"redshift = {value!r} is a {type(value).__name__}: {expected}")
     try:
         redshift = float(value)

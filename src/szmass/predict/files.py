@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-import warnings
-import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,24 @@ from typing import Any
 import numpy as np
 
 from szmass.errors import SzmassError
-from szmass.planck.files import column, open_table, read_map
-from szmass.sky.grid import PixelGrid
-from szmass.sky.healpix import gnomonic_pixels
-from szmass.storage.store import MapStore
+from szmass.predict.fits_images import read_fits_image
+from szmass.predict.headers import FileContent, in_y, number
+from szmass.predict.limits import (
+    LARGEST_SKY_BYTES,
+    LARGEST_TABLE_BYTES,
+    UserFileError,
+    reading,
+    require_chunk,
+    require_file,
+    require_folder,
+    require_maps,
+    require_redshifts,
+)
+from szmass.storage.store import MapStore, StoreError
 
 MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
 TABLE_COLUMNS = ("file", "redshift")
-POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
-"""Columns of a catalogue, and where on the sky they end, in degrees."""
-SQUARE = 1e-3
-"""By how much the sides of a square pixel may differ, relatively."""
-CUTOUTS_AT_ONCE = 64
-
-
-class UserFileError(SzmassError):
-    """A file of maps cannot be read."""
+NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class UserMap:
     """None where the file does not say."""
     redshift: object
     """None where the file does not say."""
+    redshift_key: str = ""
+    """Where the file says it."""
+    notes: tuple[str, ...] = ()
+    """What was taken from the file beside the map, for people."""
     problem: str = ""
     """What keeps the row from having a map."""
 
@@ -52,114 +57,175 @@ def read_user_maps(path: Path) -> Iterator[UserMap]:
     """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
     An array of two dimensions is one map, of three a row of maps. HDF5 has them in the dataset
-    `compton_y`, with `redshift` beside it if known and an attribute `pixel_arcmin`; a FITS image
-    states its square pixels in degrees, as CDELT with PC if it has it, or as CD, and may have a
-    keyword REDSHIFT.
+    `compton_y`, with `redshift` beside it if known and the attributes `pixel_arcmin` and `units`;
+    a FITS image states its square pixels in degrees, as CDELT with PC if it has it, or as CD, and
+    may have the keywords REDSHIFT (or Z) and BUNIT.
+
+    What a file claims to hold is compared with the limits of `szmass.predict.limits` before it is
+    read.
 
     Raises:
         UserFileError: there is no such file, or it cannot be read as one of these.
     """
-    readers = {".npy": _npy, ".fits": _fits, ".fit": _fits, ".h5": _hdf5, ".hdf5": _hdf5}
-    readers |= {".zarr": _zarr, ".fits.gz": _fits}
+    readers = {".npy": _npy, ".fits": read_fits_image, ".fit": read_fits_image, ".h5": _hdf5}
+    readers |= {".hdf5": _hdf5, ".zarr": _zarr, ".fits.gz": read_fits_image}
     name = path.name.lower()
     reader = next((read for ending, read in readers.items() if name.endswith(ending)), None)
     if reader is None:
         raise UserFileError(f"{path}: expected a file that ends in {', '.join(sorted(readers))}")
-    if not path.exists():
-        raise UserFileError(f"{path}: not found")
-    try:
-        images, pixel_arcmin, redshifts = reader(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        raise UserFileError(f"{path}: cannot be read: {reason}") from error
-    if images.ndim == 2:
-        yield UserMap(str(path), images, pixel_arcmin, redshifts)
-        return
-    if images.ndim != 3 or len(images) == 0:
-        raise UserFileError(
-            f"{path}: array of shape {images.shape}: expected a map, or some of one size"
+    with reading(path):
+        content = reader(path)
+    images, redshifts = content.images, np.ravel(np.asarray(content.redshift, dtype=object))
+    for row, image in enumerate(images if images.ndim == 3 else [images]):
+        yield UserMap(
+            f"{path}, row {row}" if images.ndim == 3 else str(path),
+            image,
+            content.pixel_arcmin,
+            redshifts[row if len(redshifts) > 1 else 0],
+            content.redshift_key,
+            content.notes,
         )
-    of_row = np.full(len(images), None) if redshifts is None else np.ravel(redshifts)
-    if len(of_row) not in {1, len(images)}:
-        raise UserFileError(f"{path}: {len(of_row)} redshifts of {len(images)} maps")
-    for row, image in enumerate(images):
-        redshift = of_row[row if len(of_row) > 1 else 0]
-        yield UserMap(f"{path}, row {row}", image, pixel_arcmin, redshift)
 
 
-_Read = tuple[np.ndarray, float | None, Any]
-"""Images, side of a pixel in arcmin, redshift or redshifts."""
+def _npy(path: Path) -> FileContent:
+    from numpy.lib import format as npy
+
+    require_file(path)
+    with path.open("rb") as file:
+        start = file.read(len(NPY_MAGIC))
+        if start.startswith(ZIP_MAGIC):
+            raise SzmassError("a .npz archive: expected one array, as numpy.save writes it")
+        if start != NPY_MAGIC:
+            raise SzmassError("not a .npy file, which numpy.save writes")
+        file.seek(0)
+        version = npy.read_magic(file)
+        if version not in {(1, 0), (2, 0)}:
+            raise SzmassError(f".npy of version {version}: expected an array of numbers")
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        require_maps(path, shape, dtype)
+        declared = file.tell() + math.prod(shape) * dtype.itemsize
+        size = path.stat().st_size
+        if size < declared:
+            raise SzmassError(f"is cut short: {size} of {declared} bytes")
+        if size > declared:
+            raise SzmassError(f"{size - declared} bytes behind its array: expected one array")
+        file.seek(0)
+        return FileContent(np.load(file, allow_pickle=False), None)
 
 
-def _npy(path: Path) -> _Read:
-    return np.load(path, allow_pickle=False), None, None
-
-
-def _fits(path: Path) -> _Read:
-    from astropy.io import fits
-    from astropy.utils.exceptions import AstropyWarning
-
-    with path.open("rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("error", AstropyWarning)
-        try:
-            parts = fits.open(file, memmap=False)
-            images = [part for part in parts if part.is_image and part.data is not None]
-        except AstropyWarning as error:
-            reason = str(error).partition("\n")[0]
-            raise SzmassError(f"damaged or cut short: {reason}") from error
-        except (OSError, zlib.error) as error:
-            raise SzmassError(f"not a FITS file: {str(error).partition('.')[0]}") from error
-        if not images:
-            raise SzmassError("no image in it (a full-sky map is given as --ymap)")
-        header, data = images[0].header, np.array(images[0].data)
-    native = data.astype(data.dtype.newbyteorder("="))
-    return native, _pixel_arcmin(header), header.get("REDSHIFT")
-
-
-def _pixel_arcmin(header: Mapping[str, Any]) -> float | None:
-    """Side of the square pixels of a FITS image; None where the header does not say.
-
-    Read without astropy.wcs: its import takes as long as that of astropy.io.fits, and a side that
-    the header leaves out would be 1 degree.
-    """
-    sides = []
-    for axis in (1, 2):
-        unit = str(header.get(f"CUNIT{axis}", "deg")).strip()
-        if unit != "deg":
-            raise SzmassError(f"CUNIT{axis} = {unit!r}: expected deg")
-        turned = [header.get(f"CD{row}_{axis}") for row in (1, 2)]
-        if turned == [None] * 2 and f"CDELT{axis}" in header:
-            turned = [
-                header.get(f"PC{row}_{axis}", row == axis) * header.get(f"CDELT{row}", 0.0)
-                for row in (1, 2)
-            ]
-        if any(step is not None for step in turned):
-            sides.append(math.hypot(*(float(step or 0.0) for step in turned)) * 60.0)
-    if sides and not abs(sides[0] - sides[-1]) < SQUARE * sides[-1]:
-        raise SzmassError(f"pixels of {sides[0]:.4g}' x {sides[-1]:.4g}': expected square ones")
-    return sides[-1] if sides else None
-
-
-def _hdf5(path: Path) -> _Read:
+def _hdf5(path: Path) -> FileContent:
     import h5py
 
-    with h5py.File(path) as file:
+    require_file(path)
+    with h5py.File(path, "r") as file:
         if MAP_ARRAY not in file:
             raise SzmassError(f"no dataset {MAP_ARRAY!r}; it has {', '.join(file) or 'none'}")
-        maps = file[MAP_ARRAY]
-        pixel_arcmin = maps.attrs.get("pixel_arcmin", file.attrs.get("pixel_arcmin"))
-        redshift = file[REDSHIFT_ARRAY][()] if REDSHIFT_ARRAY in file else None
-        images = np.array(maps)
-    return images, None if pixel_arcmin is None else float(pixel_arcmin), redshift
+        maps = _dataset(file, MAP_ARRAY)
+        require_maps(path, maps.shape, maps.dtype)
+        if maps.chunks is not None:
+            require_chunk(path, maps.chunks, maps.dtype.itemsize)
+        pixel = maps.attrs.get("pixel_arcmin", file.attrs.get("pixel_arcmin"))
+        redshift = None
+        if REDSHIFT_ARRAY in file:
+            redshifts = _dataset(file, REDSHIFT_ARRAY)
+            require_redshifts(path, int(redshifts.size or 0), maps.shape)
+            redshift = redshifts[()]
+        pixel_arcmin = None if pixel is None else number("pixel_arcmin", pixel)
+        images, notes = in_y(maps[()], "units", _text(maps.attrs.get("units")))
+    return FileContent(
+        images,
+        pixel_arcmin,
+        redshift,
+        f"dataset {REDSHIFT_ARRAY!r}",
+        (*_pixel_note(pixel_arcmin, "attribute pixel_arcmin"), *notes),
+    )
 
 
-def _zarr(path: Path) -> _Read:
+def _dataset(file: Any, name: str) -> Any:
+    """A dataset of an HDF5 file whose values are in that file."""
+    import h5py
+
+    if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+        raise SzmassError(f"{name!r} is a link into another file: expected a dataset")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise SzmassError(f"{name!r} is a {type(dataset).__name__}: expected a dataset")
+    if dataset.is_virtual or dataset.external:
+        raise SzmassError(f"{name!r} has its values in other files: expected them in this one")
+    return dataset
+
+
+def _text(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _pixel_note(pixel_arcmin: float | None, key: str) -> tuple[str, ...]:
+    return () if pixel_arcmin is None else (f"pixels of {pixel_arcmin:.4g}' ({key})",)
+
+
+def _zarr(path: Path) -> FileContent:
+    require_folder(path)
     group = path / "zarr.json"
-    content = json.loads(group.read_text()) if group.is_file() else {}
-    store = MapStore(path, content.get("attributes", {}).get("title", ""))
-    redshift = store.read(REDSHIFT_ARRAY) if REDSHIFT_ARRAY in store.names else None
-    pixel_arcmin = float(np.diff(store.read("x")[:2])[0]) if "x" in store.names else None
-    return store.read(MAP_ARRAY), pixel_arcmin, redshift
+    try:
+        store = MapStore(path, _attributes(group).get("title", "") if group.is_file() else "")
+        return _store_content(store)
+    except StoreError as error:
+        raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
+
+
+def _store_content(store: MapStore) -> FileContent:
+    if MAP_ARRAY not in store.names:
+        raise SzmassError(f"no array {MAP_ARRAY!r}; it has {', '.join(store.names) or 'none'}")
+    spec, shape = store.layout(MAP_ARRAY)
+    dtype = np.dtype(spec.dtype)
+    require_maps(store.path, shape, dtype, largest_bytes=LARGEST_SKY_BYTES)
+    for metadata in store.path.rglob("zarr.json"):
+        for chunk in _chunk_shapes(_json(metadata)):
+            require_chunk(store.path, chunk, dtype.itemsize)
+    redshift = pixel_arcmin = None
+    if REDSHIFT_ARRAY in store.names:
+        require_redshifts(store.path, math.prod(store.layout(REDSHIFT_ARRAY)[1]), shape)
+        redshift = store.read(REDSHIFT_ARRAY)
+    if "x" in store.names:
+        length = store.layout("x")[1]
+        if length != shape[-1:] or length[0] < 2:
+            raise SzmassError(f"array 'x' of shape {length}: expected a number a column of a map")
+        pixel_arcmin = number("step of array 'x'", np.diff(store.read("x")[:2]))
+    images, conversion = in_y(store.read(MAP_ARRAY), "units", spec.units)
+    notes = (*_pixel_note(pixel_arcmin, "array 'x'"), *conversion)
+    return FileContent(images, pixel_arcmin, redshift, f"array {REDSHIFT_ARRAY!r}", notes)
+
+
+def _json(path: Path) -> Any:
+    require_file(path, largest_bytes=LARGEST_TABLE_BYTES)
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise SzmassError(f"{path.name} is no JSON that can be read: {error}") from error
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a Zarr group."""
+    content = _json(path)
+    attributes = content.get("attributes", {}) if isinstance(content, dict) else None
+    if not isinstance(attributes, dict):
+        raise SzmassError(
+            f"{path.name} is {str(content)[:40]!r}: expected an object with attributes by name"
+        )
+    return attributes
+
+
+def _chunk_shapes(metadata: Any) -> Iterator[Sequence[int]]:
+    """The shapes of the chunks, and of those within shards, that Zarr's metadata state."""
+    if isinstance(metadata, dict):
+        if "chunk_shape" in metadata:
+            yield metadata["chunk_shape"]
+        for value in metadata.values():
+            yield from _chunk_shapes(value)
+    elif isinstance(metadata, list):
+        for value in metadata:
+            yield from _chunk_shapes(value)
 
 
 @dataclass(frozen=True)
@@ -183,16 +249,22 @@ def read_table(path: Path) -> list[TableRow]:
     Raises:
         UserFileError: the table cannot be read, lacks a column, or is empty.
     """
+    with reading(path):
+        require_file(path, largest_bytes=LARGEST_TABLE_BYTES, may_be_empty=True)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True, restval="")
-            header = list(reader.fieldnames or [])
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise UserFileError(f"{path}: cannot be read as a CSV table: {error}") from error
     for name in TABLE_COLUMNS:
         if name not in header:
             raise UserFileError(f"{path}: no column {name!r}; it has {', '.join(header) or 'none'}")
+    for name, count in Counter(header).items():
+        if count > 1 and name:
+            raise UserFileError(f"{path}: column {name!r} stands {count} times: expected it once")
     if not rows:
         raise UserFileError(f"{path}: no rows: expected a row a map")
     return [
@@ -206,69 +278,3 @@ def read_table(path: Path) -> list[TableRow]:
         )
         for number, row in rows
     ]
-
-
-def cut_catalogue(
-    ymap: Path, catalogue: Path, *, nside: int, grid: PixelGrid
-) -> Iterator[tuple[str, UserMap]]:
-    """Cutouts of a full-sky y-map at the clusters of a catalogue, each with its name.
-
-    Args:
-        ymap: HEALPix map in the layout of Planck's, column FULL.
-        catalogue: FITS table with the columns NAME, GLON, GLAT in degrees, and REDSHIFT.
-        nside: of the map.
-        grid: of the cutouts.
-
-    Raises:
-        PlanckFilesError, UserFileError: one of the files cannot be read, or is not what is
-            expected.
-    """
-    names, clusters = _read_catalogue(catalogue)
-    frame = str(open_table(ymap)[0].get("COORDSYS", "GALACTIC")).strip()
-    if not frame.upper().startswith("G"):
-        raise UserFileError(f"{ymap}: COORDSYS = {frame!r}: expected GALACTIC")
-    sky = read_map(ymap, "FULL", nside)
-    problems = _position_problems(clusters)
-    placed = np.flatnonzero(problems == "")
-    for start in range(0, len(names), CUTOUTS_AT_ONCE):
-        rows = range(start, min(start + CUTOUTS_AT_ONCE, len(names)))
-        here = placed[(placed >= rows.start) & (placed < rows.stop)]
-        pixels = gnomonic_pixels(nside, clusters["GLON"][here], clusters["GLAT"][here], grid)
-        cutouts = dict(zip(here.tolist(), sky[pixels], strict=True))
-        for row in rows:
-            redshift = float(clusters["REDSHIFT"][row])
-            yield (
-                names[row],
-                UserMap(
-                    f"{catalogue}, row {row} ({names[row]})",
-                    cutouts.get(row, np.empty((0, 0))),
-                    grid.pixel_arcmin,
-                    None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
-                    problems[row],
-                ),
-            )
-
-
-def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The names of a catalogue's clusters, and the columns that say where they are."""
-    _, rows = open_table(path)
-    names = [str(name).strip() for name in column(path, rows, "NAME")]
-    if not names:
-        raise UserFileError(f"{path}: the catalogue is empty: expected a row a cluster")
-    columns = {}
-    for name in (*POSITIONS, "REDSHIFT"):
-        values = column(path, rows, name)
-        if values.ndim != 1 or not np.issubdtype(values.dtype, np.number):
-            raise UserFileError(f"{path}: column {name!r}: expected a number a row")
-        columns[name] = values.astype(np.float64)
-    return names, columns
-
-
-def _position_problems(clusters: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What is wrong with the position of each cluster; "" if nothing."""
-    problems = np.full(len(clusters["GLON"]), "", dtype=object)
-    for name, (low, high) in POSITIONS.items():
-        values = clusters[name]
-        for row in np.flatnonzero(~((values >= low) & (values <= high))):
-            problems[row] = f"{name} = {values[row]:g}: expected {low:g} to {high:g} degrees"
-    return problems

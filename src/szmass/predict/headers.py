@@ -1,0 +1,180 @@
+"""What a file says of its maps besides their pixels: the pixels' side, the redshift, the unit."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from szmass.errors import SzmassError
+
+REDSHIFT_KEYS = ("REDSHIFT", "Z")
+NAMES_OF_Y = {"y", "comptony", "comptonyparameter", "comptonparameter", "comptonization"}
+"""Units that name y, in small letters and without what stands between them."""
+NO_UNIT = {"", "none", "unitless", "dimensionless"}
+POWER_OF_TEN = re.compile(r"10(?:\*\*|\^)?\(?([-+]\d{1,2})\)?")
+"""As FITS has them in units. astropy.units would work out 10**999999999."""
+DECIMAL = re.compile(r"(?:\d{1,9}\.?\d{0,20}|\.\d{1,20})(?:[eE][-+]?\d{1,3})?")
+SQUARE = 1e-3
+"""By how much the sides of a square pixel may differ, relatively."""
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """The maps of a file, and what the file says of them."""
+
+    images: np.ndarray
+    """One map, or a row of them."""
+    pixel_arcmin: float | None
+    """None where the file does not say."""
+    redshift: Any = None
+    """One, or one a map; None where the file does not say."""
+    redshift_key: str = ""
+    """Where the file says it."""
+    notes: tuple[str, ...] = ()
+    """What was taken from the file beside the maps, for people."""
+
+
+def y_per_unit(key: str, text: object) -> float:
+    """What a map is multiplied by to be Compton y, from its unit as a file states it.
+
+    Args:
+        key: where the unit stands.
+        text: a name of y, a number such as 1e-6 or 10**-6 with or without one, or nothing.
+
+    Raises:
+        SzmassError: it is a unit of something else, or of nothing that is known.
+    """
+    words = "" if text is None else str(text).strip()
+    if re.sub(r"[\s_-]+", "", words).lower() in NAMES_OF_Y | NO_UNIT:
+        return 1.0
+    factor = re.sub(r"[\s*]*(compton[\s_-]*)?y$", "", words, flags=re.IGNORECASE)
+    power = POWER_OF_TEN.fullmatch(factor)
+    if power is None and not DECIMAL.fullmatch(factor):
+        scale = math.nan
+    else:
+        scale = 10.0 ** int(power[1]) if power else float(factor)
+    if not (math.isfinite(scale) and scale > 0):
+        raise SzmassError(
+            f"{key} = {words[:40]!r}: expected a map of Compton y, whose unit is '', '1' or 'y', "
+            "or a number of it such as '1e-6'"
+        )
+    return scale
+
+
+def in_y(images: np.ndarray, key: str, text: object) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Maps as Compton y, from their unit as a file states it, and what was done for it.
+
+    Raises:
+        SzmassError: as for `y_per_unit`.
+    """
+    scale = y_per_unit(key, text)
+    if scale == 1.0:
+        return images, ()
+    return images * scale, (f"multiplied by {scale:g} ({key} = {str(text).strip()!r})",)
+
+
+def header_redshift(header: Mapping[str, Any]) -> tuple[object, str]:
+    """The redshift in a FITS header, and its keyword; None where there is none.
+
+    Keywords that contradict each other give a text that is no redshift and says so.
+    """
+    stated = {key: stated_value(header, key) for key in REDSHIFT_KEYS}
+    values = {key: value for key, value in stated.items() if value is not None}
+    if len(values) > 1 and len(set(map(str, values.values()))) > 1:
+        return " or ".join(f"{value} ({key})" for key, value in values.items()), ""
+    return next(((value, key) for key, value in values.items()), (None, ""))
+
+
+def stated_value(header: Any, key: str) -> Any:
+    """The value of a keyword of a FITS header; None where it is absent or empty.
+
+    Raises:
+        SzmassError: there are several values that differ.
+    """
+    from astropy.io.fits.card import Undefined
+
+    values = [header[key, place] for place in range(header.count(key) if key in header else 0)]
+    if any(value != values[0] for value in values):
+        raise SzmassError(f"{key} stands {len(values)} times: {values}: expected one value")
+    return None if not values or isinstance(values[0], Undefined) else values[0]
+
+
+def number(key: str, value: object) -> float:
+    """A finite real number as a file has it; an array of one number is it.
+
+    Raises:
+        SzmassError: it is none.
+    """
+    plain = (
+        value.item() if isinstance(value, np.ndarray | np.generic) and value.size == 1 else value
+    )
+    is_real = isinstance(plain, numbers.Real) and not isinstance(plain, bool)
+    if not is_real or not math.isfinite(plain):  # type: ignore[arg-type]
+        raise SzmassError(f"{key} = {value!r}: expected a number")
+    return float(plain)  # type: ignore[arg-type]
+
+
+def header_pixel(header: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Side in arcmin of the square pixels of a FITS image, and where the header says it.
+
+    It is that of astropy.wcs, given what states a scale and nothing else: what a header leaves
+    out would be 1 degree there, and the projection does not matter at the map's centre.
+
+    Returns:
+        The side and CDELT or CD; None and an empty text where the header does not say.
+
+    Raises:
+        SzmassError: one axis alone has a scale, a unit is not degrees, a value is no number, or
+            the pixels are not square.
+    """
+    for axis in (1, 2):
+        unit = str(stated_value(header, f"CUNIT{axis}") or "deg").strip()
+        if unit != "deg":
+            raise SzmassError(f"CUNIT{axis} = {unit!r}: expected deg")
+    matrix = [f"{row}_{axis}" for row in (1, 2) for axis in (1, 2)]
+    places = {"CDELT": ["1", "2"], "PC": matrix, "CD": matrix}
+    stated = {
+        kind: {
+            f"{kind}{place}": value
+            for place in places[kind]
+            if (value := stated_value(header, f"{kind}{place}")) is not None
+        }
+        for kind in places
+    }
+    scale = "CD" if stated["CD"] else "CDELT"
+    if not stated[scale]:
+        return None, ""
+    if stated["CD"] and stated["PC"]:
+        raise SzmassError("both a CD and a PC matrix: expected one of them")
+    for ending in ("1", "2"):
+        if not any(key.endswith(ending) for key in stated[scale]):
+            raise SzmassError(
+                f"{scale} of one axis alone ({', '.join(stated[scale])}): expected that of both"
+            )
+    used = stated["CD"] or stated["CDELT"] | stated["PC"]
+    return _square_side_arcmin({key: number(key, value) for key, value in used.items()}), scale
+
+
+def _square_side_arcmin(values: Mapping[str, float]) -> float:
+    from astropy.io import fits
+    from astropy.wcs import WCS, SingularMatrixError
+    from astropy.wcs.utils import proj_plane_pixel_scales
+
+    try:
+        wcs = WCS(fits.Header(values), naxis=2)
+        sides_arcmin = 60.0 * proj_plane_pixel_scales(wcs)
+        area_arcmin2 = 3600.0 * abs(np.linalg.det(wcs.pixel_scale_matrix))
+    except SingularMatrixError:
+        sides_arcmin, area_arcmin2 = np.zeros(2), 0.0
+    first, second = map(float, sides_arcmin)
+    if not abs(first - second) < SQUARE * second:
+        raise SzmassError(f"pixels of {first:.4g}' x {second:.4g}': expected square ones")
+    if not abs(first * second - area_arcmin2) < SQUARE * area_arcmin2:
+        raise SzmassError(f"pixels of {first:.4g}' that are no rectangles: expected square ones")
+    return second
