@@ -30,6 +30,9 @@ HYDRO_HALOES = 32  # unrelated ones along the line of sight
 # training of the CNN
 CNN_MEMBERS = 40  # a member's division of the clusters, first weights and epochs
 
+# comparison with other tables of masses
+CHECKED_MASSES = 50  # draws from the posterior of 1 - b, slope and scatter
+
 # studies
 TRAINING_SIZE_CLUSTERS = 60  # which clusters a smaller training set has
 BARYON_MODEL_CLUSTERS = 61  # the same clusters for each model of the gas
