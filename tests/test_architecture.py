@@ -16,6 +16,7 @@ from helpers.source_tree import PACKAGE, imports, modules, tree
 NETWORKS = ("szmass.networks", "szmass.compton.network", "szmass.microwave.network")
 OWNERS = {
     "astropy": (
+        "szmass.comparison.matching",
         "szmass.planck.files",
         "szmass.predict.catalogues",
         "szmass.predict.fits_images",
@@ -33,6 +34,7 @@ OWNERS = {
     "keras": NETWORKS,
     "markdown_it": ("szmass.report.page",),
     "matplotlib": (
+        "szmass.comparison.figure",
         "szmass.evaluation.charts",
         "szmass.microwave.results.figures",
         "szmass.microwave.hydro.figures",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import szmass
 from szmass.cli import (
+    check_masses,
     compare,
     mlflow_server,
     predict,
@@ -40,6 +41,7 @@ class Verb(Protocol):
 
 VERBS: dict[str, Verb] = {  # in the order of the help
     "predict": predict,
+    "check-masses": check_masses,
     "summary": summary,
     "report": report,
     "scale": scale,

@@ -105,7 +105,7 @@ class Weigher:
     def in_parts(
         self, inputs: Inputs, *, prior: str, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
-        """Some clusters at a time: which, and posteriors under one gas and with what is known of it.
+        """Some clusters at a time: which, their posteriors under one gas, and over all known gas.
 
         Args:
             inputs: of `n` clusters.
