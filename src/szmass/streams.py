@@ -35,6 +35,7 @@ WEIGHING_CLUSTERS = 50  # mass, redshift, gas, shape and orientation of simulate
 WEIGHING_EPOCHS = 51  # gas, scatter and noise of an epoch, and the order of its clusters
 WEIGHING_NOISE = 52  # gas, scatter and noise of the clusters by which epochs or masses are judged
 WEIGHING_NETWORKS = 53  # first weights
+
 # comparison with other tables of masses
 CHECKED_MASSES = 54  # draws from the posterior of 1 - b, slope and scatter
 
