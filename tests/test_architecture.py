@@ -13,7 +13,12 @@ import pytest
 from helpers import ROOT
 from helpers.source_tree import PACKAGE, imports, modules, tree
 
-NETWORKS = ("szmass.networks", "szmass.compton.network", "szmass.microwave.network")
+NETWORKS = (
+    "szmass.networks",
+    "szmass.compton.network",
+    "szmass.microwave.network",
+    "szmass.weighing.network",
+)
 OWNERS = {
     "astropy": (
         "szmass.comparison.matching",
@@ -41,6 +46,7 @@ OWNERS = {
         "szmass.compton.results.mass_figures",
         "szmass.compton.results.map_figures",
         "szmass.compton.psz2.figures",
+        "szmass.weighing.results",
         "szmass.studies.figures",
         "szmass.studies.saliency.figures",
     ),

@@ -27,6 +27,7 @@ from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import FORMAT, FORMAT_VERSION, StoreSpec
 from szmass.validation.expectations import Result
+from szmass.weighing.clusters import store_spec as weighing_spec
 from test_dvc_yaml import PATH, entries, files_of
 
 README = (ROOT / "README.md").read_text()
@@ -162,7 +163,10 @@ def test_arrays_are_those_of_the_stores() -> None:
             name: (", ".join(array.dims), array.dtype, array.units, array.long_name)
             for name, array in spec.arrays.items()
         }
-        for store, (spec, _) in specs().items()
+        for store, spec in {
+            **{store: spec for store, (spec, _) in specs().items()},
+            "data/weighing_clusters.zarr": weighing_spec(1, 1),
+        }.items()
     }
 
 
@@ -177,7 +181,7 @@ def test_stores_are_as_large_as_they_are_said_to_be() -> None:
         for store, (spec, grid) in specs().items()
     }
     stores = {path for path in PARAMS["paths"].values() if path.endswith(".zarr")}
-    assert stores == set(specs())
+    assert stores == {*specs(), "data/weighing_clusters.zarr"}
     assert f"`format`\n(`{FORMAT}`), `format_version` ({FORMAT_VERSION})" in FORMATS
     flat = " ".join(FORMATS.split())
     for names in (SETS, PARTITIONS):
@@ -212,7 +216,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
     return numbers
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_metrics_have_the_names_that_are_documented(number: int) -> None:
     file, wanted = list(patterns().items())[number]
     (path,) = (path for path in METRICS if re.fullmatch(file, pages.name_of(path)))

@@ -152,7 +152,8 @@ def reruns(section: str) -> set[str]:
 
 
 MICROWAVE_RESULTS = {"evaluate_mresunet", "evaluate_hydro", "summarise", "report"}
-COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "summarise", "report"}
+COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "evaluate_weighing", "summarise", "report"}
+WEIGHING = {"simulate_training_clusters", "train_weighing", "evaluate_weighing"}
 COMPTON_MAPS = {"add_planck_noise", "cut_psz2", "validate_compton", "train_cnn"}
 CHANGES = {
     "mresunet": {"train_mresunet", *MICROWAVE_RESULTS},
@@ -164,8 +165,9 @@ CHANGES = {
         *("simulate_microwave", "validate_microwave", "train_mresunet"),
         *MICROWAVE_RESULTS,
     },
-    "planck_sky": {"make_planck_sky", *COMPTON_MAPS, *COMPTON_RESULTS},
-    "compton": {"simulate_clusters", "make_planck_sky", *COMPTON_MAPS, *COMPTON_RESULTS},
+    "weighing": {*WEIGHING, "summarise", "report"},
+    "planck_sky": {"make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
+    "compton": {"simulate_clusters", "make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
 }
 
 

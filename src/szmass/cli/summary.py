@@ -14,6 +14,7 @@ HELP = "print the results, and what to type next"
 EXAMPLE = "szmass summary"
 RESULTS_PAGE = Path("docs/results.md")
 RESULTS = {  # a table's path: the stage that writes it
+    "weighing_table": "evaluate_weighing",
     "microwave_table": "evaluate_mresunet",
     "psz2_table": "infer_psz2",
 }

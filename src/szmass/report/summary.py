@@ -10,6 +10,11 @@ from szmass.files import write_metrics
 from szmass.report.results import ReportError, read_metrics
 
 SUMMARY = (
+    "weighing.planck.all.relerr_median",
+    "weighing.planck.all.relerr_half_width",
+    "weighing.planck.all.matched_filter_relerr_half_width",
+    "weighing.planck.all.coverage_68",
+    "weighing.planck.all.coverage_95",
     "microwave.mresunet.scatter_ln_mass_gauss",
     "microwave.mresunet.scatter_ln_mass_gauss_no_scatter",
     "microwave.mresunet.scatter_ln_mass_over_bound",

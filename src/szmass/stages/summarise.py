@@ -9,6 +9,7 @@ from szmass.report.summary import write_summary
 
 def summarise(
     *,
+    weighing_metrics: Path,
     microwave_metrics: Path,
     hydro_metrics: Path,
     cnn_metrics: Path,
@@ -17,6 +18,7 @@ def summarise(
 ) -> None:
     """Writes `metrics/summary.json`, by which DVC compares experiments."""
     files = {
+        "weighing": weighing_metrics,
         "microwave": microwave_metrics,
         "hydro": hydro_metrics,
         "cnn": cnn_metrics,
