@@ -225,10 +225,10 @@ def test_summary_prints_the_tables_and_what_to_type_next(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(SystemExit, match="microwave_table.md: dvc repro evaluate_mresunet"):
         main(["summary"])
-    write_tables(project, "microwave_table")
+    write_tables(project, "weighing_table", "microwave_table")
     main(["summary"])
     printed = capsys.readouterr().out
-    assert printed.startswith("| microwave_table |\n|---|\n| \\1 |\n")
+    assert printed.startswith("| weighing_table |\n|---|\n| \\1 |\n")
     assert f"mlflow ui --backend-store-uri sqlite:///{project}/mlflow.db" in printed
     later = "  (not there yet: make repro)\n"
     places = ("report.html", "metrics/figures/", "data/psz2_masses.csv")
@@ -258,7 +258,7 @@ def test_summary_writes_the_tables_into_the_page_of_results(project: Path) -> No
             for name in IN_THE_PAGE
         )
     (project / RESULTS_PAGE).write_text("no place for it\n")
-    with pytest.raises(SystemExit, match="results.md: expected the lines <!-- microwave_table -->"):
+    with pytest.raises(SystemExit, match="results.md: expected the lines <!-- weighing_table -->"):
         main(["summary", "--docs"])
 
 

@@ -152,8 +152,15 @@ def reruns(section: str) -> set[str]:
 
 
 MICROWAVE_RESULTS = {"evaluate_mresunet", "evaluate_hydro", "summarise", "report"}
-COMPTON_RESULTS = {"evaluate_cnn", "infer_psz2", "evaluate_weighing", "summarise", "report"}
-WEIGHING = {"simulate_training_clusters", "train_weighing", "evaluate_weighing"}
+COMPTON_RESULTS = {
+    "evaluate_cnn",
+    "infer_psz2",
+    "evaluate_weighing",
+    "weigh_psz2",
+    "summarise",
+    "report",
+}
+WEIGHING = {"simulate_training_clusters", "train_weighing", "evaluate_weighing", "weigh_psz2"}
 COMPTON_MAPS = {"add_planck_noise", "cut_psz2", "validate_compton", "train_cnn"}
 CHANGES = {
     "mresunet": {"train_mresunet", *MICROWAVE_RESULTS},

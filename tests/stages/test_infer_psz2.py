@@ -24,7 +24,7 @@ from szmass.stages.infer_psz2 import infer_psz2
 
 PATHS = (
     "psz2_store", "psz2_catalogue", "de_andres_2022", "deep_planck", "planck_store", "cnn_models",
-    "cnn_posterior", "psz2_masses_fits", "psz2_masses_csv", "psz2_metrics", "psz2_table",
+    "cnn_posterior", "psz2_cnn_masses_fits", "psz2_cnn_masses_csv", "psz2_metrics", "psz2_table",
     "psz2_figures",
 )  # fmt: skip
 
@@ -61,8 +61,8 @@ def project(params: Params, run: ListRun, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_the_catalogue_is_the_same_in_both_files(project: Params) -> None:
-    table = pd.read_csv(project.paths["psz2_masses_csv"])
-    with fits.open(project.paths["psz2_masses_fits"]) as parts:
+    table = pd.read_csv(project.paths["psz2_cnn_masses_csv"])
+    with fits.open(project.paths["psz2_cnn_masses_fits"]) as parts:
         rows, header = parts[1].data, parts[1].header
         assert header["SKY"] == "stand-in sky"
         assert list(rows.names) == list(table.columns)
@@ -113,7 +113,7 @@ def test_table_and_figures_say_what_sky_it_is(project: Params, run: ListRun) -> 
 
 def test_predict_gives_what_the_catalogue_has(project: Params) -> None:
     answer = predict(Wanted(files=[project.paths["psz2_store"]]), project)
-    table = pd.read_csv(project.paths["psz2_masses_csv"])
+    table = pd.read_csv(project.paths["psz2_cnn_masses_csv"])
     np.testing.assert_allclose(answer.columns["m500_msun"], table["m500_msun"], rtol=1e-6)
     text = answer.as_text()
     assert "prior of z1: 120 simulated clusters of" in text

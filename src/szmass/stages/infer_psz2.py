@@ -39,8 +39,8 @@ def infer_psz2(
     planck_store: Path,
     cnn_models: Path,
     cnn_posterior: Path,
-    psz2_masses_fits: Path,
-    psz2_masses_csv: Path,
+    psz2_cnn_masses_fits: Path,
+    psz2_cnn_masses_csv: Path,
     psz2_metrics: Path,
     psz2_table: Path,
     psz2_figures: Path,
@@ -61,8 +61,8 @@ def infer_psz2(
     published = read_deep_planck(deep_planck, clusters)["log10_m500c_msun"].to_numpy(float)
     found = weigh(psz2, predictor, prior)
     write_mass_tables(
-        psz2_masses_fits,
-        psz2_masses_csv,
+        psz2_cnn_masses_fits,
+        psz2_cnn_masses_csv,
         {"name": clusters.name, **found, **beside_published(found, published)},
         {"SKY": sky, "MODEL": record.model_version},
     )
@@ -80,6 +80,6 @@ def infer_psz2(
     for bin_name, values in metrics.items():
         for name, value in values.items():
             run.metric(f"{bin_name}.{name}", value)
-    for path in (psz2_masses_fits, psz2_masses_csv, psz2_table):
+    for path in (psz2_cnn_masses_fits, psz2_cnn_masses_csv, psz2_table):
         run.artifact(path)
     report_figures(run, psz2_figures)

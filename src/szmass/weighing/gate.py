@@ -7,12 +7,16 @@ that are chosen by what the posterior may know.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom, norm
+
+from szmass.errors import SzmassError
 
 LEVELS = (0.50, 0.68, 0.90, 0.95)
 """Of the central intervals whose coverage is judged."""
@@ -20,6 +24,25 @@ FALSE_ALARM = 0.005
 """Probability that calibrated posteriors fail any of the checks."""
 SHRUNK = 0.85
 """Widths so much too small are to be found; where they would not, a group has little power."""
+
+
+class GateError(SzmassError):
+    """Posteriors do not hold what they say, or there is no verdict on them."""
+
+
+def require_passed_gate(verdict: Path) -> None:
+    """Raises an error unless the verdict that `evaluate_weighing` wrote says that all is right.
+
+    Raises:
+        GateError: names each check that failed, or what is wrong with the file.
+    """
+    try:
+        content = json.loads(verdict.read_text())
+        success, failed = content["success"], list(content["failed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GateError(f"{verdict}: cannot be read as the gate's verdict: {error!r}") from error
+    if success is not True:
+        raise GateError("\n".join([f"{verdict}: the intervals do not hold:", *map(str, failed)]))
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def calibrate(
         rank=np.concatenate(ranks),
         median_log10_msun=np.concatenate([part.quantiles([0.5])[:, 0] for part in posteriors]),
         redshift=inputs.redshift,
-        signal_to_noise=(inputs.amplitude / inputs.level[:, None]).max(axis=1),
+        signal_to_noise=inputs.signal_to_noise,
         posteriors=posteriors,
         truth_log10_msun=truth,
     )

@@ -25,6 +25,11 @@ class Inputs:
     whitening: np.ndarray
     """Turns amplitudes into independent ones of the same noise; `FilterBank.whitening`."""
 
+    @property
+    def signal_to_noise(self) -> np.ndarray:
+        """Of the filter that sees most, `(n,)`."""
+        return np.asarray((self.amplitude / self.level[:, None]).max(axis=1))
+
     def at(self, rows: slice | np.ndarray) -> Inputs:
         """Some of the clusters."""
         return Inputs(self.amplitude[rows], self.level[rows], self.redshift[rows], self.whitening)
