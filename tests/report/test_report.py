@@ -15,8 +15,7 @@ from helpers.report_inputs import picture, write_inputs
 from szmass.cli import main
 from szmass.params import load
 from szmass.params.scales import leaves
-from szmass.report.beyond import HEADLINES
-from szmass.report.page import MOST_BYTES, PARTS
+from szmass.report.page import MOST_BYTES, PARTS, TOP
 from szmass.report.record import makers
 from szmass.report.results import WIDEST_PIXELS, ReportError, files_of
 from szmass.report.summary import SUMMARY, write_summary
@@ -69,7 +68,7 @@ def change(path: Path, group: str, **values: float) -> None:
 
 
 def test_each_figure_and_table_of_both_papers_has_one_place() -> None:
-    microwave, compton, _ = PARTS
+    _, microwave, compton, _ = PARTS
     for part, names in ((microwave, MICROWAVE_PAPER), (compton, COMPTON_PAPER)):
         listed = [name for exhibit in part.exhibits for name in exhibit.names]
         assert sorted(listed) == sorted(names)
@@ -93,7 +92,7 @@ def test_the_list_at_the_top_leads_to_each_of_them(project: Path) -> None:
     top = page.text[: page.text.index("</nav>")]
     for name in MICROWAVE_PAPER | COMPTON_PAPER:
         assert f"<b>{name}</b>" in top
-    assert {headline.place for headline in HEADLINES} <= set(page.ids)
+    assert {headline.place for headline in TOP} <= set(page.ids)
 
 
 def test_each_file_that_it_shows_is_an_output_of_a_stage(project: Path) -> None:

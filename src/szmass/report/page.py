@@ -28,8 +28,10 @@ from szmass.report.results import (
     read_metrics,
     shown,
 )
+from szmass.report.weighing import WEIGHING, WEIGHING_HEADLINES
 
-PARTS = (MICROWAVE, COMPTON, BEYOND)
+PARTS = (WEIGHING, MICROWAVE, COMPTON, BEYOND)
+TOP = (*WEIGHING_HEADLINES, *HEADLINES)
 STAGE = "report"
 STUDIES = Path("studies")
 MOST_BYTES = 10_000_000
@@ -51,7 +53,7 @@ def write_report(
     Raises:
         ReportError: an input is missing or cannot be read, or the page would be too large.
     """
-    headline_files = (metrics_file(headline.metrics) for headline in HEADLINES)
+    headline_files = (metrics_file(headline.metrics) for headline in TOP)
     files = [results / file for file in (*files_of(PARTS), *headline_files)]
     verdicts = {"microwave line": microwave_verdict, "Compton line": compton_verdict}
     record.require([*dict.fromkeys(files), *verdicts.values()])
@@ -95,7 +97,7 @@ def _context(results: Path, verdicts: Mapping[str, Path]) -> dict[str, Any]:
                 "ours": shown(metrics, headline.row),
                 "paper": shown(metrics, headline.row, "paper_"),
             }
-            for headline in HEADLINES
+            for headline in TOP
             for metrics in [
                 read_metrics(results / metrics_file(headline.metrics), headline.metrics)
             ]

@@ -1,0 +1,62 @@
+"""What the report shows of weighing, szmass' own estimator."""
+
+from __future__ import annotations
+
+from szmass.report.exhibits import Exhibit, Headline, Part, Row, Table
+
+FIGURES = "figures/weighing/"
+
+WEIGHING = Part(
+    key="weighing",
+    title="Weighing: the masses that szmass recommends",
+    introduction=(
+        "M500c from a bank of matched filters, exact for the noise of the pixels, and small "
+        "networks that are told the redshift and the relation between mass and Y. b is "
+        "(M - M_true) / M. The catalogue of PSZ2, data/psz2_masses.csv, has these masses, with the "
+        "CNN's beside them."
+    ),
+    exhibits=(
+        Exhibit(
+            names=(),
+            title="Beside the other estimators",
+            ours=(
+                "All on the same simulated Planck maps. Weighing and the matched filter are told "
+                "the redshift and the relation that the clusters were made with; the CNNs are "
+                "trained on clusters of that relation and know the redshift bin."
+            ),
+            figures={f"{FIGURES}masses.png": "Masses found against true ones"},
+            tables=(Table("weighing_table.md", "Half-width of b"),),
+        ),
+        Exhibit(
+            names=(),
+            title="Intervals on clusters that nothing else has seen",
+            ours=(
+                "Clusters of the stand-in sky have no scatter of Y, so their intervals hold more "
+                "than they say. The grey band is twice the error from the number of clusters."
+            ),
+            figures={f"{FIGURES}coverage.png": "Coverage minus what is said"},
+            tables=(
+                Table("weighing_table.md", "Weighing by data set"),
+                Table("weighing_table.md", "Simulated Planck maps by redshift"),
+            ),
+        ),
+    ),
+)
+
+WEIGHING_HEADLINES = (
+    Headline(
+        Row("Weighing on Planck mocks: half of the 16-84 % range of b", "relerr_half_width"),
+        "weighing.planck.all",
+        "weighing-beside-the-other-estimators",
+    ),
+    Headline(
+        Row("The matched filter on the same maps", "matched_filter_relerr_half_width"),
+        "weighing.planck.all",
+        "weighing-beside-the-other-estimators",
+    ),
+    Headline(
+        Row("Weighing: truth inside the 68 % interval", "coverage_68"),
+        "weighing.planck.all",
+        "weighing-intervals-on-clusters-that-nothing-else-has-seen",
+    ),
+)
