@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from helpers import ROOT
-from szmass.report.page import PARTS
-from szmass.report.results import files_of
+from szmass.report.page import PARTS, TOP
+from szmass.report.results import files_of, metrics_file
 
 
 def picture(width: int = 40, height: int = 30) -> bytes:
@@ -26,7 +26,8 @@ def write_inputs(folder: Path) -> None:
     shutil.copytree(ROOT / "scales", folder / "scales")
     for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
         shutil.copy(ROOT / name, folder)
-    for file in dict.fromkeys(files_of(PARTS)):
+    top = [metrics_file(headline.metrics) for headline in TOP]
+    for file in dict.fromkeys([*files_of(PARTS), *top]):
         target = folder / "metrics" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix == ".png":

@@ -167,7 +167,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
         ),
         (
             Wanted(ymap=Path("y.fits"), catalogue=Path("c.fits")),
-            "no map could be used:\nc.fits: cannot be read",
+            "no map could be used:\nc.fits: not found",
         ),
     ],
 )
