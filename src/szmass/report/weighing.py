@@ -32,7 +32,7 @@ WEIGHING = Part(
             title="Intervals on clusters that nothing else has seen",
             ours=(
                 "Clusters of the stand-in sky have no scatter of Y, so their intervals hold more "
-                "than they say. The grey band is twice the error from the number of clusters."
+                "than they say. The grey band is twice the error of the smallest sample."
             ),
             figures={f"{FIGURES}coverage.png": "Coverage minus what is said"},
             tables=(

@@ -23,7 +23,7 @@ from szmass.weighing.gate import judge
 from szmass.weighing.judgement import Judged, calibrate, compare, measure, weigh_known
 from szmass.weighing.make_record import PSZ2, training_clusters
 from szmass.weighing.record import Record
-from szmass.weighing.results import draw, tables
+from szmass.weighing.results import STAND_IN, draw, tables
 from szmass.weighing.survey import planck_survey
 from szmass.weighing.weigher import Weigher
 
@@ -134,4 +134,4 @@ def _of_stand_in(weigher: Weigher, psz2: MapStore, gas: str) -> list[Judged]:
         return []
     inputs = weigher.inputs(psz2.read("compton_y", rows), psz2.read("redshift", rows))
     numbers = psz2.read("catalogue_row", rows)
-    return [weigh_known(weigher, "stand_in", inputs, truth[rows], numbers, prior=PSZ2, gas=gas)]
+    return [weigh_known(weigher, STAND_IN, inputs, truth[rows], numbers, prior=PSZ2, gas=gas)]

@@ -24,6 +24,7 @@ DATA_SETS = """\
 Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
 true masses in the 68 and 95 % intervals: of one cluster (stat.), and with what is known of the gas
 (total). Clusters of another gas are weighed by their own relation."""
+STAND_IN = "stand_in"
 SHARES = np.linspace(0.0, 1.0, 51)
 
 
@@ -125,21 +126,27 @@ def _masses(judged: Judged, title: str) -> Figure:
 
 
 def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
-    figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
-    colours = plt.get_cmap("tab10")
-    curves = {"drawn as in training": calibration.rank}
-    curves |= {one.data_set.replace("_", " "): one.rank for one in judged}
-    for number, (name, ranks) in enumerate(curves.items()):
-        found = np.array([coverage(ranks, share) for share in SHARES]) - SHARES
-        label = f"{name} ({len(ranks)})"
-        axes.plot(SHARES, found, label=label, color=colours(number % 10), lw=1.2)
-    error = np.sqrt(SHARES * (1.0 - SHARES) / len(calibration.rank))
-    axes.fill_between(SHARES, -2.0 * error, 2.0 * error, color="0.85", lw=0)
-    axes.axhline(0.0, color="k", lw=0.6)
-    axes.set(
-        xlabel="probability of the central interval",
-        ylabel="share of true masses within it, minus the probability",
-        xlim=(0.0, 1.0),
+    """Simulated maps on the left, the stand-in sky, if there is one, on the right."""
+    simulated = {"drawn as in training": calibration.rank}
+    stand_in = {}
+    for one in judged:
+        where = stand_in if one.data_set == STAND_IN else simulated
+        where[one.data_set.replace("_", " ")] = one.rank
+    panels = [simulated, *([stand_in] if stand_in else [])]
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.6 * len(panels), 4.2), layout="constrained", squeeze=False
     )
-    axes.legend(fontsize=7.5, frameon=False)
+    colours = plt.get_cmap("tab10")
+    for panel, curves in zip(axes[0], panels, strict=True):
+        for number, (name, ranks) in enumerate(curves.items()):
+            found = np.array([coverage(ranks, share) for share in SHARES]) - SHARES
+            label = f"{name}, {len(ranks)} clusters"
+            panel.plot(SHARES, found, label=label, color=colours(number), lw=1.2)
+        fewest = min(len(ranks) for ranks in curves.values())
+        error = 2.0 * np.sqrt(SHARES * (1.0 - SHARES) / fewest)
+        panel.fill_between(SHARES, -error, error, color="0.9", lw=0)
+        panel.axhline(0.0, color="k", lw=0.6)
+        panel.set(xlabel="probability of the central interval", xlim=(0.0, 1.0))
+        panel.legend(fontsize=7.5, frameon=False)
+    axes[0, 0].set_ylabel("share of true masses within it, minus the probability")
     return figure
