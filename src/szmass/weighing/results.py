@@ -128,7 +128,7 @@ def _masses(judged: Judged, title: str) -> Figure:
 def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
     """Simulated maps on the left, the stand-in sky, if there is one, on the right."""
     simulated = {"drawn as in training": calibration.rank}
-    stand_in = {}
+    stand_in: dict[str, np.ndarray] = {}
     for one in judged:
         where = stand_in if one.data_set == STAND_IN else simulated
         where[one.data_set.replace("_", " ")] = one.rank
