@@ -123,7 +123,8 @@ class Record:
             RecordError: there is none, it is damaged, or another version wrote it.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # numpy leaves a file open that it opened and cannot read
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = dict(file)
             facts = json.loads(str(arrays["facts"]))
             version = facts.pop("format_version", None)
