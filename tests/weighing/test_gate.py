@@ -143,7 +143,7 @@ def test_coverage_of_evenly_spaced_ranks_is_the_level(level):
 
 
 def gaussian_posteriors(rng, count, *, width=1.0):
-    """Truths from N(0, 1) seen with noise of 0.5: their posteriors, of a width in the exact one's."""
+    """Truths from N(0, 1) seen with noise of 0.5: exact posteriors, but for their width."""
     truth = rng.standard_normal(count)
     seen = truth + 0.5 * rng.standard_normal(count)
     return truth, norm.cdf(AXIS, (seen / 1.25)[:, None], width * np.sqrt(0.2))

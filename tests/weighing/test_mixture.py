@@ -15,6 +15,7 @@ from szmass.weighing.network import build
 AXIS = np.linspace(10.0, 20.0, 10_001)
 LN10 = np.log(10.0)
 
+
 @pytest.fixture(scope="module")
 def mixture():
     rng = np.random.default_rng(1)
@@ -62,9 +63,10 @@ def ensemble(settings, inputs, gas):
 
 
 def test_ln_density_is_the_sum_of_gaussians(mixture):
-    gaussians = norm.pdf(
-        AXIS, mixture.mean[..., None], np.exp(mixture.ln_sigma)[..., None]
-    ) * np.exp(mixture.ln_weight)[..., None]
+    gaussians = (
+        norm.pdf(AXIS, mixture.mean[..., None], np.exp(mixture.ln_sigma)[..., None])
+        * np.exp(mixture.ln_weight)[..., None]
+    )
     with np.errstate(divide="ignore"):
         expected = np.log(gaussians.sum(axis=1))
     near = np.isfinite(expected)
