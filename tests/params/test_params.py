@@ -307,6 +307,80 @@ ABSURD = [
     ("posterior.axis_nodes", 49),
     ("posterior.axis_log10_msun", [11.9, 15.7]),
     ("posterior.axis_log10_msun", [15.7, 13.5]),
+    *[
+        (f"weighing.{name}", value)
+        for name in (
+            "inner_arcmin",
+            "training_clusters",
+            "validation_clusters",
+            "test_clusters",
+            "near_redshift",
+            "hidden",
+            "hidden_layers",
+            "gaussians",
+            "networks",
+            "epochs",
+            "batch",
+            "learning_rate",
+            "gas_nodes",
+            "population_width_ln_z",
+            "threads",
+        )
+        for value in (0, -1)
+    ],
+    *[
+        (f"weighing.{name}", -0.1)
+        for name in (
+            "jitter_arcmin",
+            "near_share",
+            "centre_offset_arcmin",
+            "any_level_share",
+            "weight_decay",
+        )
+    ],
+    ("weighing.near_share", 1.1),
+    ("weighing.any_level_share", 1.1),
+    *[("weighing.filters", value) for value in (-1, 1, 65)],
+    *[
+        (f"weighing.{name}", value)
+        for name, ends in (
+            ("filter_theta500_arcmin", [70.0, 1.0]),
+            ("log10_m500c_msun", [16.0, 13.8]),
+            ("redshifts", [1.0, 0.01]),
+            ("alpha", [2.0, 1.4]),
+            ("log10_b", [0.1, -0.5]),
+            ("sigma_lny", [0.2, 0.05]),
+            ("cool_core_mean", [0.7, 0.2]),
+            ("usual_levels", [2.0, 0.5]),
+            ("noise_levels", [4.0, 0.02]),
+            ("axis_log10_msun", [16.5, 13.3]),
+        )
+        for value in (ends, ends[:1], [ends[0], ends[0]])
+    ],
+    *[
+        (f"weighing.{name}", [0, 1])
+        for name in (
+            "filter_theta500_arcmin",
+            "redshifts",
+            "sigma_lny",
+            "usual_levels",
+            "noise_levels",
+        )
+    ],
+    ("weighing.redshifts", [0.01, 2.1]),
+    ("weighing.near_redshift", 0.01),
+    ("weighing.near_redshift", 1.1),
+    ("weighing.usual_levels", [0.01, 2.0]),
+    ("weighing.usual_levels", [0.5, 4.1]),
+    ("weighing.gas_nodes", 16),
+    ("weighing.axis_nodes", 49),
+    ("weighing.gas_prior.alpha", [1.71, -0.1]),
+    ("weighing.gas_prior.alpha", [1.71]),
+    ("weighing.gas_prior.sigma_lny", [0.11, -0.1]),
+    ("weighing.gas_prior.alpha", [1.71, 0.16]),
+    ("weighing.gas_prior.alpha", [1.3, 0.0]),
+    ("weighing.gas_prior.log10_b", [-0.24, 0.14]),
+    ("weighing.gas_prior.log10_b", [0.2, 0.0]),
 ]
 
 
@@ -364,6 +438,14 @@ def test_sections_that_do_not_fit_each_other_are_told_at_once():
         ("hydro.halo_mass_1e14", 31, "0.1 to 30"),
         ("morphology.merger_fraction", -0.1, "0 to 1"),
         ("cnn.learning_rate", 0, "above 0 and less than 1"),
+        ("weighing.filters", 1, "2 to 64"),
+        ("weighing.near_redshift", 0.01, "one of redshifts, [0.01, 1.0]"),
+        ("weighing.usual_levels", [0.01, 2.0], "a range in noise_levels, 0.02-4.0"),
+        (
+            "weighing.gas_prior.alpha",
+            [1.71, 0.16],
+            "two widths about the mean within alpha = [1.4, 2.0]",
+        ),
     ],
 )
 def test_a_limit_is_told_from_both_sides(key, value, expected):

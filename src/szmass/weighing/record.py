@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.priors import Population
 
 FORMAT_VERSION = 1
+MAKE_AGAIN = "make it again (dvc repro train_weighing)"
+_NO_RECORD = (
+    # what numpy raises for files of all kinds: an array alone is no context (TypeError)
+    *(OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
+    *(NotImplementedError, RuntimeError),  # ways of compression that no record has
+    *(KeyError, AttributeError),  # no facts, or facts that are no names with values
+)
 
 
 class RecordError(SzmassError):
@@ -115,22 +123,38 @@ class Record:
             RecordError: there is none, it is damaged, or another version wrote it.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # numpy leaves a file open that it opened and cannot read
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = dict(file)
-            facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+            facts = json.loads(str(arrays["facts"]))
+            version = facts.pop("format_version", None)
         except FileNotFoundError as error:
             raise RecordError(
                 f"{path}: no such file; `dvc repro train_weighing` makes it"
             ) from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise RecordError(f"{path}: no record of weighing, or a damaged one: {error}") from None
-        version = facts.pop("format_version", None)
+        except _NO_RECORD as error:
+            raise RecordError(
+                f"{path}: expected a record of weighing, found another file or a damaged one "
+                f"({error}); {MAKE_AGAIN}"
+            ) from None
         if version != FORMAT_VERSION:
             raise RecordError(
-                f"{path}: format_version = {version!r}: this version of szmass reads "
-                f"{FORMAT_VERSION}; make it again (dvc repro train_weighing)"
+                f"{path}: format_version = {version!r}: expected {FORMAT_VERSION}, which this "
+                f"version of szmass reads; {MAKE_AGAIN}"
             )
-        return cls._of(Facts(**facts), arrays)
+        expected = [field.name for field in fields(Facts)]
+        if differing := sorted(set(expected).symmetric_difference(facts)):
+            raise RecordError(
+                f"{path}: {', '.join(differing)}: expected the facts {', '.join(expected)}; "
+                f"{MAKE_AGAIN}"
+            )
+        try:
+            return cls._of(Facts(**facts), arrays)
+        except KeyError as error:
+            raise RecordError(
+                f"{path}: expected an array {error}, found {', '.join(sorted(arrays))}; "
+                f"{MAKE_AGAIN}"
+            ) from None
 
     @classmethod
     def _of(cls, facts: Facts, arrays: Mapping[str, np.ndarray]) -> Record:

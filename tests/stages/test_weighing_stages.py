@@ -1,0 +1,311 @@
+"""The stages of weighing: clusters, a record, a verdict, masses, metrics, tables and figures."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import ROOT
+from helpers import mock_stores as mock
+from helpers.recording import ListRun
+from helpers.small_weighing import TEST, TRAINING, VALIDATION, small_weighing
+from szmass.compton.maps.stores import open_clean_store, open_planck_store
+from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
+from szmass.stages import simulate_training_clusters as stage
+from szmass.stages.evaluate_weighing import evaluate_weighing
+from szmass.stages.train_weighing import train_weighing
+from szmass.weighing import clusters
+from szmass.weighing.clusters import PARTITIONS, open_clusters
+from szmass.weighing.record import Record
+
+FIGURES = ["coverage", "masses"]
+SHARD_ROWS = 64
+
+
+@pytest.fixture(scope="module")
+def settings(params):
+    return small_weighing(params)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("weighing")
+
+
+@pytest.fixture(scope="module")
+def survey_paths(settings, folder):
+    return {
+        "planck_noise_spectrum": ROOT / settings.paths["planck_noise_spectrum"],
+        "planck_files": folder / "no_files",
+    }
+
+
+def one_after_the_other(task, items, *, resources, label, **shared):
+    """In the place of `run_tasks`."""
+    return [task(item, **shared) for item in items]
+
+
+@pytest.fixture(scope="module")
+def simulate(settings, survey_paths):
+    """Runs the stage with shards of a few clusters: one after the other, or by dask workers."""
+
+    def run(path, workers):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clusters, "SHARD_ROWS", SHARD_ROWS)
+            if workers == 0:
+                patch.setattr(stage, "run_tasks", one_after_the_other)
+            stage.simulate_training_clusters(
+                settings.seed,
+                settings.compton,
+                settings.morphology,
+                settings.planck_sky,
+                settings.weighing,
+                **survey_paths,
+                weighing_clusters=path,
+                resources=replace(settings.resources, workers=max(1, workers)),
+            )
+        return path
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def weighing_clusters(simulate, folder):
+    return simulate(folder / "weighing_clusters.zarr", 0)
+
+
+def test_two_workers_write_the_bytes_of_one_process(simulate, weighing_clusters, tmp_path):
+    twice = simulate(tmp_path / weighing_clusters.name, 2)
+    first, second = (
+        {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+        for path in (weighing_clusters, twice)
+    )
+    assert len([name for name in first if name.startswith("amplitude/c/")]) == 5
+    assert first == second
+
+
+def test_the_store_has_clusters_for_each_purpose(weighing_clusters):
+    store = open_clusters(weighing_clusters)
+    counts = np.bincount(store.read("partition"), minlength=len(PARTITIONS))
+    assert counts.tolist() == [TRAINING, VALIDATION, TEST]
+    amplitude = store.read("amplitude")
+    assert amplitude.shape == (TRAINING + VALIDATION + TEST, 4)
+    # all have the Y of 1 arcmin^2, and are seen: filters are positive at the centre
+    assert (amplitude.max(axis=1) > 0.0).all()
+    assert (store.read("outer_level") > 0.0).all()
+
+
+@pytest.fixture(scope="module")
+def train(settings, survey_paths, weighing_clusters):
+    def run(path, run):
+        train_weighing(
+            settings.seed,
+            settings.compton,
+            settings.baryon_models,
+            settings.planck_sky,
+            settings.weighing,
+            **survey_paths,
+            psz2_catalogue=ROOT / settings.paths["psz2_catalogue"],
+            weighing_clusters=weighing_clusters,
+            weighing_record=path,
+            run=run,
+        )
+        return path
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def training_run():
+    return ListRun()
+
+
+@pytest.fixture(scope="module")
+def weighing_record(train, folder, training_run):
+    return train(folder / "models" / "planck.npz", training_run)
+
+
+def test_the_record_says_what_it_was_made_of(weighing_record, settings, training_run):
+    record = Record.read(weighing_record)
+    facts, weighing = record.facts, settings.weighing
+    assert facts.gas_models == {
+        name: {"alpha": gas.alpha, "log10_b": gas.log10_b, "sigma_lny": gas.sigma_lny}
+        for name, gas in settings.baryon_models.items()
+    }
+    assert facts.reference_gas == settings.compton.baryon_model
+    assert facts.gas_prior["log10_b"] == weighing.gas_prior.log10_b
+    assert facts.networks == len(record.ensemble.weights) == 1
+    assert facts.least_level == weighing.noise_levels[0] * settings.planck_sky.noise_rms
+    assert facts.redshifts == weighing.redshifts
+    assert len(record.axis) == weighing.axis_nodes
+    assert len(record.population.redshift) > 1000
+    assert training_run.artifacts == [(weighing_record, "")]
+    assert list(training_run.children) == ["network_0"]
+    assert "keras.backend" in training_run.facts
+
+
+def test_the_record_is_the_same_byte_by_byte(train, weighing_record, tmp_path):
+    again = train(tmp_path / "again.npz", ListRun())
+    assert again.read_bytes() == weighing_record.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def map_stores(settings, folder):
+    paths = mock.write_stores(folder, settings)
+    paths["psz2_store"] = folder / "psz2.zarr"
+    mock.write_psz2(paths["psz2_store"], settings)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def cnn_predictions(map_stores, folder):
+    """Others' masses of the same maps, 20 % too high, with errors of 10 %."""
+    tables, rng = [], np.random.default_rng(1)
+    for name, opened in (("clean", open_clean_store), ("planck", open_planck_store)):
+        store = opened(map_stores[f"{name}_store"])
+        rows = np.flatnonzero(store.read("partition") == MAP_PARTITIONS.index("test"))
+        truth = store.read("m500c_msun", rows)
+        columns = {
+            column: 1.2 * truth * np.exp(0.1 * rng.standard_normal(len(rows)))
+            for column in ("matched_filter_msun", "ensemble_msun", "posterior_msun")
+        }
+        labels = {"data_set": name, "cluster": store.read("cluster", rows), "m500c_msun": truth}
+        table = pd.DataFrame(labels | columns)
+        tables.append(table.sample(frac=1.0, random_state=1))
+    path = folder / "cnn_predictions.csv"
+    pd.concat(tables).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def evaluate(settings, survey_paths, weighing_clusters, map_stores, cnn_predictions):
+    def run(record, out, run):
+        evaluate_weighing(
+            settings.seed,
+            settings.bins,
+            settings.compton,
+            settings.planck_sky,
+            settings.weighing,
+            **survey_paths,
+            **map_stores,
+            weighing_record=record,
+            weighing_clusters=weighing_clusters,
+            cnn_predictions=cnn_predictions,
+            weighing_masses=out / "masses.csv",
+            weighing_verdict=out / "verdict.json",
+            weighing_metrics=out / "weighing.json",
+            weighing_table=out / "table.md",
+            weighing_figures=out / "figures",
+            run=run,
+        )
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def judging_run():
+    return ListRun()
+
+
+@pytest.fixture(scope="module")
+def judged(evaluate, weighing_record, folder, judging_run):
+    return evaluate(weighing_record, folder / "out", judging_run)
+
+
+@pytest.fixture(scope="module")
+def masses(judged):
+    return pd.read_csv(judged / "masses.csv")
+
+
+@pytest.fixture(scope="module")
+def metrics(judged):
+    return json.loads((judged / "weighing.json").read_text())
+
+
+def test_a_trained_record_passes_all_checks(judged):
+    verdict = json.loads((judged / "verdict.json").read_text())
+    assert (verdict["success"], verdict["failed"]) == (True, [])
+    assert all(check["passed"] for check in verdict["checks"])
+    of_all = {check["what"]: check for check in verdict["checks"] if check["group"] == "all"}
+    assert set(of_all) == {*(f"coverage_{n}" for n in (50, 68, 90, 95)), "mean_rank"}
+    assert {check["clusters"] for check in of_all.values()} == {TEST}
+    groups = {check["group"] for check in verdict["checks"]}
+    assert sum(name.startswith("signal to noise") for name in groups) == 5
+    assert sum(name.startswith("log10 mass") for name in groups) == 5
+
+
+def test_masses_are_of_test_maps_alone(masses, map_stores, settings):
+    store = open_planck_store(map_stores["planck_store"])
+    for number, name in enumerate(("planck", "planck_magneticum")):
+        partition = MAP_PARTITIONS.index("other_model" if number else "test")
+        rows = store.read("partition") == partition
+        if number:
+            rows &= store.read("baryon_model") == list(settings.baryon_models).index("magneticum")
+        of_set = masses[masses["data_set"] == name]
+        assert sorted(of_set["cluster"]) == sorted(store.read("cluster", np.flatnonzero(rows)))
+
+
+def test_metrics_say_what_the_masses_say(masses, metrics):
+    rows = masses[(masses["data_set"] == "planck") & (masses["redshift"] > mock.BINS["z2"][0])]
+    found = metrics["planck"]["z2"]
+    assert found["maps"] == len(rows) == mock.TEST
+    error = 1.0 - rows["m500c_msun"] / rows["weighing_msun"]
+    assert found["relerr_median"] == pytest.approx(error.median(), abs=1e-4)
+    low, high = np.percentile(error, [16, 84])
+    assert found["relerr_half_width"] == pytest.approx((high - low) / 2.0, abs=1e-4)
+    for suffix, column in (("", "weighing_rank"), ("_total", "weighing_total_rank")):
+        inside = (rows[column] - 0.5).abs() <= 0.34
+        assert found[f"coverage_68{suffix}"] == pytest.approx(inside.mean(), abs=0.02)
+
+
+def test_others_masses_stand_beside_on_the_same_maps(metrics):
+    for data_set in ("planck", "clean"):
+        for name in ("matched_filter", "cnn", "cnn_posterior"):
+            values = metrics[data_set]["all"]
+            # 1 - 1 / (1.2 e^(0.1 n)), in whatever order the table has its rows
+            assert values[f"{name}_relerr_median"] == pytest.approx(1.0 - 1.0 / 1.2, abs=0.03)
+            assert values[f"{name}_relerr_half_width"] == pytest.approx(0.1 / 1.2, rel=0.3)
+
+
+def test_every_gas_and_the_stand_in_are_judged(metrics, settings):
+    others = [name for name in settings.baryon_models if name != settings.compton.baryon_model]
+    assert list(metrics) == ["planck", "clean", *(f"planck_{n}" for n in others), "stand_in"]
+
+
+def test_table_and_figures_are_there_and_reported(judged, judging_run, metrics):
+    assert sorted(path.stem for path in (judged / "figures").glob("*.png")) == FIGURES
+    assert [path.stem for path in judging_run.figures] == FIGURES
+    table = (judged / "table.md").read_text()
+    width = metrics["planck"]["z2"]["relerr_half_width"]
+    assert re.search(rf"^\| 0.4 < z <= 1 +\| 60 +\| {width:.3f} +\|", table, re.MULTILINE)
+    assert re.search(r"The gate: all \d\d checks of coverage and mean rank passed", table)
+    reported = {name: value for name, value, _ in judging_run.metrics}
+    assert reported["planck.scatter_dex"] == metrics["planck"]["all"]["scatter_dex"]
+
+
+def test_a_failing_gate_says_group_number_and_expectation(evaluate, weighing_record, tmp_path):
+    """Widths that are 20 times too small, in an otherwise unchanged record."""
+    record = Record.read(weighing_record)
+    for weights in record.ensemble.weights:
+        bias = weights[-2]
+        bias[2 * len(bias) // 3 :] -= np.log(20.0)
+    spoiled = tmp_path / "spoiled.npz"
+    record.write(spoiled)
+    out = evaluate(spoiled, tmp_path / "out", ListRun())
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert verdict["success"] is False
+    line = next(line for line in verdict["failed"] if line.startswith("all: coverage_68 = "))
+    check = next(
+        check
+        for check in verdict["checks"]
+        if (check["group"], check["what"]) == ("all", "coverage_68")
+    )
+    low, high = f"{check['low']:.3f}", f"{check['high']:.3f}"
+    assert f"{check['found']:.3f} of {TEST} clusters: expected 0.68, {low} to {high}" in line
+    assert not check["passed"]
+    # what was found is written all the same, so that a person can look
+    assert f"- {line}" in (out / "table.md").read_text()
