@@ -21,6 +21,10 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = [
+    "__version__",
+    "weigh",
+]
 __version__ = "0.1.0"
 
 

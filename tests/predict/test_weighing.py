@@ -148,9 +148,9 @@ def test_a_prior_multiplies_exactly(record: Record) -> None:
     """A Gaussian times each density of the networks, against the same integral done here."""
     axis = record.axis
     density = np.exp(-0.5 * ((axis - 14.8) / 0.1) ** 2)
-    lines = [f"{mass!r},{value!r}" for mass, value in zip(axis.tolist(), density, strict=True)]
-    text = "\n".join(["log10_msun,density", *lines]).replace("np.float64(", "").replace(")", "")
-    Path("gauss.csv").write_text(text + "\n")
+    rows = zip(axis.tolist(), density.tolist(), strict=True)
+    lines = ["log10_msun,density", *(f"{mass!r},{value!r}" for mass, value in rows)]
+    Path("gauss.csv").write_text("\n".join(lines) + "\n")
     masses = szmass.weigh(maps(), 0.3, prior="gauss.csv")
     weigher = Weigher(record)
     inputs = weigher.inputs(maps(), np.full(3, 0.3))

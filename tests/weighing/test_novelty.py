@@ -147,7 +147,7 @@ USUAL = {
     ],
 )
 def test_each_flag_has_its_words(changed: dict[str, float], expected: str) -> None:
-    values = {name: np.array([0.5 * 2 * value]) for name, value in (USUAL | changed).items()}
+    values = {name: np.array([value]) for name, value in (USUAL | changed).items()}
     assert FAMILIAR.flags(**values).tolist() == [expected]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from szmass.compton.masses.priors import COLUMNS, named_prior
-from szmass.errors import did_you_mean
+from szmass.errors import SzmassError, did_you_mean
 from szmass.predict.command import (
     TRAINING_PRIOR,
     WEIGHING,
@@ -246,7 +246,7 @@ def weigh(
     for found in _with_redshifts(list(_user_maps(maps, pixel_arcmin)), redshift):
         try:
             cutout, checked = usable_map(found, weigher.record.facts.grid)
-        except ValueError as error:
+        except SzmassError as error:
             problems.append(f"{found.label}: {error}")
             continue
         cutouts.append(cutout)
