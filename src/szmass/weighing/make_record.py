@@ -66,12 +66,16 @@ def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighi
 def usual_chi2(clusters: TrainingClusters, rng: np.random.Generator) -> Chi2Limits:
     """What the best template leaves of simulated clusters, by their signal-to-noise ratio.
 
+    Clusters that fill the map themselves, so that its noise seems to be above that of the training,
+    are larger than any template, and flagged for their level: they set no limit.
+
     Args:
         clusters: those of the training.
         rng: of their gas, scatter and noise.
     """
     rows = np.tile(np.arange(len(clusters.redshift)), NOVELTY_DRAWS)
     inputs, _ = clusters.draw(rng, rows)
+    inputs = inputs.at(inputs.level <= clusters.noise_rms * clusters.settings.noise_levels[1])
     return Chi2Limits.of(*residual_chi2(inputs.amplitude, inputs.level, clusters.bank))
 
 
