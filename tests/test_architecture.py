@@ -26,6 +26,7 @@ OWNERS = {
         "szmass.predict.catalogues",
         "szmass.predict.fits_images",
         "szmass.predict.headers",
+        "szmass.predict.weighing",
         "szmass.storage.mass_tables",
     ),
     "camb": ("szmass.sky.spectra",),

@@ -13,6 +13,28 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
 `units` <- `sky` (physics, numpy alone) <- `simulation` (samples at scale, on disk) <- `learning`
 (networks) <- `inference` (masses from maps), and `evaluation` (judgement) beside them. A stage in
 `stages` reads, calls these and writes; `__main__` runs it, `cli` is what a person types.
+
+`weigh`, of `predict.weighing`, is for Python: y-maps and redshifts in, masses out.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "__version__",
+    "weigh",
+]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Imports `szmass.weigh` when it is first asked for, so that `import szmass` stays light.
+
+    By name, for whatever imports any part of szmass imports this module too.
+    """
+    if name == "weigh":
+        from importlib import import_module
+
+        return import_module("szmass.predict.weighing").weigh
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -36,12 +35,11 @@ GRID = PixelGrid(16, 1.7)
 MAP = np.random.default_rng(2).normal(0.0, 1e-6, (16, 16)).astype("f4")
 AT_ONCE_S = 2.0
 """Much longer than any refusal takes, much shorter than reading what is refused."""
-KNOWLEDGE = SimpleNamespace(grid=GRID, bin_names=lambda redshift: redshift)
 NSIDE = 16
 
 
 def weighed(*files: Path, redshift: str | None = "0.3") -> UsableMaps:
-    return usable_maps(Wanted(files=files, redshift=redshift), KNOWLEDGE, NSIDE)
+    return usable_maps(Wanted(files=files, redshift=redshift), GRID, NSIDE)
 
 
 def npy_bytes(array: np.ndarray, shape: tuple[int, ...] | None = None) -> bytes:
@@ -313,7 +311,7 @@ def test_the_header_has_a_redshift_that_the_command_line_lacks(tmp_path: Path, k
     assert given_none.redshifts == [0.25]
     assert given_none.notes == {f"redshift ({key})": [str(tmp_path / "m.fits")]}
     (tmp_path / "t.csv").write_text("file,redshift,name\nm.fits,,A\n")
-    of_table = usable_maps(Wanted(table=tmp_path / "t.csv"), KNOWLEDGE, NSIDE)
+    of_table = usable_maps(Wanted(table=tmp_path / "t.csv"), GRID, NSIDE)
     assert (of_table.redshifts, of_table.notes) == ([0.25], {f"redshift ({key})": ["A"]})
 
 
@@ -423,7 +421,7 @@ def test_a_table_has_each_column_once_with_or_without_spaces(tmp_path: Path) -> 
 def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"file,redshift\n{'a' * 300}.npy,0.3\nb.npy,0.3\n")
     np.save(tmp_path / "b.npy", MAP)
-    maps = usable_maps(Wanted(table=tmp_path / "t.csv"), KNOWLEDGE, NSIDE)
+    maps = usable_maps(Wanted(table=tmp_path / "t.csv"), GRID, NSIDE)
     assert maps.names == [str(tmp_path / "b.npy")]
     assert "File name too long" in maps.problems[0]
 
@@ -586,6 +584,6 @@ def test_changed_cards_of_a_catalogue_end_in_clusters_or_a_line(tmp_path: Path, 
     for changed in with_each_card_changed((tmp_path / "whole.fits").read_bytes()):
         (tmp_path / "c.fits").write_bytes(changed)
         wanted = Wanted(ymap=sky, catalogue=tmp_path / "c.fits")
-        maps = usable_maps(wanted, KNOWLEDGE, NSIDE)
+        maps = usable_maps(wanted, GRID, NSIDE)
         assert maps.names or maps.problems
         assert not any("\n" in line for line in maps.problems)

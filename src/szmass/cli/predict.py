@@ -6,9 +6,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from szmass.cli.project import PARAMS
-from szmass.predict.command import OWN, RELEASE, Wanted, predict
+from szmass.predict.command import OWN, RELEASE, WEIGHING, Answer, Wanted, predict
+
+if TYPE_CHECKING:  # numpy and pydantic
+    from szmass.params import Params
+    from szmass.predict.weighing import Weighed
 
 HELP = "infer the masses of clusters in y-maps"
 EXAMPLE = "szmass predict cutout.fits --redshift 0.3"
@@ -30,14 +35,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
     parser.add_argument(
         "--prior",
-        default="training",
-        help="training (the default), flat in log10 M, or a CSV table log10_msun,density",
+        help="training (the default), flat in log10 M, or a CSV table log10_msun,density; of "
+        f"{WEIGHING}: psz2 (the default), flat, or a table",
+    )
+    parser.add_argument(
+        "--gas", metavar="NAME", help=f"of {WEIGHING}: model of the gas, as in baryon_models"
     )
     parser.add_argument(
         "--models",
         metavar="WHICH",
-        help=f"{OWN}: of this pipeline (the default where it has run); {RELEASE}: those that came "
-        "with it; or of MLflow's registry, as cnn-ensemble@best or cnn-ensemble/3",
+        help=f"{WEIGHING}: recommended where `dvc repro train_weighing` has run; {OWN}: of this "
+        f"pipeline (the default where it has run); {RELEASE}: those that came with it; or of "
+        "MLflow's registry, as cnn-ensemble@best or cnn-ensemble/3",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -48,7 +57,15 @@ def run(options: Namespace) -> None:
 
     names = [field.name for field in fields(Wanted)]
     wanted = Wanted(**{name: getattr(options, name) for name in names})
-    answer = predict(wanted, load(PARAMS))
+    answer = _answer(wanted, load(PARAMS))
     print(answer.as_json() if options.json else answer.as_text())
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
+
+
+def _answer(wanted: Wanted, params: Params) -> Answer | Weighed:
+    if wanted.models != WEIGHING:
+        return predict(wanted, params)
+    from szmass.predict.weighing import predict_by_weighing
+
+    return predict_by_weighing(wanted, params)

@@ -19,7 +19,8 @@ from szmass.quiet import quiet_start
 if TYPE_CHECKING:  # pydantic takes a third of a second
     from szmass.params import Params
 
-OWN, RELEASE = "own", "released"
+OWN, RELEASE, WEIGHING = "own", "released", "weighing"
+TRAINING_PRIOR, PSZ2_PRIOR = "training", "psz2"
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
     "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
@@ -42,9 +43,12 @@ class Wanted:
     table: Path | None = None
     ymap: Path | None = None
     catalogue: Path | None = None
-    prior: str = "training"
+    prior: str | None = None
+    """Without, the one that the models have of their own."""
+    gas: str | None = None
+    """Model of the gas, for weighing alone."""
     models: str | None = None
-    """As for `chosen_models`."""
+    """As for `chosen_models`; `WEIGHING` is for `szmass.predict.weighing`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Answer:
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
         rows = [
-            {"name": name} | {key: _plain(self.columns[key][row]) for key in JSON_COLUMNS}
+            {"name": name} | {key: plain(self.columns[key][row]) for key in JSON_COLUMNS}
             for row, name in enumerate(self.names)
         ]
         facts = {"models": self.models.kind, "scale": self.models.scale}
@@ -98,12 +102,7 @@ class Answer:
 
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
-        rows = [HEADER, *(self._row(number) for number in range(len(self.names)))]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        lines = in_columns([HEADER, *(self._row(number) for number in range(len(self.names)))])
         lines += ["", f"intervals: without what other baryon models would shift, {self._shift()}"]
         lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
@@ -139,6 +138,7 @@ def predict(wanted: Wanted, params: Params) -> Answer:
         KnowledgeError, PredictorError, ReleaseError: the models cannot be loaded.
         PriorError: the prior is none.
     """
+    _require_no_option_of_weighing(wanted)
     with chosen_models(wanted.models, params) as models:
         return _predict(wanted, models)
 
@@ -183,29 +183,37 @@ class UsableMaps:
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Names of the maps by what was taken from their files."""
 
+    def notes_in_words(self) -> list[str]:
+        """What was taken from the files, a line each."""
+        return [_note(names, note) for note, names in self.notes.items()]
 
-def usable_maps(wanted: Wanted, knowledge: Any, nside: int) -> UsableMaps:
+
+def usable_maps(
+    wanted: Wanted,
+    grid: Any,
+    nside: int,
+    require_redshift: Callable[[float], object] = lambda redshift: redshift,
+) -> UsableMaps:
     """Reads the maps that are asked for; one that cannot be used becomes a problem of its own.
 
     Args:
         wanted: names them.
-        knowledge: `Knowledge` of the networks: their grid and redshift bins.
+        grid: `PixelGrid` that the maps are wanted on.
         nside: of a full-sky map.
+        require_redshift: raises a `SzmassError` where the estimator cannot take a redshift.
 
     Raises:
         PredictionError, UserFileError: the options contradict each other, or a table cannot be
             read.
     """
-    from szmass.compton.masses.record import KnowledgeError
-    from szmass.predict.cutouts import CutoutError
-
     maps = UsableMaps()
-    for label, load in requests(wanted, knowledge.grid, nside):
+    for label, load in requests(wanted, grid, nside):
         try:
             for name, found in load():
                 try:
-                    cutout, redshift = _usable(found, knowledge)
-                except (CutoutError, KnowledgeError) as error:
+                    cutout, redshift = usable_map(found, grid)
+                    require_redshift(redshift)
+                except SzmassError as error:
                     maps.problems.append(_problem(label, f"{found.label}: {error}"))
                     continue
                 for note in found.notes:
@@ -223,19 +231,25 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
 
     from szmass.compton.masses.record import Knowledge
 
-    maps = usable_maps(wanted, Knowledge.read(models.knowledge), models.nside)
-    if not maps.names:
-        raise PredictionError("no map could be used:\n" + "\n".join(maps.problems))
+    knowledge = Knowledge.read(models.knowledge)
+    maps = usable_maps(
+        wanted,
+        knowledge.grid,
+        models.nside,
+        lambda redshift: knowledge.bin_names(np.array([redshift])),
+    )
+    require_any(maps)
 
     with quiet_start():
         from szmass.compton.masses.predictor import Predictor
-    from szmass.compton.masses.priors import TRAINING, named_prior
+    from szmass.compton.masses.priors import named_prior
 
     predictor = Predictor.load(models.ensembles, models.knowledge)
-    prior = named_prior(wanted.prior, predictor.axis_log10_msun)
+    prior_name = wanted.prior or TRAINING_PRIOR
+    prior = named_prior(prior_name, predictor.axis_log10_msun)
     columns = predictor(np.array(maps.cutouts), np.array(maps.redshifts), prior)
     used = dict.fromkeys(columns["bin"])
-    other = "" if wanted.prior == TRAINING else f"{wanted.prior}, within the masses of "
+    other = "" if prior_name == TRAINING_PRIOR else f"{prior_name}, within the masses of "
     return Answer(
         maps.names,
         columns,
@@ -244,25 +258,41 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
         predictor.knowledge.model_version,
         predictor.knowledge.made_with,
         {name: other + predictor.prior_in_words(name) for name in used},
-        [_note(names, note) for note, names in maps.notes.items()],
+        maps.notes_in_words(),
     )
 
 
-def _usable(found: Any, knowledge: Any) -> tuple[Any, float]:
-    """A `UserMap` as the networks that `Knowledge` knows take it, and its redshift.
+def _require_no_option_of_weighing(wanted: Wanted) -> None:
+    if wanted.models == WEIGHING:
+        raise PredictionError(f"models {WEIGHING}: expected `szmass.predict.weighing` to be asked")
+    if wanted.gas is not None:
+        raise PredictionError(f"--gas {wanted.gas} is for --models {WEIGHING}")
+    if wanted.prior == PSZ2_PRIOR:
+        raise PredictionError(f"--prior {PSZ2_PRIOR} is for --models {WEIGHING}")
+
+
+def require_any(maps: UsableMaps) -> None:
+    """Requires a map that can be weighed.
 
     Raises:
-        CutoutError, KnowledgeError: they cannot be used.
+        PredictionError: there is none; the message has the reasons.
     """
-    import numpy as np
+    if not maps.names:
+        raise PredictionError("no map could be used:\n" + "\n".join(maps.problems))
 
+
+def usable_map(found: Any, grid: Any) -> tuple[Any, float]:
+    """A `UserMap` on a `PixelGrid`, and its redshift.
+
+    Raises:
+        CutoutError: they cannot be used.
+    """
     from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
 
     if found.problem:
         raise CutoutError(found.problem)
     redshift = checked_redshift(found.redshift)
-    knowledge.bin_names(np.array([redshift]))
-    return checked_cutout(found.image, found.pixel_arcmin, knowledge.grid), redshift
+    return checked_cutout(found.image, found.pixel_arcmin, grid), redshift
 
 
 Load = Callable[[], Iterator[tuple[str, Any]]]
@@ -336,6 +366,15 @@ def _note(names: Sequence[str], note: str) -> str:
     return f"{names[0]}{others}: {note}"
 
 
-def _plain(value: Any) -> Any:
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose cells stand below each other."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def plain(value: Any) -> Any:
     """A value of a column as JSON has it."""
     return value.item() if hasattr(value, "item") else value

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,9 @@ from szmass.predict.limits import (
     require_maps,
     require_redshifts,
 )
-from szmass.storage.store import MapStore, StoreError
+
+if TYPE_CHECKING:  # zarr takes a third of a second
+    from szmass.storage.store import MapStore
 
 MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
 TABLE_COLUMNS = ("file", "redshift")
@@ -165,6 +167,8 @@ def _pixel_note(pixel_arcmin: float | None, key: str) -> tuple[str, ...]:
 
 
 def _zarr(path: Path) -> FileContent:
+    from szmass.storage.store import MapStore, StoreError
+
     require_folder(path)
     group = path / "zarr.json"
     try:

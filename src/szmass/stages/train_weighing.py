@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from szmass.networks.backend import hardware, prepare_backend
@@ -12,8 +13,14 @@ from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
 from szmass.planck.catalogue import read_psz2
 from szmass.reporting import Run
 from szmass.sky.cosmology import Cosmology
+from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.clusters import open_clusters
-from szmass.weighing.make_record import make_record, psz2_population, training_clusters
+from szmass.weighing.make_record import (
+    make_record,
+    psz2_population,
+    training_clusters,
+    usual_chi2,
+)
 from szmass.weighing.network import train_ensemble
 from szmass.weighing.survey import planck_survey
 
@@ -52,7 +59,13 @@ def train_weighing(
         ensemble = train_ensemble(training, validation, seed=seed, run=run, progress=bar.update)
     population = psz2_population(read_psz2(psz2_catalogue).weighed(), compton, weighing)
     record = make_record(
-        survey, ensemble, population, weighing, baryon_models, reference_gas=compton.baryon_model
+        survey,
+        ensemble,
+        population,
+        usual_chi2(training, np.random.default_rng((seed, WEIGHING_NOISE, 3))),
+        weighing,
+        baryon_models,
+        reference_gas=compton.baryon_model,
     )
     record.write(weighing_record)
     run.artifact(weighing_record)

@@ -17,11 +17,14 @@ from szmass.weighing.clusters import PARTITIONS
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble
 from szmass.weighing.network import TrainingClusters
+from szmass.weighing.novelty import Chi2Limits, residual_chi2
 from szmass.weighing.priors import Population
 from szmass.weighing.record import Facts, Record
 from szmass.weighing.survey import Survey
 
 PSZ2 = "psz2"
+NOVELTY_DRAWS = 3
+"""Of gas, scatter and noise for each cluster whose chi^2 is looked at."""
 
 
 def training_clusters(
@@ -60,10 +63,27 @@ def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighi
     )
 
 
+def usual_chi2(clusters: TrainingClusters, rng: np.random.Generator) -> Chi2Limits:
+    """What the best template leaves of simulated clusters, by their signal-to-noise ratio.
+
+    Clusters that fill the map themselves, so that its noise seems to be above that of the training,
+    are larger than any template, and flagged for their level: they set no limit.
+
+    Args:
+        clusters: those of the training.
+        rng: of their gas, scatter and noise.
+    """
+    rows = np.tile(np.arange(len(clusters.redshift)), NOVELTY_DRAWS)
+    inputs, _ = clusters.draw(rng, rows)
+    inputs = inputs.at(inputs.level <= clusters.noise_rms * clusters.settings.noise_levels[1])
+    return Chi2Limits.of(*residual_chi2(inputs.amplitude, inputs.level, clusters.bank))
+
+
 def make_record(
     survey: Survey,
     ensemble: Ensemble,
     population: Population,
+    chi2_limits: Chi2Limits,
     settings: Weighing,
     baryon_models: Mapping[str, BaryonModel],
     *,
@@ -77,6 +97,7 @@ def make_record(
         pixel_arcmin=survey.grid.pixel_arcmin,
         beam_fwhm_arcmin=survey.beam_fwhm_arcmin,
         least_level=survey.noise_rms * settings.noise_levels[0],
+        largest_level=survey.noise_rms * settings.noise_levels[1],
         inner_arcmin=settings.inner_arcmin,
         level_variance=survey.meter.variance,
         level_modes=survey.meter.modes,
@@ -105,7 +126,7 @@ def make_record(
         made_with=f"szmass {szmass.__version__}",
         model_version=_digest(ensemble),
     )
-    return Record(facts, survey.bank, ensemble, population)
+    return Record(facts, survey.bank, ensemble, population, chi2_limits)
 
 
 def _digest(ensemble: Ensemble) -> str:

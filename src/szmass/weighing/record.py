@@ -17,6 +17,7 @@ from szmass.files import replacing_file
 from szmass.sky.grid import PixelGrid
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
+from szmass.weighing.novelty import Chi2Limits, Familiar
 from szmass.weighing.priors import Population
 
 FORMAT_VERSION = 1
@@ -43,6 +44,8 @@ class Facts:
     beam_fwhm_arcmin: float
     least_level: float
     """In the maps' unit; a lower noise counts as so much."""
+    largest_level: float
+    """Of the training's noise."""
     inner_arcmin: float
     """Radius beyond which the noise's level is measured."""
     level_variance: float
@@ -84,6 +87,14 @@ class Record:
     bank: FilterBank
     ensemble: Ensemble
     population: Population
+    chi2_limits: Chi2Limits
+
+    @property
+    def familiar(self) -> Familiar:
+        """What the networks were trained on."""
+        facts = self.facts
+        levels = [facts.least_level, facts.largest_level]
+        return Familiar(self.chi2_limits, levels, facts.redshifts, facts.log10_m500c_msun)
 
     @property
     def meter(self) -> LevelMeter:
@@ -106,6 +117,8 @@ class Record:
             "feature_scale": self.ensemble.standard.scale,
             "population_redshift": self.population.redshift,
             "population_log10_m500c_msun": self.population.log10_m500c_msun,
+            "novelty_signal_to_noise": self.chi2_limits.signal_to_noise,
+            "novelty_chi2": self.chi2_limits.chi2,
         }
         for network, weights in enumerate(self.ensemble.weights):
             for number, values in enumerate(weights):
@@ -175,4 +188,5 @@ class Record:
                 facts.population_width_ln_z,
                 facts.population_width_dex,
             ),
+            Chi2Limits(arrays["novelty_signal_to_noise"], arrays["novelty_chi2"]),
         )

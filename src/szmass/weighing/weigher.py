@@ -12,6 +12,7 @@ from szmass.errors import SzmassError, did_you_mean
 from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
 from szmass.weighing.gas import Gas, prior_nodes
 from szmass.weighing.mixture import Inputs
+from szmass.weighing.novelty import residual_chi2
 from szmass.weighing.record import Record
 
 AT_ONCE = 512
@@ -43,6 +44,23 @@ class Weigher:
         bank = self.record.bank
         return Inputs(bank.amplitudes(maps), level, np.asarray(redshift, float), bank.whitening)
 
+    def novelty(self, inputs: Inputs, m500_msun: np.ndarray) -> dict[str, np.ndarray]:
+        """What is unusual about maps: columns `signal_to_noise`, `chi2` and `flags`.
+
+        Args:
+            inputs: of `n` clusters.
+            m500_msun: their median masses, `(n,)`.
+        """
+        ratio, chi2 = residual_chi2(inputs.amplitude, inputs.level, self.record.bank)
+        flags = self.record.familiar.flags(
+            signal_to_noise=ratio,
+            chi2=chi2,
+            level=inputs.level,
+            redshift=inputs.redshift,
+            m500_msun=m500_msun,
+        )
+        return {"signal_to_noise": ratio, "chi2": chi2, "flags": flags}
+
     def gas(self, name: str) -> Gas:
         """The relation of a model of the gas.
 
@@ -65,12 +83,19 @@ class Weigher:
             Gas(*values) for values in zip(gas.alpha, gas.log10_b, gas.sigma_lny, strict=True)
         ], weights
 
-    def ln_prior(self, name: str, redshift: np.ndarray) -> np.ndarray:
+    def ln_prior(self, name: str | np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """A prior of log10 M at redshifts, as its logarithm, `(n, nodes)`.
+
+        Args:
+            name: of a prior; or a density itself, `(nodes,)`, for all redshifts.
+            redshift: `(n,)`.
 
         Raises:
             WeighingError: there is no such prior.
         """
+        if not isinstance(name, str):
+            with np.errstate(divide="ignore"):
+                return np.tile(np.log(name), (len(redshift), 1))
         if name == FLAT:
             return np.zeros((len(redshift), len(self.record.axis)))
         if name == self.record.facts.survey_prior:
@@ -103,13 +128,13 @@ class Weigher:
         return _posteriors(self.record.axis, ln_density + ln_prior)
 
     def in_parts(
-        self, inputs: Inputs, *, prior: str, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
         """Some clusters at a time: which, their posteriors under one gas, and over all known gas.
 
         Args:
             inputs: of `n` clusters.
-            prior: by name.
+            prior: as for `ln_prior`.
             gas: model whose relation the statistical interval has.
             total: whether the second posteriors are computed as well.
         """
@@ -125,13 +150,13 @@ class Weigher:
             )
 
     def __call__(
-        self, inputs: Inputs, *, prior: str, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
     ) -> dict[str, np.ndarray]:
         """Masses in Msun: medians, and the ends of the 68 and 95 % intervals.
 
         Args:
             inputs: of `n` clusters.
-            prior: by name.
+            prior: as for `ln_prior`.
             gas: model whose relation the statistical interval has.
             total: whether the interval with what is known of the gas is computed as well.
 

@@ -1,0 +1,309 @@
+"""`szmass predict --models weighing` and `szmass.weigh`: masses, refusals, and what they import."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from scipy.ndimage import zoom
+from scipy.special import ndtri
+
+import szmass
+from helpers import ROOT
+from helpers.mock_record import GRID, mock_map, mock_record
+from szmass.cli import main
+from szmass.errors import SzmassError
+from szmass.params import Params
+from szmass.weighing.record import Record
+from szmass.weighing.weigher import SUFFIXES, Weigher
+
+HEAVY = ("tensorflow", "keras", "mlflow", "dvc", "pandas", "dask", "zarr", "healpy", "colossus")
+MASS = r"(\d+\.\d\d) (-\d+\.\d\d) (\+\d+\.\d\d) \(stat.\) ([+-]\d+\.\d\d) ([+-]\d+\.\d\d) "
+MASS += r"\(with the gas\)"
+
+
+@pytest.fixture(scope="module")
+def record(params: Params) -> Record:
+    return mock_record(params)
+
+
+@pytest.fixture(scope="module")
+def root(record: Record, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a record, and maps of three clusters."""
+    root = tmp_path_factory.mktemp("repository")
+    shutil.copy(ROOT / "params.yaml", root)
+    record.write(root / params.paths["weighing_record"])
+    for number in range(3):
+        np.save(root / f"{number}.npy", mock_map(8.0 + 4.0 * number, number))
+    image = fits.PrimaryHDU(mock_map(10.0, 0))
+    side = GRID.pixel_arcmin / 60.0
+    image.header.update({"CDELT1": -side, "CDELT2": side, "REDSHIFT": 0.25})
+    image.writeto(root / "c.fits")
+    (root / "maps.csv").write_text("file,redshift,name\n0.npy,0.2,A\n1.npy,0.3,B\n2.npy,0.5,C\n")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    main(["predict", "--models", "weighing", *options])
+    return capsys.readouterr().out
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    return json.loads(printed(capsys, "--json", *options))
+
+
+def maps() -> np.ndarray:
+    return np.stack([np.load(f"{number}.npy") for number in range(3)])
+
+
+def test_the_table_has_both_intervals(capsys: pytest.CaptureFixture[str], record: Record) -> None:
+    text = printed(capsys, "--table", "maps.csv")
+    masses = szmass.weigh(maps(), [0.2, 0.3, 0.5])
+    table, _, below = text.partition("\n\n")
+    for row, line in enumerate(table.splitlines()[1:]):
+        found = re.search(MASS, line)
+        assert found is not None, line
+        middle = masses.m500_msun[row]
+        ends = [getattr(masses, f"m500_msun{name}")[row] for name in
+                ("_p16", "_p84", "_total_p16", "_total_p84")]  # fmt: skip
+        expected = [middle, *(end - middle for end in ends)]
+        assert [float(one) for one in found.groups()] == pytest.approx(
+            [value / 1e14 for value in expected], abs=0.006
+        )
+        assert line.startswith("ABC"[row])
+        assert line.endswith("no")
+    excess = float(np.median(masses.common_dex))
+    assert f"the excess, {excess:.3f} dex or {100 * (10**excess - 1):.0f} %, is common" in below
+    assert "with the gas of gadget_x" in below
+    assert "prior: psz2, the masses of 200 clusters" in below
+    assert f"version {record.facts.model_version}" in below
+
+
+def test_json_has_what_the_networks_had_and_more(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = as_json(capsys, "--table", "maps.csv")
+    assert {
+        "models",
+        "model_version",
+        "made_with",
+        "prior",
+        "clusters",
+        "problems",
+        "notes",
+    } <= set(answer)
+    assert answer["gas"] == "gadget_x"
+    cluster = answer["clusters"][0]
+    intervals = {f"m500_msun{kind}{end}" for kind in ("", "_total") for end in SUFFIXES}
+    assert {"name", "redshift", "signal_to_noise", "chi2", "flags", "out_of_range"} <= set(cluster)
+    assert intervals <= set(cluster)
+    masses = szmass.weigh(maps(), [0.2, 0.3, 0.5])
+    for name in intervals:
+        found = [one[name] for one in answer["clusters"]]
+        np.testing.assert_allclose(found, getattr(masses, name), rtol=1e-12)
+    assert not cluster["out_of_range"]
+    low, middle, high = (cluster[f"m500_msun{end}"] for end in ("_p16", "", "_p84"))
+    assert low < middle < high
+
+
+def test_arrays_and_files_are_weighed_alike() -> None:
+    redshift = [0.2, 0.3, 0.5]
+    of_arrays = szmass.weigh(maps(), redshift)
+    of_files = szmass.weigh(["0.npy", Path("1.npy"), "2.npy"], np.array(redshift))
+    np.testing.assert_array_equal(of_files.m500_msun, of_arrays.m500_msun)
+    alone = szmass.weigh(maps()[1], 0.3)
+    np.testing.assert_allclose(alone.m500_msun_total, of_arrays.m500_msun_total[1:2], rtol=1e-6)
+    assert szmass.weigh("c.fits").redshift.tolist() == [0.25]
+    named = szmass.weigh(maps(), redshift, record="models/weighing/planck.npz")
+    np.testing.assert_array_equal(named.m500_msun, of_arrays.m500_msun)
+
+
+def test_brighter_is_heavier_and_gas_widens() -> None:
+    masses = szmass.weigh(np.stack([mock_map(ratio, 1) for ratio in (6.0, 12.0, 24.0)]), 0.3)
+    assert (np.diff(masses.m500_msun) > 0).all()
+    assert (np.diff(masses.signal_to_noise) > 0).all()
+    assert (masses.common_dex > 0).all()
+
+
+def test_the_table_has_units() -> None:
+    table = szmass.weigh(maps(), 0.3).table
+    assert len(table) == 3
+    assert table["m500_msun_total_p16"].unit == "solMass"
+    assert table["flags"].unit is None
+    assert table.meta["gas"] == "gadget_x"
+
+
+def test_a_prior_multiplies_exactly(record: Record) -> None:
+    """A Gaussian times each density of the networks, against the same integral done here."""
+    axis = record.axis
+    density = np.exp(-0.5 * ((axis - 14.8) / 0.1) ** 2)
+    rows = zip(axis.tolist(), density.tolist(), strict=True)
+    lines = ["log10_msun,density", *(f"{mass!r},{value!r}" for mass, value in rows)]
+    Path("gauss.csv").write_text("\n".join(lines) + "\n")
+    masses = szmass.weigh(maps(), 0.3, prior="gauss.csv")
+    weigher = Weigher(record)
+    inputs = weigher.inputs(maps(), np.full(3, 0.3))
+    product = record.ensemble(inputs, weigher.gas("gadget_x")).density(axis) * density
+    below = np.cumsum(product, axis=1) / product.sum(axis=1, keepdims=True)
+    medians = [np.interp(0.5, row, axis) for row in below]
+    # the sum counts half a step too many
+    np.testing.assert_allclose(np.log10(masses.m500_msun), medians, atol=1.01 * (axis[1] - axis[0]))
+    Path("flat.csv").write_text("log10_msun,density\n13,1\n17,1\n")
+    of_table = szmass.weigh(maps(), 0.3, prior="flat.csv")
+    flat = szmass.weigh(maps(), 0.3, prior="flat")
+    np.testing.assert_allclose(of_table.m500_msun_p84, flat.m500_msun_p84, rtol=1e-12)
+    assert (np.abs(np.log10(flat.m500_msun / masses.m500_msun)) > 0.01).any()
+
+
+def test_statistical_intervals_are_those_of_the_mixture(record: Record) -> None:
+    flat = szmass.weigh(maps(), 0.3, prior="flat")
+    sigma = np.log10(flat.m500_msun_p84 / flat.m500_msun_p16) / 2.0 / ndtri(0.84)
+    gas = record.facts.gas_models["gadget_x"]
+    # widths of 0.2 in ln Y, of two networks 0.05 to either side
+    expected = np.hypot(0.2, 0.05) / (gas["alpha"] * np.log(10.0))
+    np.testing.assert_allclose(sigma, expected, rtol=0.03)
+
+
+def test_another_gas_is_told(capsys: pytest.CaptureFixture[str], record: Record) -> None:
+    """At fixed Y a gas of less pressure needs a larger mass."""
+    models = record.facts.gas_models
+    assert models["magneticum"]["log10_b"] != models["gadget_x"]["log10_b"]
+    (of_x,) = as_json(capsys, "1.npy", "--redshift", "0.3", "--prior", "flat")["clusters"]
+    answer = as_json(capsys, "1.npy", "--redshift", "0.3", "--prior", "flat", "--gas", "magneticum")
+    (of_magneticum,) = answer["clusters"]
+    assert answer["gas"] == "magneticum"
+    assert of_magneticum["m500_msun"] != pytest.approx(of_x["m500_msun"], rel=0.01)
+    assert of_magneticum["m500_msun_total"] == pytest.approx(of_x["m500_msun_total"])
+
+
+def test_flags_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    faint = mock_map(0.5, 5)
+    np.save("faint.npy", faint)
+    text = printed(capsys, "faint.npy", "--redshift", "0.005")
+    assert "faint: the prior decides the mass; redshift outside the training" in text
+    (cluster,) = as_json(capsys, "faint.npy", "--redshift", "0.005")["clusters"]
+    assert cluster["out_of_range"]
+    assert cluster["flags"] == cluster["out_of_range_reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--prior", "training"), "prior 'training': the networks of weighing are trained on mas"),
+        (("--prior", "psz"), "expected psz2, flat, or a CSV table .*; did you mean psz2?"),
+        (("--gas", "magnetcum"), "gas 'magnetcum': expected one of .*; did you mean magneticum?"),
+        (("--redshift", "1.2"), "redshift = 1.2: expected a number above 0 and at most 1"),
+        (("--prior", "none.csv"), "prior 'none.csv': expected psz2, flat, or a CSV table"),
+        (("--prior", "light.csv"), "light.csv: expected a density above 0 somewhere between"),
+    ],
+)
+def test_what_cannot_be_is_an_error_in_a_line(options: tuple[str, ...], message: str) -> None:
+    Path("light.csv").write_text("log10_msun,density\n10,1\n11,1\n")
+    with pytest.raises(SystemExit, match=message) as told:
+        main(["predict", "--models", "weighing", "0.npy", "--redshift", "0.3", *options])
+    assert str(told.value).startswith("szmass: ")
+
+
+@pytest.mark.parametrize("options", [("--gas", "gadget_x"), ("--prior", "psz2")])
+def test_options_of_weighing_are_no_others(options: tuple[str, str]) -> None:
+    name, value = options
+    with pytest.raises(SystemExit, match=f"szmass: {name} {value} is for --models weighing"):
+        main(["predict", "0.npy", "--redshift", "0.3", *options])
+
+
+def test_a_missing_record_says_what_makes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    np.save(tmp_path / "a.npy", mock_map(9.0, 1))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="planck.npz: no such file; `dvc repro train_weighing`"):
+        main(["predict", "--models", "weighing", "a.npy", "--redshift", "0.3"])
+    (tmp_path / "params.yaml").unlink()
+    with pytest.raises(SzmassError, match="params.yaml: not found .* expected record=FILE"):
+        szmass.weigh("a.npy", 0.3)
+
+
+def test_a_bad_map_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("uk.npy", maps()[0] * 1e6)
+    Path("mixed.csv").write_text("file,redshift,name\n0.npy,0.2,A\nuk.npy,0.3,B\n")
+    with pytest.raises(SystemExit, match="line 3: uk.npy: |y| up to .*is the map in uK"):
+        main(["predict", "--models", "weighing", "--table", "mixed.csv", "--json"])
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["clusters"]] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("change", "redshift", "message"),
+    [
+        (lambda image: image * 1e6, 0.3, r"map 1: \|y\| up to .*is the map in uK, or in units of"),
+        (lambda image: image, [0.3, 2.0, 0.3], "map 1: redshift = 2: expected a number above 0"),
+        (lambda image: image, [0.3, 0.2], r"redshifts of shape \(2,\): expected one, or one for"),
+        (lambda image: image, None, "map 0: redshift missing"),
+        (lambda image: np.where(image > 0, np.nan, image), 0.3, "map 1: .* not finite"),
+    ],
+)
+def test_arrays_are_checked_as_files_are(change: Any, redshift: object, message: str) -> None:
+    images = maps()
+    images[1] = change(images[1])
+    with pytest.raises(SzmassError, match=message):
+        szmass.weigh(images, redshift)
+
+
+def test_other_arguments_are_refused() -> None:
+    with pytest.raises(SzmassError, match=r"maps of shape \(64,\): expected \(pixels, pixels\)"):
+        szmass.weigh(np.zeros(64), 0.3)
+    with pytest.raises(SzmassError, match="no maps: expected one at least"):
+        szmass.weigh([], 0.3)
+    with pytest.raises(SzmassError, match="did you mean gadget_x?"):
+        szmass.weigh(maps(), 0.3, gas="gadgetx")
+    with pytest.raises(AttributeError, match="module 'szmass' has no attribute 'wiegh'"):
+        _ = szmass.wiegh
+
+
+def test_other_pixels_are_resampled() -> None:
+    fine = zoom(mock_map(12.0, 3), 2, grid_mode=True, mode="nearest")
+    found = szmass.weigh(fine, 0.3, pixel_arcmin=GRID.pixel_arcmin / 2.0)
+    whole = szmass.weigh(mock_map(12.0, 3), 0.3)
+    assert found.signal_to_noise[0] == pytest.approx(whole.signal_to_noise[0], rel=0.05)
+
+
+@pytest.mark.parametrize("file", ["0.npy", "c.fits"])
+def test_a_cutout_imports_no_heavy_library(file: str, root: Path) -> None:
+    code = (
+        "import sys; from szmass.cli import main; "
+        f"main(['predict', '{file}', '--redshift', '0.3', '--models', 'weighing']); "
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={"PYTHONPATH": str(ROOT / "src")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    imported = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not imported & set(HEAVY)
+    assert "(with the gas)" in done.stdout
+
+
+def test_a_record_needs_no_settings_and_no_keras() -> None:
+    code = "import sys, szmass.weighing.weigher; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    imported = set(done.stdout.split())
+    assert not imported & {"szmass.params", "pydantic", "keras", "scipy.signal", *HEAVY}
