@@ -96,6 +96,9 @@ def test_the_ranges_are_the_binomials_of_the_shared_alarm():
         assert outside <= alarm
         # a narrower range would ring too often
         assert binom.cdf(low, count, check.expected) > alarm / 2.0
+        # posteriors of 0.85 of their width hold so much, and fail where they hold less than `low`
+        held = 2.0 * norm.cdf(0.85 * norm.ppf((1.0 + check.expected) / 2.0)) - 1.0
+        assert check.power == pytest.approx(binom.pmf(np.arange(low), count, held).sum())
 
 
 def test_the_power_is_the_share_of_narrow_posteriors_that_fail():
