@@ -15,6 +15,7 @@ from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
 from szmass.weighing.network import TrainingClusters
+from szmass.weighing.novelty import Chi2Limits
 from szmass.weighing.priors import Population
 from szmass.weighing.record import Facts, Record
 
@@ -111,6 +112,7 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         pixel_arcmin=GRID.pixel_arcmin,
         beam_fwhm_arcmin=10.0,
         least_level=0.02,
+        largest_level=4.0,
         inner_arcmin=8.0,
         level_variance=1.0,
         level_modes=100.0,
@@ -132,4 +134,5 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         made_with="szmass",
         model_version="toy",
     )
-    return Record(replace(stated, **facts), toy_bank(), ensemble, population)
+    limits = Chi2Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
+    return Record(replace(stated, **facts), toy_bank(), ensemble, population, limits)

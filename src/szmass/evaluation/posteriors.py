@@ -41,7 +41,8 @@ class MassPosteriors:
         total = np.trapezoid(weights, axis_log10_msun, axis=1)
         return cls(axis_log10_msun, weights / total[:, None])
 
-    def _cumulative(self) -> np.ndarray:
+    def cumulative(self) -> np.ndarray:
+        """Probability below each node, `(n, nodes)`."""
         step = np.diff(self.axis_log10_msun) * (self.density[:, 1:] + self.density[:, :-1]) / 2.0
         below = np.concatenate([np.zeros((len(step), 1)), np.cumsum(step, axis=1)], axis=1)
         return below / below[:, -1:]
@@ -49,14 +50,14 @@ class MassPosteriors:
     def quantiles(self, levels: Sequence[float] = QUANTILES) -> np.ndarray:
         """log10 M below which a share of the probability lies, `(n, levels)`."""
         axis = self.axis_log10_msun
-        return np.array([np.interp(levels, below, axis) for below in self._cumulative()])
+        return np.array([np.interp(levels, below, axis) for below in self.cumulative()])
 
     def ranks(self, log10_true: np.ndarray) -> np.ndarray:
         """The probability of a mass below the true one, `(n,)`: uniform if all is right."""
         axis = self.axis_log10_msun
         place = np.clip((log10_true - axis[0]) / (axis[1] - axis[0]), 0.0, len(axis) - 1.000001)
         left, rows = place.astype(int), np.arange(len(place))
-        below = self._cumulative()
+        below = self.cumulative()
         share = place - left
         return (1.0 - share) * below[rows, left] + share * below[rows, left + 1]
 

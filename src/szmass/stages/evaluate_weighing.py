@@ -19,7 +19,7 @@ from szmass.sky.redshift_bins import bin_labels
 from szmass.storage.store import MapStore
 from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.clusters import open_clusters
-from szmass.weighing.gate import judge
+from szmass.weighing.gate import judge, judge_expected_coverage
 from szmass.weighing.judgement import Judged, calibrate, compare, measure, weigh_known
 from szmass.weighing.make_record import PSZ2, training_clusters
 from szmass.weighing.record import Record
@@ -65,6 +65,7 @@ def evaluate_weighing(
     rng = np.random.default_rng((seed, WEIGHING_NOISE, 2))
     calibration = calibrate(weigher, unseen, rng)
     checks = judge(calibration.rank, calibration.groups(bins))
+    checks += judge_expected_coverage(calibration.expected_coverage(rng), len(calibration.rank))
     failed = [check.in_words() for check in checks if not check.passed]
     verdict = {
         "success": not failed,

@@ -8,9 +8,8 @@ that are chosen by what the posterior may know.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -103,17 +102,33 @@ def judge(ranks: np.ndarray, groups: Mapping[str, np.ndarray]) -> list[Check]:
     return checks
 
 
+def judge_expected_coverage(found: np.ndarray, count: int) -> list[Check]:
+    """Checks what `expected_coverage` gave of so many clusters at `LEVELS`."""
+    alarm = FALSE_ALARM / len(LEVELS)
+    return [
+        _share_check("all", f"expected_coverage_{100 * level:.0f}", count, level, share, alarm)
+        for level, share in zip(LEVELS, found.tolist(), strict=True)
+    ]
+
+
 def _coverage_check(group: str, ranks: np.ndarray, level: float, alarm: float) -> Check:
-    count = len(ranks)
+    found = coverage(ranks, level)
+    return _share_check(group, f"coverage_{100 * level:.0f}", len(ranks), level, found, alarm)
+
+
+def _share_check(
+    group: str, what: str, count: int, level: float, found: float, alarm: float
+) -> Check:
+    """A share of clusters that is to be `level`."""
     low, high = binom.ppf([alarm / 2.0, 1.0 - alarm / 2.0], count, level)
     # the coverage of a Gaussian's interval whose width is too small
     shrunk = 2.0 * norm.cdf(SHRUNK * norm.isf((1.0 - level) / 2.0)) - 1.0
     return Check(
         group,
-        f"coverage_{100 * level:.0f}",
+        what,
         count,
         level,
-        coverage(ranks, level),
+        found,
         float(low / count),
         float(high / count),
         float(binom.cdf(low - 1, count, shrunk)),
@@ -134,20 +149,6 @@ def _mean_check(group: str, ranks: np.ndarray, alarm: float) -> Check:
     )
 
 
-def quantile_groups(name: str, values: np.ndarray, edges: Sequence[float]) -> dict[str, np.ndarray]:
-    """Groups of clusters between edges of a value that the posterior knows.
-
-    Example:
-        >>> groups = quantile_groups("z", np.array([0.1, 0.5, 0.9]), [0.0, 0.4, 1.0])
-        >>> {key: rows.tolist() for key, rows in groups.items()}
-        {'z 0 to 0.4': [True, False, False], 'z 0.4 to 1': [False, True, True]}
-    """
-    return {
-        f"{name} {low:g} to {high:g}": (values > low) & (values <= high)
-        for low, high in pairwise(edges)
-    }
-
-
 def expected_coverage(
     axis: np.ndarray,
     cumulative: np.ndarray,
@@ -160,7 +161,8 @@ def expected_coverage(
 
     For a reference point r the region of credibility c is the masses nearer to r than a distance
     that holds c of the posterior; a true mass lies in it with the probability c if the posterior
-    is right, wherever r is.
+    is right, wherever r is. A bias that all clusters share cancels between the points on both
+    sides: `mean_rank` finds that one.
 
     Args:
         axis: evenly spaced values, `(nodes,)`.

@@ -13,7 +13,7 @@ from szmass.evaluation.posteriors import MassPosteriors
 from szmass.evaluation.statistics import half_width
 from szmass.sky.redshift_bins import ALL_BINS, redshift_bin
 from szmass.weighing.gas import Gas
-from szmass.weighing.gate import LEVELS, coverage
+from szmass.weighing.gate import LEVELS, coverage, expected_coverage
 from szmass.weighing.mixture import Inputs
 from szmass.weighing.network import TrainingClusters
 from szmass.weighing.weigher import AT_ONCE, FLAT, Weigher, columns, gathered
@@ -98,6 +98,14 @@ class Calibration:
     signal_to_noise: np.ndarray
     posteriors: list[MassPosteriors]
     truth_log10_msun: np.ndarray
+
+    def expected_coverage(self, rng: np.random.Generator) -> np.ndarray:
+        """Of regions about random points, at `LEVELS`; see `gate.expected_coverage`."""
+        axis = self.posteriors[0].axis_log10_msun
+        below = np.concatenate([part.cumulative() for part in self.posteriors])
+        return expected_coverage(
+            axis, below, self.truth_log10_msun, levels=np.array(LEVELS), rng=rng
+        )
 
     def groups(self, bins: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
         """Clusters in groups by what a posterior knows: redshift, its median, signal to noise."""

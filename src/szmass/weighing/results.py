@@ -93,8 +93,8 @@ def _gate_in_words(checks: Sequence[Check]) -> str:
     failed = [check for check in checks if not check.passed]
     if not failed:
         return (
-            f"The gate: all {len(checks)} checks of coverage and mean rank passed, on clusters "
-            "that nothing else has seen."
+            f"The gate: all {len(checks)} checks passed, of coverage, mean rank and expected "
+            "coverage of\nclusters that nothing else has seen."
         )
     lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
     return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
