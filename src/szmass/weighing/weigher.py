@@ -17,6 +17,7 @@ from szmass.weighing.record import Record
 
 AT_ONCE = 512
 """Clusters whose posteriors are held in memory together."""
+UNTRUSTED = 2.5e-3
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
 MARGINALISED = "all"
@@ -114,7 +115,7 @@ class Weigher:
             ln_prior: `(n, nodes)`.
         """
         ln_density = self.record.ensemble(inputs, gas).ln_density(self.record.axis)
-        return _posteriors(self.record.axis, ln_density + ln_prior)
+        return _posteriors(self.record.axis, ln_density, ln_prior)
 
     def total_posteriors(self, inputs: Inputs, ln_prior: np.ndarray) -> MassPosteriors:
         """Posteriors averaged over what is known of the gas.
@@ -125,7 +126,7 @@ class Weigher:
         for gas, weight in zip(*self.nodes, strict=True):
             density += weight * self.record.ensemble(inputs, gas).density(self.record.axis)
         ln_density = np.log(np.maximum(density, np.finfo(float).tiny))
-        return _posteriors(self.record.axis, ln_density + ln_prior)
+        return _posteriors(self.record.axis, ln_density, ln_prior)
 
     def in_parts(
         self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
@@ -186,6 +187,26 @@ def gathered(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
 
 
-def _posteriors(axis: np.ndarray, ln_density: np.ndarray) -> MassPosteriors:
-    largest = ln_density.max(axis=1, keepdims=True)
-    return MassPosteriors.of_weights(axis, np.exp(ln_density - largest))
+def _posteriors(axis: np.ndarray, ln_density: np.ndarray, ln_prior: np.ndarray) -> MassPosteriors:
+    """Posteriors of the networks' densities and a prior, each known up to a factor.
+
+    A prior that is not flat is applied where a density holds all but `UNTRUSTED` at either end:
+    farther out it is what few training clusters left of it, and a prior that is a million times
+    higher there would make a bright cluster a light one.
+    """
+    density = MassPosteriors.of_weights(axis, _without_scale(ln_density))
+    if np.ptp(ln_prior) == 0.0:
+        return density
+    below = density.cumulative()
+    trusted = (below >= UNTRUSTED) & (below <= 1.0 - UNTRUSTED)
+    # of a density between two nodes
+    rows = np.flatnonzero(~trusted.any(axis=1))
+    trusted[rows, density.density[rows].argmax(axis=1)] = True
+    return MassPosteriors.of_weights(
+        axis, _without_scale(np.where(trusted, ln_density + ln_prior, -np.inf))
+    )
+
+
+def _without_scale(ln_values: np.ndarray) -> np.ndarray:
+    """Values of which the largest in each row is 1."""
+    return np.exp(ln_values - ln_values.max(axis=1, keepdims=True))
