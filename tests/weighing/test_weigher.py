@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, truncnorm
 
 from helpers.toy_weighing import (
     GAS_MODELS,
@@ -18,7 +18,7 @@ from szmass.evaluation.posteriors import QUANTILES
 from szmass.sky.scaling import PIVOT_M500_MSUN
 from szmass.weighing import weigher as module
 from szmass.weighing.priors import Population
-from szmass.weighing.weigher import SUFFIXES, Weigher, WeighingError
+from szmass.weighing.weigher import SUFFIXES, UNTRUSTED, Weigher, WeighingError
 
 LN10 = np.log(10.0)
 PIVOT = np.log10(PIVOT_M500_MSUN)
@@ -75,8 +75,15 @@ def test_maps_are_measured_by_filter_and_meter(weigher, level):
     np.testing.assert_array_equal(silent.level, 2.0)
 
 
+def trusted_quantile(level, product, precision, mean, width):
+    """Of a Gaussian product, cut where the network's Gaussian has `UNTRUSTED` left."""
+    low, high = (mean + sign * norm.isf(UNTRUSTED) * width for sign in (-1.0, 1.0))
+    sigma = 1.0 / np.sqrt(precision)
+    return truncnorm.ppf(level, (low - product) / sigma, (high - product) / sigma, product, sigma)
+
+
 def test_a_prior_multiplies_exactly():
-    """Gaussian x Gaussian, of a population whose tail begins far above."""
+    """Gaussian x Gaussian where the network's is trusted; the population's tail is far above."""
     mean, width = log10_mass(GADGET)
     centre, spread = 14.9, 0.15
     population = Population(np.array([0.3]), np.array([centre]), 0.15, spread)
@@ -88,7 +95,7 @@ def test_a_prior_multiplies_exactly():
     assert product.max() + 6.0 / np.sqrt(precision) < centre + 1.88 * spread + 0.1
     assert (np.abs(product - mean[:2]) > 10.0 * AXIS_ERROR).all()
     for end, level in zip(SUFFIXES, QUANTILES, strict=True):
-        expected = product + norm.ppf(level) / np.sqrt(precision)
+        expected = trusted_quantile(level, product, precision, mean[:2], width)
         np.testing.assert_allclose(np.log10(masses[f"m500_msun{end}"]), expected, atol=AXIS_ERROR)
 
 
@@ -104,7 +111,7 @@ def test_a_prior_multiplies_the_total_as_well():
     precision = 1.0 / total**2 + 1.0 / spread**2
     product = (mean[0] / total**2 + centre / spread**2) / precision
     for end, level in zip(SUFFIXES, QUANTILES, strict=True):
-        expected = product + norm.ppf(level) / np.sqrt(precision)
+        expected = trusted_quantile(level, product, precision, mean[0], total)
         found = np.log10(masses[f"m500_msun_total{end}"][0])
         assert found == pytest.approx(expected, abs=AXIS_ERROR)
 
