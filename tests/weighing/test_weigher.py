@@ -96,7 +96,8 @@ def test_a_prior_multiplies_exactly():
     assert (np.abs(product - mean[:2]) > 10.0 * AXIS_ERROR).all()
     for end, level in zip(SUFFIXES, QUANTILES, strict=True):
         expected = trusted_quantile(level, product, precision, mean[:2], width)
-        np.testing.assert_allclose(np.log10(masses[f"m500_msun{end}"]), expected, atol=AXIS_ERROR)
+        found = np.log10(masses[f"m500_msun{end}"])
+        np.testing.assert_allclose(found, expected, atol=2 * AXIS_ERROR)  # the cut is at a node
 
 
 def test_a_prior_multiplies_the_total_as_well():
