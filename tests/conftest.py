@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -15,6 +16,9 @@ from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
 from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
+
+# a shell that starts the tests in the background has it ignored, and so would all that they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = "test_pipeline.py"
 pytest_plugins = ["helpers.tiny_microwave"]

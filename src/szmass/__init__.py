@@ -10,9 +10,12 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
     maps + verdict -> train_cnn (a bin) -> ensembles -> evaluate_cnn -> metrics, figures, table
     cutouts + ensembles -> infer_psz2 -> masses of PSZ2 ; simulate_hydro -> evaluate_hydro
 
-`units` <- `sky` (physics, numpy alone) <- `simulation` (samples at scale, on disk) <- `learning`
-(networks) <- `inference` (masses from maps), and `evaluation` (judgement) beside them. A stage in
-`stages` reads, calls these and writes; `__main__` runs it, `cli` is what a person types.
+    simulate_training_clusters -> amplitudes -> train_weighing -> record ; evaluate_weighing -> gate
+    record + gate + cutouts -> weigh_psz2 -> the catalogue of PSZ2
+
+`units` <- `sky` (physics, numpy alone) <- `storage` <- `networks`, `evaluation`, `validation` <-
+`microwave`, `planck` and `compton` (the papers), `weighing` (our estimator) <- `predict`. A stage
+in `stages` reads, calls these and writes; `__main__` runs it, `cli` is what a person types.
 
 `weigh`, of `predict.weighing`, is for Python: y-maps and redshifts in, masses out.
 """

@@ -24,6 +24,17 @@ class BeamedImages:
 
     y(theta) = int d^2k / (2 pi)^2 y(k) B(k) exp(i k theta) becomes a sum on a periodic frame
     that is so large that no copy of the cluster reaches the map.
+
+    Example:
+        A sphere of R500 = 4' behind a beam of 10': the map holds the same integral of y as before
+        the beam, which is 4 pi / 3 R500^3 times that of x^2 p(x).
+
+        >>> from szmass.sky.universal import UNIVERSAL_PRESSURE
+        >>> image = BeamedImages(RadialTables([UNIVERSAL_PRESSURE]), PixelGrid(96, 1.7), 10.0)
+        >>> sphere = Ellipsoids(np.ones((1, 1)), np.zeros((1, 3)), 16.0 * np.eye(3)[None])
+        >>> total = UNIVERSAL_PRESSURE.sphere_integral(5.0) * 4 * np.pi / 3 * 4.0**3
+        >>> bool(abs(image(sphere).sum() * 1.7**2 / total - 1.0) < 2e-3)
+        True
     """
 
     tables: RadialTables
