@@ -20,7 +20,7 @@ LATITUDES = {
 }
 REDSHIFTS = ("redshift", "z", "zspec", "zcluster", "zcl", "zbest")
 MASSES = ("m500", "m500c", "m500wl", "m500cwl", "m500lens", "m500x", "msz", "mwl")
-"""What the columns of a kind are called, the best first, without unit, case and punctuation."""
+"""Usual names of a mass column, the best first, without unit, case and punctuation."""
 SYMMETRIC = ("{}err", "err{}", "e{}", "{}error", "error{}", "sigma{}", "{}sigma", "{}std", "{}unc")
 TWO_SIDED = (
     ("{}errlow", "{}errup"), ("{}errlo", "{}errhi"), ("{}errlower", "{}errupper"),

@@ -22,7 +22,7 @@ LEAVES_OUT = (
     "an error common to all masses of a table, such as its calibration",
     "the pull of our masses towards their prior, which lowers the slope",
 )
-"""What the intervals do not hold."""
+"""Sources of error that the intervals leave out."""
 IN_WORDS = {
     "one_minus_b": "1 - b",
     "slope": "slope",
@@ -36,7 +36,7 @@ class CheckError(SzmassError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for."""
+    """Tables, limits and units that the command line gives."""
 
     table: Path
     masses: Path
@@ -51,11 +51,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was compared, and the line between the masses."""
+    """Both tables, the clusters matched, and the line fitted to their masses."""
 
     ours: MassTable
     theirs: MassTable
-    """Of the matched clusters, in the same order."""
+    """Reference masses of the matched clusters, in the order of `ours`."""
     pairs: Match
     sizes: tuple[int, int]
     """How many clusters our table and theirs have that could be used."""

@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 from szmass.errors import SzmassError
 
 DRAWS = 4000
-"""Of the posterior: its percentiles are then exact to a few per cent of its width."""
+"""Draws from the posterior; so many give its percentiles to a few per cent of its width."""
 ADAPTING_DRAWS = 1000
-"""By which the proposal is adapted, each time."""
+"""Draws by which the proposal is adapted in each round."""
 MOST_ROUNDS = 12
 ENOUGH, FEWEST = 0.3, 0.03
 """Effective draws per draw that end the adaptation of the proposal, and that it must reach."""
@@ -22,7 +22,7 @@ TEMPERED = 0.05
 TAIL = 5.0
 """Degrees of freedom of the proposal, whose tails shall be wider than the posterior's."""
 STEP = 1e-3
-"""Of the second derivatives."""
+"""Step of the finite differences that give the second derivatives of ln p."""
 SMALLEST_WIDTH = 0.05
 """In ln M, of scatter and population where the search for the best fit begins."""
 LN_SCATTER, LN_POPULATION, SLOPE = 2, 4, 1

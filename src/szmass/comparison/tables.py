@@ -15,7 +15,7 @@ from szmass.planck.files import PlanckFilesError, column, open_table
 from szmass.units import MASS_UNIT_MSUN
 
 MASS_RANGE_MSUN = (1e12, 1e17)
-"""Of clusters; a mass outside is in another unit, or a logarithm."""
+"""Range of cluster masses in Msun; one outside it is in another unit, or a logarithm."""
 LARGEST_REDSHIFT = 5.0
 LATITUDE_DEG, LONGITUDE_DEG = (-90.0, 90.0), (0.0, 360.0)
 OUT_OF_RANGE = "out_of_range"
@@ -73,7 +73,7 @@ class _Raw:
     columns: Sequence[Column]
     values: Mapping[str, np.ndarray]
     labels: Sequence[str]
-    """Of the rows, for messages."""
+    """Place of each row in its file, for messages."""
     sky: str = ""
 
 
