@@ -169,5 +169,7 @@ class LevelMeter:
         Args:
             maps: `(n, pixels, pixels)`.
         """
-        pixels = maps.reshape(len(maps), -1)[:, self.outside]
-        return np.sqrt(pixels.var(axis=1, dtype=float) / self.variance)
+        pixels = np.compress(self.outside, maps.reshape(len(maps), -1), axis=1)
+        pixels -= pixels.mean(axis=1, keepdims=True)
+        square = np.vecdot(pixels, pixels).astype(float) / pixels.shape[1]
+        return np.sqrt(square / self.variance)
