@@ -66,11 +66,9 @@ class Mixture:
     @classmethod
     def mean_of(cls, mixtures: Sequence[Mixture], weights: np.ndarray) -> Self:
         """The mean of densities of the same clusters, by weights that add to 1."""
+        shares = zip(mixtures, np.log(weights), strict=True)
         return cls(
-            np.concatenate(
-                [one.ln_weight + np.log(w) for one, w in zip(mixtures, weights, strict=True)],
-                axis=1,
-            ),
+            np.concatenate([one.ln_weight + ln_share for one, ln_share in shares], axis=1),
             np.concatenate([one.mean for one in mixtures], axis=1),
             np.concatenate([one.ln_sigma for one in mixtures], axis=1),
         )
@@ -91,7 +89,9 @@ class Mixture:
         )
 
     def density(self, axis: np.ndarray) -> np.ndarray:
-        """The same as p, to 1e-5 of its peak: float32, and 0 beyond `FARTHEST_SIGMA` of all means.
+        """The same as p, in float32, and 0 beyond `FARTHEST_SIGMA` of all means.
+
+        To some 1e-6 d / sigma of its peak, for means that are d apart.
 
         A cluster's density does not depend on which others are computed with it.
         """
@@ -181,7 +181,7 @@ def _forward(inputs: np.ndarray, layers: list[np.ndarray]) -> np.ndarray:
 
 
 def _silu(values: np.ndarray) -> np.ndarray:
-    """x / (1 + e^-x); numpy's exp of float32 takes a tenth of the time of scipy's logistic."""
+    """SiLU, x / (1 + e^-x); numpy's exp of float32 takes a tenth of scipy's logistic's time."""
     with np.errstate(over="ignore"):
         gate = np.exp(-values)
     gate += 1.0

@@ -216,7 +216,7 @@ def _blocks(count: int) -> Iterator[tuple[slice, slice | np.ndarray]]:
 def _in_blocks(
     part: Callable[[slice, slice | np.ndarray], dict[str, np.ndarray]], count: int
 ) -> dict[str, np.ndarray]:
-    """Columns of all clusters from those of each of `_blocks`, computed by as many threads as cores.
+    """Columns of all clusters from those of each of `_blocks`, by as many threads as cores.
 
     The blocks are too small for BLAS's own threads, which would spend their time on waiting.
     """
