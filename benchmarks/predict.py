@@ -86,11 +86,12 @@ def loop(maps: np.ndarray, redshift: np.ndarray, *, total: bool) -> tuple[float,
 
 def products_alone(*, total: bool) -> float:
     """Maps a second whose networks' matrix products and exponentials one core computes."""
+    from threadpoolctl import threadpool_limits
+
     from szmass.predict.released import released_record
     from szmass.weighing.record import Record
     from szmass.weighing.weigher import AT_ONCE as ROWS
     from szmass.weighing.weigher import Weigher
-    from threadpoolctl import threadpool_limits
 
     weigher = Weigher(Record.read(released_record().path))
     relations = len(weigher.nodes[0]) + 1 if total else 1
