@@ -1,4 +1,4 @@
-"""The record that travels in the wheel: whole, from a gate that passed, and put there by a release."""
+"""The record that travels in the wheel: whole, of a gate that passed, put there by a release."""
 
 from __future__ import annotations
 

@@ -128,12 +128,14 @@ class FilterBank:
         return vectors[:, kept] / np.sqrt(values[kept])
 
     def amplitudes(self, maps: np.ndarray) -> np.ndarray:
-        """The maps' amplitudes, `(n, filters)` float64.
+        """The maps' amplitudes, `(n, filters)`; those of a map do not depend on the others.
 
         Args:
             maps: `(n, pixels, pixels)`, in any unit, which the amplitudes then have.
         """
-        return maps.reshape(len(maps), -1) @ self.filters.T.astype(maps.dtype)
+        filters = self.filters.astype(maps.dtype, copy=False)
+        # a product with all maps would round by a map's place among them
+        return np.array([filters @ image for image in maps.reshape(len(maps), -1)])
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from szmass.weighing.mixture import Inputs, Mixture
 from szmass.weighing.novelty import residual_chi2
 from szmass.weighing.record import Record
 
-AT_ONCE = 128
-"""Clusters that are computed together: ever as many, the last ones filled up with copies, for a
-product of matrices rounds otherwise with another number of rows."""
+AT_ONCE = 96
+"""Clusters that are computed together: ever as many, the last ones filled up with copies. A product
+of matrices rounds otherwise with another number of rows; so may it those that are left when BLAS
+has taken 4, 8, 12, 16, 24 or 48 at a time, which is as many as its kernels take."""
 UNTRUSTED = 2.5e-3
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
