@@ -25,7 +25,7 @@ PIXELS, PIXEL_DEG = 96, 1.7 / 60.0
 
 
 def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [UV, *map(str, arguments)]
+    command = [str(UV), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
