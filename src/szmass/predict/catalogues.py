@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass.planck.files import column, open_table, read_map
+from szmass.predict.cutouts import COARSEST_ARCMIN
 from szmass.predict.files import UserMap
 from szmass.predict.fits_images import whole_headers
 from szmass.predict.limits import (
@@ -19,21 +20,24 @@ from szmass.predict.limits import (
 )
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
+from szmass.units import ARCMIN_RAD
 
 POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
 """Columns of a catalogue, and where on the sky they end, in degrees."""
 CUTOUTS_AT_ONCE = 64
+FINEST_NSIDE = 8192
+"""Whose pixels have numbers of 32 bits."""
 
 
 def cut_catalogue(
-    ymap: Path, catalogue: Path, *, nside: int, grid: PixelGrid
+    ymap: Path, catalogue: Path, *, nside: int | None, grid: PixelGrid
 ) -> Iterator[tuple[str, UserMap]]:
     """Cutouts of a full-sky y-map at the clusters of a catalogue, each with its name.
 
     Args:
         ymap: HEALPix map in the layout of Planck's, column FULL; `.gz` or not.
         catalogue: FITS table with the columns NAME, GLON, GLAT in degrees, and REDSHIFT; likewise.
-        nside: of the map.
+        nside: that the map must have; without, any with pixels that are fine enough.
         grid: of the cutouts.
 
     Raises:
@@ -41,7 +45,7 @@ def cut_catalogue(
             expected.
     """
     names, clusters = _read_catalogue(catalogue)
-    sky = _read_sky(ymap, nside)
+    sky, nside = _read_sky(ymap, nside)
     problems = _position_problems(clusters)
     placed = np.flatnonzero(problems == "")
     for start in range(0, len(names), CUTOUTS_AT_ONCE):
@@ -63,13 +67,29 @@ def cut_catalogue(
             )
 
 
-def _read_sky(path: Path, nside: int) -> np.ndarray:
+def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int]:
+    """A map, and its Nside."""
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         _require_columns_once(path, plain, ["FULL"])
-        frame = str(open_table(plain)[0].get("COORDSYS", "GALACTIC")).strip()
+        header, _ = open_table(plain)
+        frame = str(header.get("COORDSYS", "GALACTIC")).strip()
         if not frame.upper().startswith("G"):
             raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC")
-        return read_map(plain, "FULL", nside)
+        if nside is None:
+            nside = _fine_nside(path, header.get("NSIDE"))
+        return read_map(plain, "FULL", nside), nside
+
+
+def _fine_nside(path: Path, stated: object) -> int:
+    """The Nside that a header states, of pixels that cutouts can be made from."""
+    if isinstance(stated, int) and FINEST_NSIDE >= stated > 0:
+        side_arcmin = np.sqrt(4.0 * np.pi / (12 * stated**2)) / ARCMIN_RAD
+        if side_arcmin <= COARSEST_ARCMIN:
+            return stated
+    raise UserFileError(
+        f"{path}: NSIDE = {stated!r}: expected pixels of at most {COARSEST_ARCMIN:g}', as NSIDE = "
+        f"2048 has, and at most {FINEST_NSIDE}"
+    )
 
 
 def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:

@@ -24,15 +24,13 @@ from szmass.predict.command import (
     usable_maps,
 )
 from szmass.predict.files import UserMap, read_user_maps
+from szmass.predict.released import released_record
 from szmass.weighing.record import Record
 from szmass.weighing.weigher import FLAT, Weigher
 
-if TYPE_CHECKING:  # pydantic takes a third of a second
+if TYPE_CHECKING:
     from astropy.table import Table
 
-    from szmass.params import Params
-
-PARAMS = Path("params.yaml")
 HEADER = ("cluster", "z", "M500 [1e14 Msun]", "95 % (stat.)", "S/N", "flags")
 UNITS = {"m500_msun": "solMass"}
 """By the beginning of a column's name."""
@@ -115,6 +113,8 @@ class Weighed:
     made_with: str
     prior: str
     """In words."""
+    record: str
+    """Where it is from, in words."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
@@ -130,6 +130,7 @@ class Weighed:
         ]
         content = {
             "models": WEIGHING,
+            "record": self.record,
             "scale": None,
             "model_version": self.masses.model_version,
             "made_with": self.made_with,
@@ -157,7 +158,7 @@ class Weighed:
             f"  {excess}, is common to all clusters: it does not average out",
             f"  the median with the gas is {_percent(abs(shift_dex))} {side} the mass shown",
             f"prior: {self.prior}",
-            f"model: weighing, trained for maps of {self.survey}, {version}",
+            f"model: weighing, {self.record}, trained for maps of {self.survey}, {version}",
         ]
         lines += [f"taken from {note}" for note in self.notes]
         return "\n".join(lines)
@@ -188,18 +189,20 @@ def _percent(dex: float) -> str:
     return f"{100.0 * (10.0**dex - 1.0):.0f} %"
 
 
-def predict_by_weighing(wanted: Wanted, params: Params) -> Weighed:
+def predict_by_weighing(wanted: Wanted) -> Weighed:
     """Weighs the maps that are asked for; one that cannot be used does not stop the others.
 
     Raises:
         PredictionError: no map could be used; the message has the reasons.
-        RecordError: the record cannot be read.
+        RecordError, ReleaseError: the record cannot be read.
         WeighingError, PriorError: there is no such gas or prior.
     """
-    weigher = Weigher(Record.read(params.paths["weighing_record"]))
+    named = None if wanted.models in {None, WEIGHING} else Path(str(wanted.models))
+    record, where = _record(named)
+    weigher = Weigher(record)
     facts = weigher.record.facts
     choice = _Choice.of(weigher, wanted.prior or facts.survey_prior, wanted.gas)
-    maps = usable_maps(wanted, facts.grid, params.planck_sky.nside)
+    maps = usable_maps(wanted, facts.grid, nside=None)
     require_any(maps)
     return Weighed(
         maps.names,
@@ -209,7 +212,16 @@ def predict_by_weighing(wanted: Wanted, params: Params) -> Weighed:
         facts.survey,
         facts.made_with,
         choice.prior_in_words(),
+        where,
     )
+
+
+def _record(named: Path | None) -> tuple[Record, str]:
+    """A record and where it is from, in words: the one that szmass comes with, unless named."""
+    if named is not None:
+        return Record.read(named), str(named)
+    released = released_record()
+    return Record.read(released.path), f"released with szmass {released.szmass_version}"
 
 
 def weigh(
@@ -230,17 +242,16 @@ def weigh(
         prior: `psz2`, `flat` (in log10 M), or a CSV table with the columns `log10_msun` and
             `density`. It multiplies exactly, for no prior is part of the networks.
         gas: model of the gas that the statistical interval has; the record's own without.
-        record: file with filters and networks; without, the one of `params.yaml` in the current
-            folder.
+        record: file with filters and networks; without, the one that szmass comes with.
         pixel_arcmin: side of a pixel, where it is not that of the record and no file states it.
 
     Raises:
         PredictionError: no map, another number of redshifts, or maps that cannot be used; the
             message names each.
-        RecordError, WeighingError, PriorError, UserFileError: the record, gas, prior or a file
-            cannot be used.
+        RecordError, ReleaseError, WeighingError, PriorError, UserFileError: the record, gas, prior
+            or a file cannot be used.
     """
-    weigher = Weigher(Record.read(_record_path() if record is None else Path(record)))
+    weigher = Weigher(_record(None if record is None else Path(record))[0])
     choice = _Choice.of(weigher, str(prior), gas)
     cutouts, redshifts, problems = [], [], []
     for found in _with_redshifts(list(_user_maps(maps, pixel_arcmin)), redshift):
@@ -254,17 +265,6 @@ def weigh(
     if problems:
         raise PredictionError("maps that cannot be used:\n" + "\n".join(problems))
     return choice.masses(np.array(cutouts), np.array(redshifts))
-
-
-def _record_path() -> Path:
-    from szmass.params import load
-
-    if not PARAMS.is_file():
-        raise PredictionError(
-            f"{PARAMS}: not found in {Path.cwd()}: expected record=FILE, or szmass's repository as "
-            "the current folder"
-        )
-    return load(PARAMS).paths["weighing_record"]
 
 
 def _user_maps(
