@@ -191,10 +191,14 @@ class Cnn(Section):
     """Networks of the ensemble for M500c, in each bin and data set."""
     m200_members: NotNegativeInt
     """Networks of the ensemble for M200c, in each bin and data set."""
+    recipe: Literal["fresh", "stored"]
+    """Noise of the training maps: fresh, another cutout whenever a map is shown; stored (paper)."""
+    noise_draws: PositiveInt
+    """Recipe fresh: how often an epoch shows each map, each time with other noise."""
     batch: PositiveInt
     """Maps of a training step."""
     epochs: PositiveInt
-    """Passes over the training maps; the best one is kept."""
+    """Epochs of a training; the network is kept as it was after the best one."""
     learning_rate: ProperShare
     """Learning rate at its highest."""
     schedule: Literal["cosine", "constant"]

@@ -153,7 +153,7 @@ class CnnTrainer:
             epochs=settings.epochs,
             batch=settings.batch,
             blocks=blocks,
-            blocks_an_epoch=len(maps.shuffled(member.train, member.rng(EPOCH))),
+            blocks_an_epoch=maps.passes * len(maps.shuffled(member.train, member.rng(EPOCH))),
             validation=(held_out, truth),
             keep_best=True,
             rate_setting=f"cnn.learning_rate = {settings.learning_rate:g}",

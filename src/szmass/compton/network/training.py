@@ -39,8 +39,8 @@ class EnsemblePlan:
 
     @property
     def maps_an_epoch(self) -> int:
-        """Training maps of all members together."""
-        return sum(len(member.train) for member in self.members)
+        """How often an epoch of all members together shows a map."""
+        return self.maps.passes * sum(len(member.train) for member in self.members)
 
 
 def train_ensembles(
@@ -130,7 +130,7 @@ def _told_of_finished(
     with of_ensemble.child(_member_name(number)) as of_member:
         for epoch in history:
             report_epoch(epoch, of_member)
-    progress(len(history) * len(plan.members[number].train))
+    progress(history[-1].maps_seen)
     return True
 
 
