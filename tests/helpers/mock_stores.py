@@ -49,7 +49,8 @@ def small_params(params: Params) -> Params:
             mass_cuts_1e14=dict.fromkeys(BINS, 3.0),
         ),
         cnn=replace(
-            params.cnn, filters=4, convolutions=2, neurons=16, members=MEMBERS, m200_members=1,
+            params.cnn, filters=4, convolutions=2, neurons=16, members=MEMBERS,
+            clean_members=MEMBERS, m200_members=1,
             epochs=1,
         ),
         evaluation=replace(params.evaluation, bootstrap_draws=10),

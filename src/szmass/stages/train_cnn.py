@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
-from szmass.compton.network.arrays import DevelopmentMaps, FreshNoise
+from szmass.compton.network.arrays import TARGETS, DevelopmentMaps, FreshNoise
 from szmass.compton.network.files import UnfinishedOutput
 from szmass.compton.network.members import CnnTrainer, plan_members
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
@@ -45,7 +45,7 @@ def train_cnn(
     clean = DevelopmentMaps(open_clean_store(clean_store), bins[item])
     fresh = None
     if cnn.recipe == "fresh":
-        fresh = FreshNoise(clean, open_noise_store(noise_store), draws=cnn.noise_draws)
+        fresh = FreshNoise(clean, open_noise_store(noise_store))
     planck = DevelopmentMaps(open_planck_store(planck_store), bins[item], fresh=fresh)
     data_sets = {"clean": clean, "planck": planck}
     trainers = [CnnTrainer(clean.pixels, cnn) for _ in range(side_by_side(cnn.threads))]
@@ -61,12 +61,11 @@ def train_cnn(
                 fraction=cnn.validation_fraction,
             ),
             unfinished.ensemble(data_set, target, trainers[0].network),
+            cnn.passes(data_set, target),
         )
         for data_set_index, (data_set, maps) in enumerate(data_sets.items())
-        for target_index, (target, count) in enumerate(
-            {"m500c": cnn.members, "m200c": cnn.m200_members}.items()
-        )
-        if count
+        for target_index, target in enumerate(TARGETS)
+        if (count := cnn.ensemble_size(data_set, target))
     ]
     total = cnn.epochs * sum(plan.maps_an_epoch for plan in plans)
     with tqdm(total=total, desc=f"train_cnn {item}", unit="map", disable=None) as bar:

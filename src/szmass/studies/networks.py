@@ -49,7 +49,7 @@ def open_store(data_set: str, *, clean: Path, planck: Path) -> MapStore:
 def development_maps(
     data_set: str, edges: Sequence[float], cnn: Cnn, *, clean: Path, planck: Path, noise: Path
 ) -> DevelopmentMaps:
-    """Development maps as `train_cnn` trains on them, but shown once an epoch.
+    """Development maps as `train_cnn` trains on them.
 
     Args:
         data_set: `clean` or `planck`.
@@ -62,7 +62,7 @@ def development_maps(
     fresh = None
     if data_set == "planck" and cnn.recipe == "fresh":
         without = DevelopmentMaps(open_clean_store(clean), edges)
-        fresh = FreshNoise(without, open_noise_store(noise), draws=1)
+        fresh = FreshNoise(without, open_noise_store(noise))
     store = open_store(data_set, clean=clean, planck=planck)
     return DevelopmentMaps(store, edges, fresh=fresh)
 

@@ -43,10 +43,10 @@ def store(paths: dict[str, Path]) -> MapStore:
     return open_planck_store(paths["planck_store"])
 
 
-def with_fresh_noise(paths: dict[str, Path], *, draws: int = 1) -> DevelopmentMaps:
+def with_fresh_noise(paths: dict[str, Path]) -> DevelopmentMaps:
     """The maps of a bin that get other noise in each epoch."""
     clean = DevelopmentMaps(open_clean_store(paths["clean_store"]), BINS["z2"])
-    fresh = FreshNoise(clean, open_noise_store(paths["noise_store"]), draws=draws)
+    fresh = FreshNoise(clean, open_noise_store(paths["noise_store"]))
     return DevelopmentMaps(open_planck_store(paths["planck_store"]), BINS["z2"], fresh=fresh)
 
 
@@ -57,12 +57,14 @@ def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "RUNS_PER_BLOCK", 2)
 
 
-def epoch(maps: DevelopmentMaps, *, flips: bool, seed: int = 1) -> list[np.ndarray]:
+def epoch(
+    maps: DevelopmentMaps, *, flips: bool, seed: int = 1, passes: int = 1
+) -> list[np.ndarray]:
     """Inputs and labels of an epoch, put together."""
     positions = np.arange(len(maps))[::3]
     scale = maps.scale(positions, "m500c")
     rng = np.random.default_rng(seed)
-    blocks = epoch_blocks(maps, positions, "m500c", scale, flips=flips, rng=rng)
+    blocks = epoch_blocks(maps, positions, "m500c", scale, passes=passes, flips=flips, rng=rng)
     return [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
 
 
@@ -197,10 +199,10 @@ def test_fresh_noise_is_another_in_each_epoch_and_the_same_for_its_seed(
 
 
 @pytest.mark.usefixtures("small_runs")
-def test_an_epoch_of_three_draws_shows_each_map_three_times(paths: dict[str, Path]) -> None:
-    maps = with_fresh_noise(paths, draws=3)
-    inputs, labels = epoch(maps, flips=False)
-    _, once = epoch(with_fresh_noise(paths), flips=False)
+def test_an_epoch_of_three_passes_shows_each_map_with_three_noises(paths: dict[str, Path]) -> None:
+    maps = with_fresh_noise(paths)
+    inputs, labels = epoch(maps, flips=False, passes=3)
+    _, once = epoch(maps, flips=False)
     assert sorted(labels[:, 0]) == sorted(np.repeat(once[:, 0], 3))
     assert len({image.tobytes() for image in inputs}) == len(inputs)
 
@@ -210,13 +212,13 @@ def test_stores_that_do_not_belong_together_are_told(
 ) -> None:
     clean = DevelopmentMaps(open_clean_store(paths["clean_store"]), BINS["z1"])
     noise = open_noise_store(paths["noise_store"])
-    fresh = FreshNoise(clean, noise, draws=1)
+    fresh = FreshNoise(clean, noise)
     with pytest.raises(ArraysError, match=r"planck\.zarr: maps of other clusters"):
         DevelopmentMaps(open_planck_store(paths["planck_store"]), BINS["z2"], fresh=fresh)
     grid = PixelGrid(clean.pixels, 1.7)
     write_noise(tmp_path / "none.zarr", grid, cutouts=3, rms_y=1e-6, partitions=["test"])
     with pytest.raises(ArraysError, match=r"none\.zarr: partition: no cutout"):
-        FreshNoise(clean, open_noise_store(tmp_path / "none.zarr"), draws=1)
+        FreshNoise(clean, open_noise_store(tmp_path / "none.zarr"))
     write_noise(tmp_path / "small.zarr", PixelGrid(8, 1.7), cutouts=3, rms_y=1e-6)
     with pytest.raises(ArraysError, match=r"small\.zarr: noise_y has cutouts of \[8, 8\] pixels"):
-        FreshNoise(clean, open_noise_store(tmp_path / "small.zarr"), draws=1)
+        FreshNoise(clean, open_noise_store(tmp_path / "small.zarr"))

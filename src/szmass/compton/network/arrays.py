@@ -91,8 +91,6 @@ class DevelopmentMaps:
         self.cluster, self.projection = columns["cluster"], columns["projection"]
         self.redshift = store.read("redshift")[self._rows]
         self._fresh = fresh
-        self.passes = 1 if fresh is None else fresh.draws
-        """How often an epoch of a training shows each map."""
         if fresh is not None and not fresh.is_of(self.cluster, self.projection):
             raise ArraysError(
                 f"{store.path}: maps of other clusters or lines of sight than those without noise: "
@@ -186,13 +184,12 @@ class FreshNoise:
     Args:
         clean: the maps without noise.
         noise: the cutouts.
-        draws: of a map in an epoch.
 
     Raises:
         ArraysError: there is no cutout for development maps, or they have another size.
     """
 
-    def __init__(self, clean: DevelopmentMaps, noise: MapStore, *, draws: int) -> None:
+    def __init__(self, clean: DevelopmentMaps, noise: MapStore) -> None:
         _, (_, *shape) = noise.layout("noise_y")
         if shape != [clean.pixels] * 2:
             raise ArraysError(
@@ -202,7 +199,6 @@ class FreshNoise:
         rows = np.flatnonzero(noise.read("partition") == PARTITIONS.index("development"))
         if not len(rows):
             raise ArraysError(f"{noise.path}: partition: no cutout: expected some of development")
-        self.draws = draws
         self._clean = clean
         self._noise_y = noise.read("noise_y", rows)
 
@@ -225,6 +221,7 @@ def epoch_blocks(
     target: str,
     scale: MapScale,
     *,
+    passes: int = 1,
     flips: bool,
     rng: np.random.Generator,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -235,13 +232,14 @@ def epoch_blocks(
         positions: which of them, ascending.
         target: one of `TARGETS`.
         scale: of the network.
+        passes: how often each map is shown.
         flips: whether each map is shown in a random one of the square's symmetries.
         rng: of the epoch alone.
 
     Yields:
         Network inputs and labels.
     """
-    for block in chain.from_iterable(maps.shuffled(positions, rng) for _ in range(maps.passes)):
+    for block in chain.from_iterable(maps.shuffled(positions, rng) for _ in range(passes)):
         order = rng.permutation(len(block))
         symmetry = rng.integers(SYMMETRIES, size=len(block)) if flips else np.zeros(len(block))
         read = maps.training_maps(block, rng)

@@ -31,6 +31,8 @@ class EnsemblePlan:
     members: list[Member]
     files: EnsembleFiles
     """Where its members are kept."""
+    passes: int = 1
+    """How often an epoch shows each map."""
 
     @property
     def name(self) -> str:
@@ -40,7 +42,7 @@ class EnsemblePlan:
     @property
     def maps_an_epoch(self) -> int:
         """How often an epoch of all members together shows a map."""
-        return self.maps.passes * sum(len(member.train) for member in self.members)
+        return self.passes * sum(len(member.train) for member in self.members)
 
 
 def train_ensembles(
@@ -102,7 +104,12 @@ class _Crew:
         try:
             with of_ensemble.child(_member_name(number)) as of_member:
                 return trainer.train(
-                    member, plan.maps, plan.target, run=of_member, progress=self.tell
+                    member,
+                    plan.maps,
+                    plan.target,
+                    passes=plan.passes,
+                    run=of_member,
+                    progress=self.tell,
                 )
         finally:
             self._idle.put(trainer)
@@ -142,7 +149,8 @@ def _finish(plan: EnsemblePlan, settings: Cnn, of_ensemble: Run, run: Run) -> No
             of_ensemble.metric(score, facts[score], step=number)
     chosen = ensemble["members"][ensemble["selected"]]
     summary = {f"selected_{score}": chosen[score] for score in MEMBER_SCORES}
-    summary["members_passing"] = ensemble["members_passing"]
+    for fact in ("members_passing", "validation_scatter_dex"):
+        summary[fact] = ensemble[fact]
     for score, value in summary.items():
         of_ensemble.metric(score, value)
         run.metric(f"{plan.name}_{score}", value)
