@@ -87,7 +87,7 @@ def train_networks(training: Training, identity: str, run: Run) -> Ensemble:
     return Ensemble.load(training.output)
 
 
-def with_maps_seen(settings: Cnn, maps_seen: int, training_maps: int) -> Cnn:
+def with_maps_seen(settings: Cnn, maps_seen: float, training_maps: int) -> Cnn:
     """Settings with as many epochs as show a network about so many maps."""
     return replace(settings, epochs=max(1, round(maps_seen / training_maps)))
 

@@ -18,7 +18,7 @@ class Criterion:
     """
 
     metric: str
-    """Scatter of the masses of validation maps, which no network compared was trained on."""
+    """Scatter of the masses of validation maps, each by networks that were not trained on it."""
     data: str
     """Tag with the digest of the store that these maps are from."""
 

@@ -50,12 +50,13 @@ def train(
     def make(item: Item) -> None:
         prepare_backend(seed=seed, threads=cnn.threads)
         edges, tables = study.items[item.name], []
+        maps_seen = study.maps_seen / (len(edges) - 1)
         item.run.tags({"intervals": str(len(edges) - 1)})
         for number, interval in enumerate(pairwise(edges)):
             maps = development_maps(study.data_set, interval, cnn, **stores)
             training_maps = round(len(maps) * (1.0 - cnn.validation_fraction))
             settings = replace(cnn, members=study.members)
-            settings = with_maps_seen(settings, study.maps_seen, training_maps)
+            settings = with_maps_seen(settings, maps_seen, training_maps)
             members = members_among(
                 (seed, number, len(edges) - 1, 0), maps.cluster, np.arange(len(maps)), settings
             )
