@@ -128,18 +128,19 @@ def test_the_intervals_are_the_papers_with_0p6_where_it_prints_0p7(params: Param
 
 
 def test_training_size(small: Params, stores: dict[str, Path], tmp_path: Path) -> None:
-    study = TrainingSize("planck", [0.2, 0.4], 1, 200, {"few": 20, "many": 100})
+    study = TrainingSize("planck", [0.2, 0.4], 1, 200, {"few": 20, "many": 100}, {"long": 400})
+    assert study.sizes() == {"few": (20, 200), "many": (100, 200), "long": (100, 400)}
     run_step(train_training_size, study, small, stores, here=tmp_path)
-    for item, clusters in study.items.items():
+    for item, (clusters, maps_seen) in study.sizes().items():
         metrics, _ = read(tmp_path, item)
         trained_on = 1.0 - small.cnn.validation_fraction
         assert metrics["training_maps"] == round(trained_on * clusters)
         facts = Ensemble.load(tmp_path / "items" / item / "networks").facts
         seen = len(facts["members"][0]["history"]) * metrics["training_maps"]
-        assert seen == pytest.approx(study.maps_seen, rel=0.3)
+        assert seen == metrics["maps_seen"] == pytest.approx(maps_seen, rel=0.3)
     run = ListRun()
     report_training_size(study, here=tmp_path, run=run)
-    require_results(tmp_path, run, study.items, {"training_size.png"})
+    require_results(tmp_path, run, study.sizes(), {"training_size.png"})
 
 
 def test_an_item_is_the_same_alone_and_after_others(
@@ -147,7 +148,7 @@ def test_an_item_is_the_same_alone_and_after_others(
 ) -> None:
     items = {"few": 20, "many": 60}
     for folder, chosen in (("both", items), ("alone", {"many": 60})):
-        study = TrainingSize("planck", [0.2, 0.4], 1, 100, chosen)
+        study = TrainingSize("planck", [0.2, 0.4], 1, 100, chosen, {})
         run_step(train_training_size, study, small, stores, here=tmp_path / folder)
     both, alone = (
         {
@@ -160,7 +161,7 @@ def test_an_item_is_the_same_alone_and_after_others(
     assert both == alone
     # another item's settings are not its own: it stays
     (tmp_path / "both" / "items" / "many" / "metrics.json").write_text('{"kept": 1.0}')
-    study = TrainingSize("planck", [0.2, 0.4], 1, 100, items | {"few": 30})
+    study = TrainingSize("planck", [0.2, 0.4], 1, 100, items | {"few": 30}, {})
     run = run_step(train_training_size, study, small, stores, here=tmp_path / "both")
     assert run.children["many"].metrics == [("kept", 1.0, None)]
     assert read(tmp_path / "both", "few")[0]["training_maps"] == round(
