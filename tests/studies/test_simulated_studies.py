@@ -61,7 +61,7 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
         "clean_clusters": Division("clean", "clusters"),
         "planck_maps": Division("planck", "maps"),
     }
-    study = Leakage([0.2, 0.4], 2.6, 6, 5, TEST_CLUSTERS, 1, items)
+    study = Leakage([0.2, 0.4], 2.6, 6, 5, TEST_CLUSTERS, 1, 0.0, False, items)
     simulate_leakage(
         small.seed,
         small.compton,
