@@ -11,6 +11,11 @@ BEYOND = Part(
     exhibits=(
         Exhibit(
             names=(),
+            title="Where ours differs",
+            tables=(Table("differences_table.md"),),
+        ),
+        Exhibit(
+            names=(),
             title="Training of the mResUNet",
             figures={"figures/microwave/training_curve.png": "Loss by epoch"},
         ),
