@@ -127,6 +127,12 @@ def test_cnns_have_the_papers_bias_and_width(name: str) -> None:
     assert found["relerr_half_width_selected"] > CNN["clean"][name]["relerr_half_width_selected"]
 
 
+def test_half_of_the_variance_with_noise_is_that_of_the_shapes_as_is_said() -> None:
+    widths = (CNN[name]["all"]["relerr_half_width_ensemble"] for name in ("clean", "planck"))
+    clean, planck = widths
+    assert 0.4 < (clean / planck) ** 2 < 0.6
+
+
 def test_narrow_redshift_bins_scatter_as_the_papers() -> None:
     found = CNN["planck"]["all"]
     assert found["scatter_dex_selected"] == pytest.approx(found["paper_scatter_dex_selected"], 0.1)
