@@ -16,6 +16,15 @@ BEYOND = Part(
         ),
         Exhibit(
             names=(),
+            title="Shapes of the clusters",
+            ours=(
+                "How round our clusters are is a choice, which widths on clean maps follow. Here "
+                "they are made again with axes of the literature."
+            ),
+            study="shapes",
+        ),
+        Exhibit(
+            names=(),
             title="Training of the mResUNet",
             figures={"figures/microwave/training_curve.png": "Loss by epoch"},
         ),
