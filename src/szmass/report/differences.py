@@ -153,14 +153,14 @@ DIFFERENCES = (
         "psz2.all",
         "relerr_median_msz",
         _STAND_IN,
-        only_with="coverage_68_true",
+        only_with="relerr_median_true",
     ),
     Difference(
         "dA: golden PSZ2 clusters above 5e14 Msun",
         "psz2.all",
         "relerr_clusters_msz_golden_above_5e14",
         _MASKS,
-        only_with="coverage_68_true",
+        only_with="relerr_median_true",
         form=".0f",
     ),
 )
