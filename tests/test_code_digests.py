@@ -89,7 +89,7 @@ def test_a_line_of_the_matched_filter_trains_nothing(
     changed: Callable[[str, str, str], set[str]],
 ) -> None:
     stages = changed("compton/masses/matched_filter.py", "* templates, axis=1", "* templates, 1")
-    assert stages == {"evaluate_cnn"}
+    assert stages == {"evaluate_cnn", "study_shapes_judge"}
 
 
 def test_a_line_of_the_cnn_trains_it_again(changed: Callable[[str, str, str], set[str]]) -> None:

@@ -114,7 +114,8 @@ class MeanRelations:
         m500c_msun = np.array([cluster.m500c_msun for cluster in clusters])
         redshift = np.array([cluster.redshift for cluster in clusters])
         own, light_cone = np.array([cluster.y500_arcmin2(tables) for cluster in clusters]).T
-        relations, metrics = {}, {}
+        relations: dict[str, ScalingRelation] = {}
+        metrics: dict[str, float] = {}
         for name, y500_arcmin2 in (("y500_cyl", own), ("y500_light_cone", light_cone)):
             relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
             mean_arcmin2 = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)

@@ -52,17 +52,16 @@ def report(
     """Writes metrics, table and Supp. Fig. 11."""
     paper = read_paper(de_andres_2022, "baryon_models")["baryon_models"]
     main = compton.baryon_model
-    metrics, predictions = (read(here, baryon_models) for read in (read_metrics, read_predictions))
+    metrics = read_metrics(here, baryon_models)
+    predictions = read_predictions(here, baryon_models)
+    relations = {name: ScalingRelation.of(model) for name, model in baryon_models.items()}
     cosmology = Cosmology.of(compton)
     rows = []
     for name in baryon_models:
         found = metrics[name]
         cells = [name, f"{found['maps_ensemble']:.0f}", _with_error(found[MEAN], found[ERROR])]
-        put_in = offset_put_in(
-            predictions[name]["m500c_msun"].to_numpy(),
-            *(ScalingRelation.of(baryon_models[model]) for model in (name, main)),
-            cosmology,
-        )
+        truth = predictions[name]["m500c_msun"].to_numpy()
+        put_in = offset_put_in(truth, relations[name], relations[main], cosmology)
         cells += [f"{found[MEAN] - metrics[main][MEAN]:+.3f}", f"{put_in:+.3f}", "", ""]
         if name in paper:
             found |= {f"paper_{key}": v for key, v in zip((MEAN, ERROR), paper[name], strict=True)}
