@@ -87,7 +87,9 @@ def with_noise(compton_y: np.ndarray, noise_y: np.ndarray, symmetry: np.ndarray)
         noise_y: a cutout for each, of the same shape.
         symmetry: that the cutout is turned by, `(n,)`, 0 to 7, as drawn.
     """
-    return compton_y + each_turned(noise_y, symmetry)
+    noisy = each_turned(noise_y, symmetry)
+    noisy += compton_y
+    return noisy
 
 
 def add_noise_to_shard(
