@@ -206,8 +206,8 @@ def test_a_release_of_another_version_is_said_to_be_one(clone: Params) -> None:
     edit(format=1)(RELEASED / FACTS_FILE)
     with pytest.raises(
         ReleaseError,
-        match="release.json: format = 1: these networks were released by another version of "
-        r"szmass, expected format 2; .*release them anew \(szmass release\)",
+        match="release.json: format = 1: expected 2, for it was released by another version of "
+        r"szmass: release it anew \(szmass release\)",
     ):
         predict(Wanted(files=[Path("any.npy")]), clone)
 

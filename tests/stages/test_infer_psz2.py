@@ -162,7 +162,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted(prior="flat"), "--prior flat is for --models weighing: .* masses of their train"),
+        (Wanted(prior="flat"), "--prior flat is for weighing: .* is the masses of their training"),
         (Wanted(), "expected one of: FILE... --redshift Z, --table"),
         (Wanted(files=[Path("a.txt")], redshift="0.3"), "a.txt: expected a file that ends in .fit"),
         (Wanted(files=[Path("none.npy")], redshift="0.3"), "none.npy: not found"),
