@@ -20,8 +20,7 @@ from helpers.mock_stores import MEMBERS, small_params, write_stores
 from helpers.pages import spans
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
-from szmass.compton.masses.make_record import measure_knowledge
-from szmass.compton.masses.predictor import Predictor
+from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.params import Params
 from szmass.predict.command import Answer, PredictionError, Wanted, predict
 from szmass.predict.release import STAGES, require_reproduced, write_release
@@ -42,16 +41,13 @@ def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
     store = open_planck_store(small.paths["planck_store"])
     write_ensembles(small.paths["cnn_models"], {"planck": store}, small)
     settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
-    known = measure_knowledge(store, small.paths["cnn_models"], small.bins, **settings)
-    known.write(small.paths["cnn_posterior"])
+    record = make_record(small.paths["cnn_models"], small.bins, **settings)
+    record.write(small.paths["cnn_posterior"])
     (root / "metrics").mkdir()
     by_bin = {}
     for number, name in enumerate(small.bins):
-        metrics = {
-            f"{key}_{'ensemble' if key.startswith('coverage') else 'posterior'}": number + 0.25
-            for key in METRICS
-        }
-        metrics |= {"maps_ensemble": 3.0, "coverage_68_selected": 3.0}
+        metrics = {f"{key}_posterior": number + 0.25 for key in METRICS}
+        metrics |= {"maps_ensemble": 3.0, "coverage_68_posterior_above_5e14": 3.0}
         by_bin[name] = metrics
     small.paths["cnn_metrics"].write_text(json.dumps({"planck": by_bin}))
     rows = partition_rows(store, "test")[::7]
@@ -108,7 +104,7 @@ def test_ones_own_models_come_first_unless_asked(project: Params, clone: Params)
     with_both = replace(clone, paths=project.paths)
     assert weigh(project, with_both).models.kind == "own"
     assert weigh(project, with_both, "released").models.kind == "released"
-    with pytest.raises(ValueError, match=r"knowledge.json: not there; make it \(dvc repro infer"):
+    with pytest.raises(ValueError, match=r"record.json: not there; make it \(dvc repro infer"):
         weigh(project, clone, "own")
 
 
@@ -132,9 +128,9 @@ def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
     project: Params, tmp_path: Path
 ) -> None:
     facts = release(project, tmp_path)
-    known = Predictor.load(project.paths["cnn_models"]).knowledge
+    record = Predictor.load(project.paths["cnn_models"]).record
     assert facts == json.loads((tmp_path / FACTS_FILE).read_text())
-    assert (facts["scale"], facts["model_version"]) == ("tiny", known.model_version)
+    assert (facts["scale"], facts["model_version"]) == ("tiny", record.model_version)
     assert re.fullmatch("[0-9a-f]{40}", facts["git.rev"])
     assert facts["settings"]["planck_sky"]["nside"] == 2048
     assert facts["test_metrics"]["z2"] == dict.fromkeys(METRICS, 1.25)
@@ -143,7 +139,7 @@ def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
     members = [f"member_{number:03d}.weights.h5" for number in range(MEMBERS)]
     of_bin = {"architecture.json", "ensemble.json", "out_of_fold.csv", *members}
     wanted = {f"cnn/{name}/planck/m500c/{file}" for name in project.bins for file in of_bin}
-    assert set(names) == {"cnn_posterior/knowledge.json"} | wanted
+    assert set(names) == {"cnn_posterior/record.json"} | wanted
 
 
 def test_a_release_has_the_facts_that_are_documented(project: Params) -> None:
@@ -193,7 +189,6 @@ def edit(**facts: object) -> Callable[[Path], None]:
         (FACTS_FILE, Path.unlink, "release.json: not there"),
         (FACTS_FILE, cut, "release.json: cannot be read"),
         (FACTS_FILE, edit(settings={}), "release.json: cannot be read: KeyError"),
-        (FACTS_FILE, edit(format=2), "release.json: format = 2: expected 1"),
         (FACTS_FILE, edit(archive_sha256="0" * 64), "cnn.zip: damaged: .* as .*release.json says"),
     ],
 )
@@ -205,6 +200,16 @@ def test_damage_is_named(
         ReleaseError, match=rf"models/released/{message}.*git checkout models/released"
     ):
         predict(Wanted(files=[Path("any.npy")], models="cnn"), clone)
+
+
+def test_a_release_of_another_version_is_said_to_be_one(clone: Params) -> None:
+    edit(format=1)(RELEASED / FACTS_FILE)
+    with pytest.raises(
+        ReleaseError,
+        match="release.json: format = 1: expected 2, for it was released by another version of "
+        r"szmass: release it anew \(szmass release\)",
+    ):
+        predict(Wanted(files=[Path("any.npy")]), clone)
 
 
 def test_what_was_unpacked_is_removed(clone: Params) -> None:

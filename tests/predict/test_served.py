@@ -31,7 +31,7 @@ from helpers.source_tree import imports, reached_from
 from szmass.cli import main
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
-from szmass.compton.masses.make_record import measure_knowledge
+from szmass.compton.masses.predictor import make_record
 from szmass.microwave.network.arrays import Normalisation
 from szmass.microwave.network.estimator import MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
@@ -44,7 +44,7 @@ with warnings.catch_warnings():
 
     from szmass.tracking import open_run
     from szmass.tracking.models import (
-        KNOWLEDGE_FILE,
+        RECORD_FILE,
         SERVED_COLUMNS,
         SERVING_REQUIREMENTS,
         WEIGHTS_FILE,
@@ -115,11 +115,11 @@ def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     (root / "hidden" / "szmass.py").write_text("raise ImportError('not the model\\'s own szmass')")
     shutil.copy(ROOT / "params.yaml", root)
     small = small_params(params)
-    models, knowledge = (root / small.paths[key] for key in ("cnn_models", "cnn_posterior"))
+    models, record = (root / small.paths[key] for key in ("cnn_models", "cnn_posterior"))
     store = open_planck_store(write_stores(root, small)["planck_store"])
     write_ensembles(models, {"planck": store}, small)
     settings = {name: getattr(small, name) for name in ("compton", "cnn", "posterior")}
-    measure_knowledge(store, models, small.bins, **settings).write(knowledge)
+    make_record(models, small.bins, **settings).write(record)
     normalisation = Normalisation(300.0, 250.0, 4e14, "flat")
     estimator = MresunetEstimator(mresunet(pixels=16, width=1), normalisation)
     estimator.save(root / "models" / "mresunet")
@@ -128,7 +128,7 @@ def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
             patch.delenv(name)
         patch.chdir(root)
         with open_run("infer_psz2", sections={}, paths={}) as run:
-            run.model(knowledge, "cnn-ensemble", models)
+            run.model(record, "cnn-ensemble", models)
         with open_run("train_mresunet", sections={}, paths={}) as run:
             run.model(root / "models" / "mresunet", "mresunet")
         yield root
@@ -176,7 +176,7 @@ def predicted(
     ("model", "identity"),
     [
         ("mresunet", f"mresunet/{WEIGHTS_FILE}"),
-        ("cnn-ensemble", f"cnn_posterior/{KNOWLEDGE_FILE}"),
+        ("cnn-ensemble", f"cnn_posterior/{RECORD_FILE}"),
     ],
 )
 def test_a_model_is_registered_with_the_run_that_made_it(

@@ -96,8 +96,10 @@ def test_metrics_say_what_the_predictions_say(folder: Path) -> None:
         assert metrics[f"relerr_median_{name}"] == pytest.approx(np.median(error), abs=1e-5)
     error = relative_error(rows["m200_ensemble_msun"].to_numpy(), rows["m200c_msun"].to_numpy())
     assert metrics["m200_relerr_median_ensemble"] == pytest.approx(np.median(error), abs=1e-5)
-    inside = np.abs(rows["rank_ensemble"] - 0.5) <= 0.34
-    assert metrics["coverage_68_ensemble"] == pytest.approx(inside.mean())
+    inside = np.abs(rows["rank_posterior"] - 0.5) <= 0.34
+    assert metrics["coverage_68_posterior"] == pytest.approx(inside.mean())
+    assert metrics["relerr_median_ensemble_magneticum"] < metrics["relerr_median_ensemble"] - 0.05
+    assert "relerr_median_ensemble_magneticum" not in read_metrics(folder, "clean", "z2")
     assert metrics["scatter_dex_relation"] == pytest.approx(
         SCATTER_LNY / 1.63 / np.log(10), rel=0.3
     )

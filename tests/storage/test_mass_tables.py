@@ -19,7 +19,7 @@ COLUMNS = {
     "glon_deg": np.linspace(0.0, 90.0, 4),
     "msz_1e14_msun": np.full(4, 3.0),
     "m500_msun_p16": np.full(4, 4.123456789e14),
-    "systematic_dex": np.full(4, 0.1),
+    "relerr": np.full(4, 0.1),
     "golden": np.array([True, False, True, False]),
 }
 
@@ -38,7 +38,7 @@ def test_astropy_knows_the_units(files: tuple[Path, Path]) -> None:
     assert table["msz_1e14_msun"].quantity[0].to("solMass").value == pytest.approx(3e14)
     assert table["m500_msun_p16"].quantity[0].to("solMass").value == 4.123456789e14
     assert table["glon_deg"].unit == "deg"
-    assert {table[name].unit for name in ("name", "redshift", "systematic_dex", "golden")} == {None}
+    assert {table[name].unit for name in ("name", "redshift", "relerr", "golden")} == {None}
     assert table.meta["SKY"] == "stand-in"
 
 

@@ -108,9 +108,9 @@ def test_the_best_ensemble_has_the_least_scatter_with_noise_over_all_redshifts(
         versions.append(register(registry, name, registry.get_run(run_id)))
 
     monkeypatch.setattr(runs, "log_model", logged)
-    knowledge = repository / "knowledge"
-    knowledge.mkdir(exist_ok=True)
-    (knowledge / "knowledge.json").write_text('{"grid": {"pixels": 96}}')
+    record = repository / "record"
+    record.mkdir(exist_ok=True)
+    (record / "record.json").write_text('{"grid": {"pixels": 96}}')
     versions: list[str] = []
     for models, scatter in (("0a", 0.08), ("0b", 0.07), ("0c", 0.09)):
         write_lock(repository, store, "maps", models)
@@ -124,7 +124,7 @@ def test_the_best_ensemble_has_the_least_scatter_with_noise_over_all_redshifts(
             },
         )  # fmt: skip
         with open_run("infer_psz2", sections={}, paths=paths) as run:
-            run.model(knowledge, "cnn-ensemble", folder)
+            run.model(record, "cnn-ensemble", folder)
         of_run = newest(registry, "cnn-ensemble", "infer_psz2").data.metrics
         assert of_run["validation_scatter_dex"] == pytest.approx(scatter)
     assert best(registry, "cnn-ensemble") == versions[1]

@@ -44,8 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
     parser.add_argument(
         "--prior",
-        help="psz2 (the default), flat in log10 M, or a CSV table log10_msun,density; of CNNs: "
-        "training (the default), flat, or a table",
+        help="psz2 (the default), flat in log10 M, or a CSV table log10_msun,density; not of CNNs",
     )
     parser.add_argument(
         "--gas", metavar="NAME", help="model of the gas, as in baryon_models; not of CNNs"

@@ -1,9 +1,4 @@
-"""Posteriors of cluster masses: densities of log10 M on an axis.
-
-Two classes make them of what networks predict, both fitted on out-of-fold predictions
-(`out_of_fold`): `paper_kde.PaperKde`, as de Andres et al. 2022 do, and
-`ensemble_calibration.EnsembleCalibration`, whose prior is explicit and may be another.
-"""
+"""Posteriors of cluster masses: densities of log10 M on an axis."""
 
 from __future__ import annotations
 
@@ -65,10 +60,3 @@ class MassPosteriors:
         below = self.cumulative()
         share = place - left
         return (1.0 - share) * below[rows, left] + share * below[rows, left + 1]
-
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of log10 M, each `(n,)`."""
-        axis = self.axis_log10_msun
-        mean = np.trapezoid(self.density * axis, axis, axis=1)
-        variance = np.trapezoid(self.density * (axis - mean[:, None]) ** 2, axis, axis=1)
-        return mean, np.sqrt(variance)

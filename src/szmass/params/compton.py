@@ -231,7 +231,7 @@ class Cnn(Section):
 
 @section
 class Posterior(Section):
-    """How the networks' masses become posteriors."""
+    """The paper's posterior: a kernel density of masses by the networks and true ones."""
 
     kde_bandwidth: PositiveFloat
     """Bandwidth of the kernel density estimate, as scipy takes it."""
@@ -241,5 +241,3 @@ class Posterior(Section):
     """Ends of the mass axis, log10 of M in Msun."""
     axis_nodes: Annotated[Whole, Field(ge=50)]
     """Nodes of the mass axis, evenly spaced."""
-    prior: Literal["training", "flat"]
-    """Prior of the masses: that of the training, or flat in log10 M."""

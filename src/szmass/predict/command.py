@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,12 +24,11 @@ POSSIBLE_MODELS = (
     f"{WEIGHING} (the default), a record of weighing FILE{RECORD_ENDING}, {CNN}, {OWN}, {RELEASE}, "
     "a folder that `szmass release` wrote, or NAME@ALIAS or NAME/VERSION of MLflow's registry"
 )
-TRAINING_PRIOR, PSZ2_PRIOR = "training", "psz2"
+TRAINING_PRIOR = "training"
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
     "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
-    "m500_msun_p97p5", "log10_m500", "sigma_aleatoric_dex", "sigma_epistemic_dex",
-    "systematic_dex", "out_of_range", "out_of_range_reason",
+    "m500_msun_p97p5", "log10_m500", "out_of_range", "out_of_range_reason",
 )  # fmt: skip
 
 
@@ -49,7 +47,7 @@ class Wanted:
     ymap: Path | None = None
     catalogue: Path | None = None
     prior: str | None = None
-    """Without, the one that the models have of their own."""
+    """Without, the one that the models have of their own; the CNNs have no other."""
     gas: str | None = None
     """Model of the gas, for weighing alone."""
     models: str | None = None
@@ -71,7 +69,8 @@ class Models:
     kind: str
     """`OWN`, `RELEASE`, a folder, or a name in MLflow's registry."""
     ensembles: Path
-    knowledge: Path
+    record: Path
+    """Folder of the `CnnRecord`."""
     scale: str | None
     """That they were trained at, where they were released."""
     nside: int
@@ -117,18 +116,13 @@ class Answer:
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
         lines = in_columns([HEADER, *(self._row(number) for number in range(len(self.names)))])
-        lines += ["", f"intervals: without what other baryon models would shift, {self._shift()}"]
+        lines += ["", "intervals: of the paper's posterior, which is told no redshift but the bin;"]
+        lines += ["without what another model of the gas would shift"]
         lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
         lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
         lines += [f"taken from {note}" for note in self.notes]
         return "\n".join(lines)
-
-    def _shift(self) -> str:
-        largest = max(self.columns["systematic_dex"])
-        if largest == 0.0:
-            return "which is not known here"
-        return f"at most {math.ceil(100 * (10.0**largest - 1))} % here (systematic_dex of --json)"
 
     def _row(self, number: int) -> tuple[str, ...]:
         def mass(suffix: str) -> str:
@@ -149,8 +143,7 @@ def predict(wanted: Wanted, params: Params) -> Answer:
 
     Raises:
         PredictionError: no map could be used; the message has the reasons.
-        KnowledgeError, PredictorError, ReleaseError: the models cannot be loaded.
-        PriorError: the prior is none.
+        CnnRecordError, PredictorError, ReleaseError: the models cannot be loaded.
     """
     _require_no_option_of_weighing(wanted)
     with chosen_models(wanted.models, params) as models:
@@ -173,21 +166,21 @@ def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
         RegistryError, TrackingError: registered ones are, and cannot be had.
     """
     require_possible(kind)
-    knowledge = params.paths["cnn_posterior"]
+    record = params.paths["cnn_posterior"]
     if kind == CNN:
-        kind = OWN if knowledge.is_dir() else RELEASE
+        kind = OWN if record.is_dir() else RELEASE
     if kind == OWN:
         nside = params.planck_sky.nside
-        yield Models(OWN, params.paths["cnn_models"], knowledge, None, nside)
+        yield Models(OWN, params.paths["cnn_models"], record, None, nside)
     elif kind == RELEASE or Path(str(kind)).is_dir():
         with unpacked(RELEASED if kind == RELEASE else Path(str(kind))) as found:
-            yield Models(str(kind), found.ensembles, found.knowledge, found.scale, found.nside)
+            yield Models(str(kind), found.ensembles, found.record, found.scale, found.nside)
     else:
         from szmass.tracking import registered_ensemble
 
         with TemporaryDirectory() as folder:
-            ensembles, knowledge = registered_ensemble(str(kind), Path(folder))
-            yield Models(str(kind), ensembles, knowledge, None, params.planck_sky.nside)
+            ensembles, record = registered_ensemble(str(kind), Path(folder))
+            yield Models(str(kind), ensembles, record, None, params.planck_sky.nside)
 
 
 def require_possible(kind: str | None) -> None:
@@ -260,35 +253,30 @@ def usable_maps(
 def _predict(wanted: Wanted, models: Models) -> Answer:
     import numpy as np
 
-    from szmass.compton.masses.record import Knowledge
+    from szmass.compton.masses.record import CnnRecord
 
-    knowledge = Knowledge.read(models.knowledge)
+    record = CnnRecord.read(models.record)
     maps = usable_maps(
         wanted,
-        knowledge.grid,
+        record.grid,
         models.nside,
-        lambda redshift: knowledge.bin_names(np.array([redshift])),
+        lambda redshift: record.bin_names(np.array([redshift])),
     )
     require_any(maps)
 
     with quiet_start():
         from szmass.compton.masses.predictor import Predictor
-    from szmass.compton.masses.priors import named_prior
 
-    predictor = Predictor.load(models.ensembles, models.knowledge)
-    prior_name = wanted.prior or TRAINING_PRIOR
-    prior = named_prior(prior_name, predictor.axis_log10_msun)
-    columns = predictor(np.array(maps.cutouts), np.array(maps.redshifts), prior)
-    used = dict.fromkeys(columns["bin"])
-    other = "" if prior_name == TRAINING_PRIOR else f"{prior_name}, within the masses of "
+    predictor = Predictor.load(models.ensembles, models.record)
+    columns = predictor(np.array(maps.cutouts), np.array(maps.redshifts))
     return Answer(
         maps.names,
         columns,
         maps.problems,
         models,
-        predictor.knowledge.model_version,
-        predictor.knowledge.made_with,
-        {name: other + predictor.prior_in_words(name) for name in used},
+        record.model_version,
+        record.made_with,
+        {name: predictor.prior_in_words(name) for name in dict.fromkeys(columns["bin"])},
         maps.notes_in_words(),
     )
 
@@ -298,8 +286,11 @@ def _require_no_option_of_weighing(wanted: Wanted) -> None:
         raise PredictionError(f"models {WEIGHING}: expected `szmass.predict.weighing` to be asked")
     if wanted.gas is not None:
         raise PredictionError(f"--gas {wanted.gas} is for weighing: leave out --models")
-    if wanted.prior == PSZ2_PRIOR:
-        raise PredictionError(f"--prior {PSZ2_PRIOR} is for weighing: leave out --models")
+    if wanted.prior not in {None, TRAINING_PRIOR}:
+        raise PredictionError(
+            f"--prior {wanted.prior} is for weighing: leave out --models; the prior of the CNNs' "
+            "posterior is the masses of their training"
+        )
 
 
 def require_any(maps: UsableMaps) -> None:

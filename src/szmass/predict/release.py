@@ -21,6 +21,7 @@ import szmass
 from szmass.files import replacing_file
 from szmass.predict.released import (
     ARCHIVE_FILE,
+    CNN_RELEASE_FORMAT,
     FACTS_FILE,
     RECORD_FACTS_FILE,
     RECORD_FILE,
@@ -43,10 +44,10 @@ DATA = ("clean_store", "noise_store", "planck_store", "cnn_posterior")
 TEST_METRICS: Mapping[str, Sequence[str]] = {
     "posterior": (
         "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84",
+        "coverage_68", "coverage_95",
     ),
-    "ensemble": ("coverage_68", "coverage_95"),
 }  # fmt: skip
-"""Of the masses that are predicted, and of the ensemble's posteriors, on a bin's test clusters."""
+"""Of the masses that are predicted and of their intervals, on a bin's test clusters."""
 WEIGHING_SECTIONS = ("seed", "compton", "baryon_models", "planck_sky", "weighing")
 WEIGHING_DATA = ("weighing_clusters", "weighing_record", "weighing_verdict")
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -78,7 +79,7 @@ def require_reproduced() -> None:
 def write_release(
     folder: Path, *, scale: str, params_file: Path, paths: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Writes the ensembles for real maps, what is known beside them, and their provenance.
+    """Writes the ensembles for real maps, their record, and their provenance.
 
     Args:
         folder: to write in; what was there is replaced.
@@ -90,31 +91,31 @@ def write_release(
         The content of `release.json`.
 
     Raises:
-        KnowledgeError, PredictorError, EnsembleError: the models cannot be loaded.
+        CnnRecordError, PredictorError, EnsembleError: the models cannot be loaded.
         ReleaseError: metrics of a bin are missing.
     """
     with quiet_start():
         from szmass.compton.masses.predictor import Predictor, ensemble_folder
-        from szmass.compton.masses.record import KNOWLEDGE_FILE
+        from szmass.compton.masses.record import RECORD_FILE as CNN_RECORD_FILE
 
-    models, knowledge = paths["cnn_models"], paths["cnn_posterior"]
-    known = Predictor.load(models, knowledge).knowledge
-    files = {f"cnn_posterior/{KNOWLEDGE_FILE}": knowledge / KNOWLEDGE_FILE}
-    for name in known.bins:
+    models, folder_of_record = paths["cnn_models"], paths["cnn_posterior"]
+    record = Predictor.load(models, folder_of_record).record
+    files = {f"cnn_posterior/{CNN_RECORD_FILE}": folder_of_record / CNN_RECORD_FILE}
+    for name in record.bins:
         for path in sorted(ensemble_folder(models, name).iterdir()):
             files[f"cnn/{path.relative_to(models).as_posix()}"] = path
     data = {name: paths[name] for name in DATA} | {
-        f"cnn_{name}": models / name for name in known.bins
+        f"cnn_{name}": models / name for name in record.bins
     }
     settings = YAML(typ="safe").load(params_file)
     facts = {
-        "format": RELEASE_FORMAT,
+        "format": CNN_RELEASE_FORMAT,
         "scale": scale,
-        "model_version": known.model_version,
-        "made_with": known.made_with,
+        "model_version": record.model_version,
+        "made_with": record.made_with,
         **code_facts(),
         "data_md5": data_md5("release", data),
-        "test_metrics": {name: _test_metrics(paths["cnn_metrics"], name) for name in known.bins},
+        "test_metrics": {name: _test_metrics(paths["cnn_metrics"], name) for name in record.bins},
         "settings": {name: settings[name] for name in SECTIONS},
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,8 @@ from szmass.provenance import sha256
 
 RELEASED = Path("models/released")
 ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"
-RELEASE_FORMAT = 1
+CNN_RELEASE_FORMAT, RELEASE_FORMAT = 2, 1
+"""Of what is said of the CNNs, and of the record of weighing."""
 RECORDS = Path(__file__).parents[1] / "records"
 RECORD_FILE, RECORD_FACTS_FILE = "planck.npz", "planck.json"
 
@@ -34,7 +35,7 @@ class Release:
     """Released CNNs, unpacked."""
 
     ensembles: Path
-    knowledge: Path
+    record: Path
     scale: str
     """That they were trained at."""
     nside: int
@@ -60,7 +61,7 @@ def released_record(folder: Path = RECORDS) -> ReleasedRecord:
     """
     again = "install szmass again, or name a record: --models FILE.npz"
     path = folder / RECORD_FILE
-    facts = _read_facts(folder / RECORD_FACTS_FILE, again)
+    facts = _read_facts(folder / RECORD_FACTS_FILE, RELEASE_FORMAT, again)
     try:
         expected = facts["record_sha256"]
         record = ReleasedRecord(path, facts["szmass_version"], facts["scale"])
@@ -81,7 +82,7 @@ def unpacked(folder: Path) -> Iterator[Release]:
     """
     again = f"restore it (git checkout {folder}), or train (dvc repro infer_psz2)"
     archive = folder / ARCHIVE_FILE
-    facts = _read_facts(folder / FACTS_FILE, again)
+    facts = _read_facts(folder / FACTS_FILE, CNN_RELEASE_FORMAT, again)
     try:
         expected, scale = facts["archive_sha256"], facts["scale"]
         nside = facts["settings"]["planck_sky"]["nside"]
@@ -94,7 +95,7 @@ def unpacked(folder: Path) -> Iterator[Release]:
         yield Release(Path(here, "cnn"), Path(here, "cnn_posterior"), scale, nside)
 
 
-def _read_facts(path: Path, again: str) -> dict[str, Any]:
+def _read_facts(path: Path, expected: int, again: str) -> dict[str, Any]:
     """What a release says of itself."""
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -103,8 +104,11 @@ def _read_facts(path: Path, again: str) -> dict[str, Any]:
         raise ReleaseError(f"{path}: not there; {again}") from None
     except (OSError, KeyError, TypeError, UnicodeError, json.JSONDecodeError) as error:
         raise ReleaseError(f"{path}: cannot be read: {error!r}; {again}") from error
-    if stated != RELEASE_FORMAT:
-        raise ReleaseError(f"{path}: format = {stated}: expected {RELEASE_FORMAT}; {again}")
+    if stated != expected:
+        raise ReleaseError(
+            f"{path}: format = {stated}: expected {expected}, for it was released by another "
+            f"version of szmass: release it anew (szmass release); or {again}"
+        )
     return facts
 
 

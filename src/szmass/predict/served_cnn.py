@@ -17,10 +17,10 @@ class ServedCnn(PythonModel):
     _skip_type_hint_validation = True  # the signature says it; without this MLflow warns
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads ensembles and knowledge, artifacts of the logged model."""
+        """Loads ensembles and their record, artifacts of the logged model."""
         from szmass.compton.masses.predictor import Predictor
 
-        folders = (Path(context.artifacts[name]) for name in ("models", "knowledge"))
+        folders = (Path(context.artifacts[name]) for name in ("models", "record"))
         self.predictor = Predictor.load(*folders)
 
     def predict(  # type: ignore[no-untyped-def]
@@ -38,20 +38,20 @@ class ServedCnn(PythonModel):
         Raises:
             MlflowException: no map at all could be used; over HTTP that is status 400.
         """
-        from szmass.compton.masses.record import KnowledgeError
+        from szmass.compton.masses.record import CnnRecordError
         from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
 
         maps, redshifts, problems = [], [], []
-        knowledge = self.predictor.knowledge
+        record = self.predictor.record
         pairs = zip(model_input["compton_y"], np.ravel(model_input["redshift"]), strict=True)
         for image, value in pairs:
             try:
                 redshift = checked_redshift(value)
-                knowledge.bin_names(np.array([redshift]))
-                maps.append(checked_cutout(image, None, knowledge.grid))
+                record.bin_names(np.array([redshift]))
+                maps.append(checked_cutout(image, None, record.grid))
                 redshifts.append(redshift)
                 problems.append("")
-            except (CutoutError, KnowledgeError) as error:
+            except (CutoutError, CnnRecordError) as error:
                 problems.append(str(error))
         if not maps:
             lines = [f"map {row}: {problem}" for row, problem in enumerate(problems)]

@@ -27,7 +27,7 @@ SUMMARY = (
     "cnn.planck.all.relerr_half_width_ensemble",
     "cnn.planck.all.relerr_half_width_posterior",
     "cnn.planck.all.relerr_half_width_matched_filter",
-    "cnn.planck.all.coverage_68_ensemble",
+    "cnn.planck.all.coverage_68_posterior",
     "psz2.all.relerr_median_msz",
     "psz2.all.relerr_median_true",
     "psz2.all.coverage_68_true",

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from szmass.compton.maps.partitions import row_of_each_cluster
 from szmass.compton.maps.stores import open_clean_store, open_originals_store, open_planck_store
-from szmass.compton.masses.estimates import Baselines, judge_bins, tabulate
+from szmass.compton.masses.estimates import (
+    Baselines,
+    judge_bins,
+    masses_of_other_gas,
+    tabulate,
+)
 from szmass.compton.results.drawing import draw_maps, draw_masses, draw_networks, draw_relation
 from szmass.compton.results.judgement import measure
 from szmass.compton.results.originals import relation_test
@@ -60,7 +65,8 @@ def evaluate_cnn(
     with replacing_file(cnn_predictions) as unfinished:
         predictions.to_csv(unfinished, index=False, float_format="%.6e")
     paper, draws = DeAndres2022.read(de_andres_2022), evaluation.bootstrap_draws
-    metrics = measure(predictions, bins, judged, paper, draws=draws, seed=seed)
+    other_gas = masses_of_other_gas(stores["planck"], bins, cnn_models)
+    metrics = measure(predictions, bins, judged, other_gas, paper, draws=draws, seed=seed)
     write_metrics(cnn_metrics, metrics)
     for data_set, by_bin in metrics.items():
         for name, values in by_bin.items():

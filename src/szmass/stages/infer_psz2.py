@@ -1,4 +1,4 @@
-"""Weighs the PSZ2 clusters by the ensembles, with posteriors, beside Planck's masses."""
+"""Weighs the PSZ2 clusters by the ensembles, with the paper's posterior, beside Planck's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from szmass.compton.maps.stores import open_planck_store
-from szmass.compton.masses.make_record import measure_knowledge
-from szmass.compton.masses.predictor import Predictor
-from szmass.compton.masses.priors import named_prior
+from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.compton.psz2.figures import draw
 from szmass.compton.psz2.masses import beside_published, simulated_msz, weigh, weigh_mocks
 from szmass.compton.psz2.metrics import judge, mock_metrics
@@ -49,27 +47,24 @@ def infer_psz2(
     """Writes the record of the predictor, the catalogue of masses, metrics and figures."""
     prepare_backend(seed=seed, threads=cnn.threads)
     mocks, psz2 = open_planck_store(planck_store), open_psz2_store(psz2_store)
-    record = measure_knowledge(
-        mocks, cnn_models, bins, compton=compton, cnn=cnn, posterior=posterior
-    )
+    record = make_record(cnn_models, bins, compton=compton, cnn=cnn, posterior=posterior)
     record.write(cnn_posterior)
     run.model(cnn_posterior, "cnn-ensemble", cnn_models)
     predictor = Predictor.load(cnn_models, cnn_posterior)
-    prior = named_prior(posterior.prior, predictor.axis_log10_msun)
     sky = str(psz2.attributes["sky"])
     clusters = read_psz2(psz2_catalogue).at(psz2.read("catalogue_row"))
     published = read_deep_planck(deep_planck, clusters)["log10_m500c_msun"].to_numpy(float)
-    found = weigh(psz2, predictor, prior)
+    found = weigh(psz2, predictor)
     write_mass_tables(
         psz2_cnn_masses_fits,
         psz2_cnn_masses_csv,
         {"name": clusters.name, **found, **beside_published(found, published)},
         {"SKY": sky, "MODEL": record.model_version},
     )
-    test = weigh_mocks(mocks, predictor, prior)
+    test = weigh_mocks(mocks, predictor)
     simulated = simulated_msz(test, mocks, baryon_models[compton.baryon_model], compton)
     metrics = judge(found, published, bins, DeAndres2022.read(de_andres_2022))
-    of_mocks = mock_metrics(test, simulated, record)
+    of_mocks = mock_metrics(test, simulated, bins)
     metrics = {
         name: dict(sorted({**values, **of_mocks[name]}.items())) for name, values in metrics.items()
     }

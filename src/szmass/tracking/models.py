@@ -16,16 +16,13 @@ from mlflow.types import Schema, TensorSpec
 
 PACKAGE = Path(__file__).parents[1]
 ARCHITECTURE_FILE, WEIGHTS_FILE = "architecture.json", "model.weights.h5"
-KNOWLEDGE_FILE = "knowledge.json"  # of an ensemble for all redshifts
+RECORD_FILE = "record.json"  # of the ensembles for all redshifts
 SERVED_COLUMNS = (
     "m500_msun",
     "m500_msun_p2p5",
     "m500_msun_p16",
     "m500_msun_p84",
     "m500_msun_p97p5",
-    "sigma_aleatoric_dex",
-    "sigma_epistemic_dex",
-    "systematic_dex",
     "out_of_range",
 )
 SERVING_REQUIREMENTS = (
@@ -72,14 +69,14 @@ def served_mresunet(folder: Path) -> Served:
     )
 
 
-def served_ensemble(knowledge: Path, models: Path) -> Served:
-    """The ensembles of a folder of models, and what is known of their errors."""
-    pixels = json.loads((knowledge / KNOWLEDGE_FILE).read_text())["grid"]["pixels"]
+def served_ensemble(record: Path, models: Path) -> Served:
+    """The ensembles of a folder of models, and the folder of their record."""
+    pixels = json.loads((record / RECORD_FILE).read_text())["grid"]["pixels"]
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
-        identity=knowledge / KNOWLEDGE_FILE,
+        identity=record / RECORD_FILE,
         code="predict/served_cnn.py",
-        artifacts={"models": models, "knowledge": knowledge},
+        artifacts={"models": models, "record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
             number("redshift"),

@@ -27,7 +27,7 @@ def registered_ensemble(wanted: str, folder: Path) -> tuple[Path, Path]:
         folder: where to.
 
     Returns:
-        The folders of the ensembles, and of what is known of their errors.
+        The folders of the ensembles, and of their record.
 
     Raises:
         RegistryError: there is no such model, alias or version; the message lists those that are.
@@ -43,9 +43,13 @@ def registered_ensemble(wanted: str, folder: Path) -> tuple[Path, Path]:
         uri = f"models:/{model}/{version}"
         copy = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
     files = Model.load(str(copy)).flavors["python_function"].get("artifacts", {})
-    if not {"models", "knowledge"} <= set(files):
-        raise RegistryError(f"{name}: {model} weighs no clusters in y-maps; expected CNN ensembles")
-    return copy / files["models"]["path"], copy / files["knowledge"]["path"]
+    if not {"models", "record"} <= set(files):
+        raise RegistryError(
+            f"{name}: {model} holds {', '.join(sorted(files)) or 'nothing'}: it weighs no clusters "
+            "in y-maps, or was logged by another version of szmass; expected the models and the "
+            "record of CNN ensembles"
+        )
+    return copy / files["models"]["path"], copy / files["record"]["path"]
 
 
 def _version(client: mlflow.MlflowClient, name: str, model: RegisteredModel, wanted: str) -> str:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import gaussian_kde
 
 from helpers.mock_ensembles import write_ensembles
 from helpers.mock_stores import (
     BINS,
     MEMBERS,
+    OTHER,
     SCATTER_LNY,
     TEST,
     draw_clusters,
@@ -20,9 +22,16 @@ from helpers.mock_stores import (
 from szmass.compton.maps.partitions import PartitionError, require_test, require_unseen
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.compton.masses import estimates
-from szmass.compton.masses.estimates import Baselines, JudgedClusters, judge_clusters
-from szmass.compton.network.ensemble import Ensemble
+from szmass.compton.masses.estimates import (
+    Baselines,
+    JudgedClusters,
+    judge_clusters,
+    masses_of_other_gas,
+)
+from szmass.compton.masses.out_of_fold import read_out_of_fold
+from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.compton.network.selection import predictors_msun
+from szmass.compton.results.metrics import FEWEST_MAPS, other_gas_metrics
 from szmass.params import Params
 from szmass.storage.store import MapStore
 
@@ -66,7 +75,7 @@ def test_each_test_cluster_of_the_bin_is_judged_and_no_other(
     wanted = samples.cluster[(samples.partition == 1) & (samples.redshift > BINS["z2"][0])]
     assert judged.labels["cluster"].tolist() == wanted.tolist()
     assert {len(values) for values in judged.table.values()} == {TEST}
-    assert {"selected_msun", "m200_ensemble_msun", "prior_msun", "rank_ensemble"} <= set(
+    assert {"selected_msun", "m200_ensemble_msun", "prior_msun", "rank_posterior"} <= set(
         judged.table
     )
 
@@ -103,13 +112,34 @@ def test_baselines_see_the_scatter_that_was_put_in(judged: JudgedClusters) -> No
     assert len(set(judged.m500c_msun["prior"])) == 1
 
 
-def test_ranks_are_probabilities(judged: JudgedClusters) -> None:
+def test_ranks_are_those_of_the_kernel_density_at_the_selected_masses(
+    judged: JudgedClusters, folder: Path, settings: Params
+) -> None:
     assert len(judged.facts["members"]) == MEMBERS
     assert judged.layers[-1][:2] == ("Dense", (1,))
-    for ranks in judged.ranks.values():
-        assert ((ranks >= 0) & (ranks <= 1)).all()
-    nodes = judged.joint_density.shape
-    assert nodes[0] == nodes[1]
+    sample = read_out_of_fold(folder / "cnn" / "z2" / "planck" / "m500c" / OUT_OF_FOLD_FILE)
+    bandwidth = settings.posterior.kde_bandwidth
+    kde = gaussian_kde([sample.log10_pred, sample.log10_true], bw_method=bandwidth)
+    axis = np.linspace(13.5, 15.7, 4001)
+    for row in range(0, TEST, 20):
+        seen = np.log10(judged.m500c_msun["selected"][row])
+        density = kde([np.full(len(axis), seen), axis])
+        below = axis <= np.log10(judged.labels["m500c_msun"][row])
+        assert judged.ranks[row] == pytest.approx(density[below].sum() / density.sum(), abs=0.01)
+
+
+def test_clusters_of_a_fainter_gas_come_out_light(folder: Path, settings: Params) -> None:
+    planck = open_planck_store(folder / "planck.zarr")
+    masses = masses_of_other_gas(planck, BINS, folder / "cnn")
+    others = set(settings.baryon_models) - {settings.compton.baryon_model}
+    assert set(masses["baryon_model"]) == others
+    assert len(masses) == OTHER * len(BINS) * len(others)
+    metrics = other_gas_metrics(masses)
+    # at 6e14 magneticum's Y is fainter by 10^-0.135: 0.135 / 1.63 dex in mass, b of -0.21
+    assert metrics["relerr_median_ensemble_magneticum"] == pytest.approx(-0.21, abs=0.08)
+    few = masses.groupby("baryon_model").head(FEWEST_MAPS - 1)
+    assert other_gas_metrics(few) == {}
+    assert other_gas_metrics(masses[:0]) == {}
 
 
 def test_a_map_of_another_partition_is_refused(clean: MapStore) -> None:

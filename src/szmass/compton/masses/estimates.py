@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from szmass.compton.maps.partitions import partition_rows, require_test, require_unseen
-from szmass.compton.masses.calibration import EnsembleCalibration
+from szmass.compton.maps.stores import baryon_model_names
 from szmass.compton.masses.kde import PaperKde
 from szmass.compton.masses.matched_filter import MatchedFilter
 from szmass.compton.masses.out_of_fold import read_out_of_fold
 from szmass.compton.masses.relation import prior_msun, relation_msun
-from szmass.compton.masses.training_clusters import TrainingClusters
 from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
-from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
+from szmass.compton.network.selection import predictors_msun
 from szmass.evaluation.posteriors import mass_axis
 from szmass.params import BaryonModel, Compton, Posterior
 from szmass.sky.cosmology import Cosmology
@@ -28,7 +27,7 @@ from szmass.sky.universal import UNIVERSAL_PRESSURE
 from szmass.storage.store import MapStore
 
 POSTERIOR = "posterior"
-"""Name of the calibrated posterior's median as an estimator."""
+"""Name of the median of the paper's posterior as an estimator."""
 LABELS = ("cluster", "projection", "redshift", "m500c_msun", "m200c_msun", "y500_cyl_arcmin2")
 BLOCK_ROWS = 1024
 NOISE_MAPS = 64
@@ -74,13 +73,13 @@ class JudgedClusters:
     labels: Mapping[str, np.ndarray]
     """`LABELS`, one a map."""
     m500c_msun: Mapping[str, np.ndarray]
-    """By estimator: `selected`, `ensemble`, the calibrated `posterior`'s median, `relation`,
+    """By estimator: `selected`, `ensemble`, the `posterior`'s median, `relation`,
     `matched_filter`, `prior`."""
     m200c_msun: Mapping[str, np.ndarray]
     """By predictor; empty where no network is trained for M200c."""
-    ranks: Mapping[str, np.ndarray]
-    """Posterior probability of a mass below the true one: by the paper's kernel density for
-    `selected`, by the calibrated posterior for `ensemble`."""
+    ranks: np.ndarray
+    """Probability of a mass below the true one by the paper's kernel density, sliced at the mass
+    by the selected network."""
     joint_density: np.ndarray
     """That kernel density, `(predictions, true masses)`, on the posterior's axis."""
     facts: Mapping[str, Any]
@@ -104,7 +103,7 @@ class JudgedClusters:
         columns = dict(self.labels)
         columns |= {f"{key}_msun": values for key, values in self.m500c_msun.items()}
         columns |= {f"m200_{key}_msun": values for key, values in self.m200c_msun.items()}
-        return columns | {f"rank_{key}": values for key, values in self.ranks.items()}
+        return columns | {f"rank_{POSTERIOR}": self.ranks}
 
 
 def tabulate(judged: Mapping[str, Mapping[str, JudgedClusters]]) -> pd.DataFrame:
@@ -179,8 +178,9 @@ def judge_clusters(
     require_test(store, rows)
     labels = {name: store.read(name, rows) for name in LABELS}
     sample = read_out_of_fold(ensembles / "m500c" / OUT_OF_FOLD_FILE)
-    training = TrainingClusters.of_store(store, edges)
-    seen = np.union1d(training.number, sample.cluster)
+    development = partition_rows(store, "development", edges)
+    number, first = np.unique(store.read("cluster", development), return_index=True)
+    seen = np.union1d(number, sample.cluster)
     require_unseen(labels["cluster"], seen, f"{store.path}, {ensembles}")
     ensemble = Ensemble.load(ensembles / "m500c")
     estimators: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -194,10 +194,7 @@ def judge_clusters(
 
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     kde = PaperKde(sample, posterior.kde_bandwidth, axis)
-    calibration = EnsembleCalibration.fit(sample, training, axis)
-    posteriors = calibration(outputs["m500c"], labels["redshift"])
-    log10_true = np.log10(labels["m500c_msun"])
-    selected = outputs["m500c"][ensemble.selected]
+    posteriors = kde(outputs["m500c"][ensemble.selected])
     return JudgedClusters(
         labels=labels,
         m500c_msun={
@@ -210,13 +207,10 @@ def judge_clusters(
                 baselines.cosmology,
             ),
             "matched_filter": outputs["matched_filter"],
-            "prior": prior_msun(10.0**training.log10_msun, len(rows)),
+            "prior": prior_msun(store.read("m500c_msun", development[first]), len(rows)),
         },
         m200c_msun=predictors_msun(outputs["m200c"], m200_ensemble.selected) if with_m200 else {},
-        ranks={
-            SELECTED: kde(selected).ranks(log10_true),
-            ENSEMBLE: posteriors.ranks(log10_true),
-        },
+        ranks=posteriors.ranks(np.log10(labels["m500c_msun"])),
         joint_density=kde.joint,
         facts=ensemble.facts,
         layers=[
@@ -224,6 +218,34 @@ def judge_clusters(
             for layer in ensemble.network.layers
         ],
     )
+
+
+def masses_of_other_gas(
+    store: MapStore, bins: Mapping[str, Sequence[float]], models: Path
+) -> pd.DataFrame:
+    """Masses by the ensembles of clusters whose gas follows another baryon model than theirs.
+
+    Args:
+        store: maps with Planck's noise.
+        bins: redshift bins by name.
+        models: folder of the ensembles of all bins.
+
+    Returns:
+        A row a map: `baryon_model`, `bin`, `cluster`, `m500c_msun`, and the mass by each network
+        predictor, `<predictor>_msun`.
+    """
+    names, parts = np.array(baryon_model_names(store)), []
+    for name, edges in bins.items():
+        rows = partition_rows(store, "other_model", edges)
+        if not len(rows):
+            continue
+        ensemble = Ensemble.load(models / name / "planck" / "m500c")
+        masses = predictors_msun(ensemble(store.read("compton_y", rows)), ensemble.selected)
+        columns = {key: store.read(key, rows) for key in ("cluster", "m500c_msun")}
+        columns |= {f"{key}_msun": values for key, values in masses.items()}
+        gas = names[store.read("baryon_model", rows)]
+        parts.append(pd.DataFrame({"baryon_model": gas, "bin": name, **columns}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _noise_cutouts(clean: MapStore, planck: MapStore) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Out-of-fold predictions: masses of development clusters by members trained without them.
 
-Posteriors are fitted on them. De Andres et al. 2022 (arXiv 2209.10333) fit theirs on test clusters;
-here the test clusters are kept to measure the coverage.
+The paper's posterior is fitted on them. De Andres et al. 2022 (arXiv 2209.10333) fit it on test
+clusters; here the test clusters are kept to measure the coverage.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ FEWEST_PREDICTIONS = 20
 class OutOfFold:
     """Predictions of maps by members that were trained without their clusters; each `(n,)`."""
 
-    member: np.ndarray
     cluster: np.ndarray
-    projection: np.ndarray
     log10_true: np.ndarray
     log10_pred: np.ndarray
 
@@ -33,7 +31,7 @@ def read_out_of_fold(path: Path) -> OutOfFold:
     Raises:
         PosteriorError: it cannot be read, lacks a column, or has too few rows.
     """
-    names = ("member", "cluster", "projection", "log10_m_true", "log10_m_pred")
+    names = ("cluster", "log10_m_true", "log10_m_pred")
     try:
         with path.open(encoding="utf-8") as file:
             header = file.readline().strip().split(",")
@@ -46,5 +44,5 @@ def read_out_of_fold(path: Path) -> OutOfFold:
         raise PosteriorError(
             f"{path}: {len(table)} rows: expected at least {FEWEST_PREDICTIONS}, all finite"
         )
-    member, cluster, projection, true, pred = (table[:, header.index(name)] for name in names)
-    return OutOfFold(member.astype(int), cluster.astype(int), projection.astype(int), true, pred)
+    cluster, true, pred = (table[:, header.index(name)] for name in names)
+    return OutOfFold(cluster.astype(int), true, pred)

@@ -17,28 +17,28 @@ from szmass.units import MASS_UNIT_MSUN
 
 CATALOGUE_COLUMNS = (
     "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84", "m500_msun_p97p5",
-    "log10_m500", "out_of_range", "out_of_range_reason", "systematic_dex", "sigma_aleatoric_dex",
-    "sigma_epistemic_dex", "m500_ensemble_msun", "m500_selected_msun", "model_version",
+    "log10_m500", "out_of_range", "out_of_range_reason", "m500_ensemble_msun",
+    "m500_selected_msun", "model_version",
 )  # fmt: skip
 LABELS = ("glon_deg", "glat_deg", "redshift", "msz_1e14_msun", "masked_fraction")
 RESOLVED_PIXELS = 5.0
 """R500 of clusters whose Y can be measured in a map with the beam (dA22, text at Fig. 3)."""
 
 
-def weigh(psz2: MapStore, predictor: Predictor, prior: np.ndarray | None) -> Columns:
+def weigh(psz2: MapStore, predictor: Predictor) -> Columns:
     """The labels of the clusters and the predictor's columns for them.
 
     The golden sample is weighed a second time with its point sources refilled,
     `m500_golden_msun`, as the paper does.
     """
     labels = {name: psz2.read(name) for name in LABELS}
-    masses = predictor(psz2.read("compton_y"), labels["redshift"], prior)
+    masses = predictor(psz2.read("compton_y"), labels["redshift"])
     golden = psz2.read("golden") == 1
     refilled = np.full(len(golden), np.nan)
     rows = np.flatnonzero(golden)
     if len(rows):
         maps = psz2.read("compton_y_refilled", rows)
-        refilled[rows] = predictor(maps, labels["redshift"][rows], prior)["m500_msun"]
+        refilled[rows] = predictor(maps, labels["redshift"][rows])["m500_msun"]
     return {
         **labels,
         "bin": masses["bin"],
@@ -49,10 +49,10 @@ def weigh(psz2: MapStore, predictor: Predictor, prior: np.ndarray | None) -> Col
     }
 
 
-def weigh_mocks(mocks: MapStore, predictor: Predictor, prior: np.ndarray | None) -> Columns:
+def weigh_mocks(mocks: MapStore, predictor: Predictor) -> Columns:
     """Masses of the test clusters, with their rows in the store as `row`."""
     rows = partition_rows(mocks, "test")
-    masses = predictor(mocks.read("compton_y", rows), mocks.read("redshift", rows), prior)
+    masses = predictor(mocks.read("compton_y", rows), mocks.read("redshift", rows))
     return masses | {"row": rows}
 
 

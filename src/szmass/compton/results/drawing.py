@@ -1,7 +1,7 @@
 """Draws the figures of the Compton line's test clusters, from the table of all estimates.
 
 A row of the table is a test map: its `data_set` and redshift `bin`, and the columns that
-`compton_metrics.judge` describes.
+`results.metrics.judge` describes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def judged_bins(
 ) -> list[Judged]:
     """One predictor's masses of a data set by redshift bin, as the figures take them."""
     here = predictions[predictions["data_set"] == data_set]
-    columns = f"{predictor}_msun", "m500c_msun", f"rank_{predictor}", "redshift"
+    columns = f"{predictor}_msun", "m500c_msun", "rank_posterior", "redshift"
     return [
         Judged(labels[name], *(rows[column].to_numpy() for column in columns))
         for name, rows in here.groupby("bin", sort=False)
@@ -79,8 +79,8 @@ def draw_masses(
         "supp4_members_passing": mass_figures.members_passing(worst, bias_threshold),
         "supp6_densities": mass_figures.error_densities(shown[SELECTED]),
         "supp8_residuals": mass_figures.residuals(everything, moments),
-        "coverage": mass_figures.coverages(shown[ENSEMBLE]),
-        "ranks": mass_figures.rank_histograms(shown[ENSEMBLE]),
+        "coverage": mass_figures.coverages(shown[SELECTED]),
+        "ranks": mass_figures.rank_histograms(shown[SELECTED]),
     }
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.compton.masses.estimates import JudgedClusters
-from szmass.compton.results.metrics import Metrics, judge
+from szmass.compton.results.metrics import Metrics, judge, other_gas_metrics
 from szmass.compton.results.paper import DeAndres2022
 from szmass.evaluation.papers import beside_paper
 from szmass.sky.redshift_bins import ALL_BINS, redshift_range
@@ -18,6 +18,7 @@ def measure(
     predictions: pd.DataFrame,
     bins: Mapping[str, Sequence[float]],
     judged: Mapping[str, Mapping[str, JudgedClusters]],
+    other_gas: pd.DataFrame,
     paper: DeAndres2022,
     *,
     draws: int,
@@ -29,6 +30,7 @@ def measure(
         predictions: the table of all estimates.
         bins: edges of the redshift bins.
         judged: by data set and bin, what the ensembles say of themselves.
+        other_gas: masses of clusters of other baryon models, with noise.
         paper: its numbers.
         draws: of the bootstrap over clusters.
         seed: of the bootstrap.
@@ -45,6 +47,9 @@ def measure(
                 passed, members = of_bins[name].members_passing
                 measured["members_passing"] = passed
                 measured["members_passing_share"] = passed / members
+            if data_set == "planck" and len(other_gas):
+                which = other_gas if name == ALL_BINS else other_gas[other_gas["bin"] == name]
+                measured |= other_gas_metrics(which)
             metrics[data_set][name] = beside_paper(
                 measured, paper.of_mocks(data_set, redshift_range(bins, name))
             )

@@ -229,7 +229,7 @@ def _coverage_along(
 
 
 def rank_histograms(data_sets: Mapping[str, Sequence[Judged]]) -> Figure:
-    """Histograms of the posterior probability below the true mass; flat where calibrated."""
+    """Histograms of the posterior probability below the true mass; flat where intervals hold."""
     figure, axes = _panels(len(data_sets))
     edges = np.linspace(0.0, 1.0, RANK_BINS + 1)
     for panel, (title, bins) in zip(axes, data_sets.items(), strict=True):

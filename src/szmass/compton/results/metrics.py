@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy.stats import kurtosis, skew
 
 from szmass.compton.network.selection import ENSEMBLE, SELECTED
@@ -147,7 +148,7 @@ def coverage(ranks: np.ndarray, level: int) -> float:
 
 
 def coverage_metrics(
-    ranks: np.ndarray, estimate_msun: np.ndarray, redshift: np.ndarray, *, name: str
+    ranks: np.ndarray, estimate_msun: np.ndarray, redshift: np.ndarray
 ) -> dict[str, float]:
     """Coverage of posteriors at `LEVELS`, by cut in estimated mass, and at the ends in redshift.
 
@@ -156,15 +157,14 @@ def coverage_metrics(
 
     Args:
         ranks: the posterior probability of a mass below the true one, `(n,)`.
-        estimate_msun: `(n,)`.
-        redshift: `(n,)`.
-        name: of the predictor, the end of the metrics' names.
+        estimate_msun: by the network that the posteriors are of, `(n,)`.
+        redshift: `(n,)`; no posterior is told it.
     """
     nearest, *_, farthest = equal_count_groups(redshift, REDSHIFT_GROUPS)
     groups = {suffix: np.flatnonzero(within_cut(estimate_msun, suffix)) for suffix in CUTS}
     groups |= dict(zip(REDSHIFT_ENDS, (nearest, farthest), strict=True))
     return {
-        f"coverage_{level}_{name}{suffix}": coverage(ranks[rows], level)
+        f"coverage_{level}_{POSTERIOR}{suffix}": coverage(ranks[rows], level)
         for suffix, rows in groups.items()
         if len(rows) >= FEWEST_MAPS
         for level in LEVELS
@@ -179,8 +179,8 @@ def judge(
     Args:
         table: one entry a map in each column: `cluster`; the true masses `m500c_msun` and
             `m200c_msun`; `redshift`; the mass by each of `PREDICTORS` and `BASELINES`, and the
-            median of the calibrated posterior, `<name>_msun`; by networks that were trained for
-            M200c, `m200_<name>_msun`, where there are any; and `rank_<predictor>`, the posterior
+            median of the posterior, `<name>_msun`; by networks that were trained for M200c,
+            `m200_<name>_msun`, where there are any; and `rank_posterior`, the posterior
             probability of a mass below the true one.
         draws: of the bootstrap over clusters.
         rng: of the bootstrap.
@@ -201,10 +201,25 @@ def judge(
                 rng=rng,
             )
             metrics |= {f"{prefix}{key}": value for key, value in judged.items()}
-    for name in PREDICTORS:
-        metrics |= coverage_metrics(
-            table[f"rank_{name}"], table[f"{name}_msun"], table["redshift"], name=name
-        )
+    return metrics | coverage_metrics(
+        table[f"rank_{POSTERIOR}"], table[f"{SELECTED}_msun"], table["redshift"]
+    )
+
+
+def other_gas_metrics(masses: pd.DataFrame) -> dict[str, float]:
+    """Median b of clusters of other baryon models, `relerr_median_<predictor>_<baryon model>`.
+
+    Args:
+        masses: of `estimates.masses_of_other_gas`; a model with fewer than `FEWEST_MAPS` maps is
+            left out.
+    """
+    metrics: dict[str, float] = {}
+    for model, of_model in masses.groupby("baryon_model") if len(masses) else ():
+        if len(of_model) < FEWEST_MAPS:
+            continue
+        for name in PREDICTORS:
+            error = relative_error(of_model[f"{name}_msun"], of_model["m500c_msun"])
+            metrics[f"relerr_median_{name}_{model}"] = float(np.median(error))
     return metrics
 
 
