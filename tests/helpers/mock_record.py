@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from szmass.params import Params
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.universal import beamed_profiles
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
@@ -85,6 +86,7 @@ def mock_record(params: Params) -> Record:
         Chi2Limits.of(*residual_chi2(amplitude, np.ones(4000), survey.bank)),
         replace(params.weighing, gas_nodes=3),
         params.baryon_models,
+        Cosmology.of(params.compton),
         reference_gas=params.compton.baryon_model,
     )
 

@@ -16,7 +16,7 @@ from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
 from szmass.weighing.network import TrainingClusters
 from szmass.weighing.novelty import Chi2Limits
-from szmass.weighing.priors import Population
+from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
 
 GRID = PixelGrid(pixels=12, pixel_arcmin=2.0)
@@ -127,6 +127,7 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         survey_prior="psz2",
         population_width_ln_z=population.width_ln_z,
         population_width_dex=population.width_dex,
+        mass_function="Tinker et al. 2008",
         y_centre=ensemble.standard.y_centre,
         y_scale=ensemble.standard.y_scale,
         arrays_a_network=len(ensemble.weights[0]),
@@ -135,4 +136,6 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         model_version="toy",
     )
     limits = Chi2Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
-    return Record(replace(stated, **facts), toy_bank(), ensemble, population, limits)
+    stated = replace(stated, **facts)
+    mass_function = mass_function_prior(COSMOLOGY, (0.01, 1.0), stated.axis)
+    return Record(stated, toy_bank(), ensemble, population, mass_function, limits)

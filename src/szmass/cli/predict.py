@@ -36,10 +36,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--prior",
         help="training (the default), flat in log10 M, or a CSV table log10_msun,density; of "
-        f"{WEIGHING}: psz2 (the default), flat, or a table",
+        f"{WEIGHING}: psz2 (the default), flat, training, mass-function, or a table (there the "
+        "density may have a column redshift)",
     )
     parser.add_argument(
-        "--gas", metavar="NAME", help=f"of {WEIGHING}: model of the gas, as in baryon_models"
+        "--gas",
+        metavar="NAME",
+        help=f"of {WEIGHING}: model of the gas, as in baryon_models, or all",
     )
     parser.add_argument(
         "--models",

@@ -65,6 +65,7 @@ def train_weighing(
         usual_chi2(training, np.random.default_rng((seed, WEIGHING_NOISE, 3))),
         weighing,
         baryon_models,
+        cosmology,
         reference_gas=compton.baryon_model,
     )
     record.write(weighing_record)

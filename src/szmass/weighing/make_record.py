@@ -18,7 +18,7 @@ from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble
 from szmass.weighing.network import TrainingClusters
 from szmass.weighing.novelty import Chi2Limits, residual_chi2
-from szmass.weighing.priors import Population
+from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
 from szmass.weighing.survey import Survey
 
@@ -86,6 +86,7 @@ def make_record(
     chi2_limits: Chi2Limits,
     settings: Weighing,
     baryon_models: Mapping[str, BaryonModel],
+    cosmology: Cosmology,
     *,
     reference_gas: str,
 ) -> Record:
@@ -119,6 +120,7 @@ def make_record(
         survey_prior=PSZ2,
         population_width_ln_z=population.width_ln_z,
         population_width_dex=population.width_dex,
+        mass_function=f"Tinker et al. 2008 (arXiv 0803.2706) in {cosmology.name}",
         y_centre=ensemble.standard.y_centre,
         y_scale=ensemble.standard.y_scale,
         arrays_a_network=len(ensemble.weights[0]),
@@ -126,7 +128,15 @@ def make_record(
         made_with=f"szmass {szmass.__version__}",
         model_version=_digest(ensemble),
     )
-    return Record(facts, survey.bank, ensemble, population, chi2_limits)
+    nearest, farthest = settings.redshifts
+    return Record(
+        facts,
+        survey.bank,
+        ensemble,
+        population,
+        mass_function_prior(cosmology, (nearest, farthest), facts.axis),
+        chi2_limits,
+    )
 
 
 def _digest(ensemble: Ensemble) -> str:

@@ -18,9 +18,9 @@ from szmass.sky.grid import PixelGrid
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.novelty import Chi2Limits, Familiar
-from szmass.weighing.priors import Population
+from szmass.weighing.priors import Population, TabulatedPrior
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
 _NO_RECORD = (
     # what numpy raises for files of all kinds: an array alone is no context (TypeError)
@@ -65,6 +65,8 @@ class Facts:
     """Name of the population's prior."""
     population_width_ln_z: float
     population_width_dex: float
+    mass_function: str
+    """Whose, and of which cosmology, in words."""
     y_centre: float
     """Of ln Y, which the networks know standardised by it and `y_scale`."""
     y_scale: float
@@ -78,6 +80,12 @@ class Facts:
         """Pixels of the maps."""
         return PixelGrid(self.pixels, self.pixel_arcmin)
 
+    @property
+    def axis(self) -> np.ndarray:
+        """log10 M500c at which posteriors are computed."""
+        low, high = self.axis_log10_msun
+        return np.linspace(low, high, self.axis_nodes)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -87,6 +95,7 @@ class Record:
     bank: FilterBank
     ensemble: Ensemble
     population: Population
+    mass_function: TabulatedPrior
     chi2_limits: Chi2Limits
 
     @property
@@ -105,8 +114,7 @@ class Record:
     @property
     def axis(self) -> np.ndarray:
         """log10 M500c at which posteriors are computed."""
-        low, high = self.facts.axis_log10_msun
-        return np.linspace(low, high, self.facts.axis_nodes)
+        return self.facts.axis
 
     def write(self, path: Path) -> None:
         """Writes the record; the same record gives the same bytes."""
@@ -117,6 +125,8 @@ class Record:
             "feature_scale": self.ensemble.standard.scale,
             "population_redshift": self.population.redshift,
             "population_log10_m500c_msun": self.population.log10_m500c_msun,
+            "mass_function_redshift": self.mass_function.redshift,
+            "mass_function_density": self.mass_function.density,
             "novelty_signal_to_noise": self.chi2_limits.signal_to_noise,
             "novelty_chi2": self.chi2_limits.chi2,
         }
@@ -187,6 +197,9 @@ class Record:
                 arrays["population_log10_m500c_msun"],
                 facts.population_width_ln_z,
                 facts.population_width_dex,
+            ),
+            TabulatedPrior(
+                arrays["mass_function_redshift"], facts.axis, arrays["mass_function_density"]
             ),
             Chi2Limits(arrays["novelty_signal_to_noise"], arrays["novelty_chi2"]),
         )

@@ -13,15 +13,17 @@ from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
 from szmass.weighing.gas import Gas, prior_nodes
 from szmass.weighing.mixture import Inputs
 from szmass.weighing.novelty import residual_chi2
+from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
 
 AT_ONCE = 512
 """Clusters whose posteriors are held in memory together."""
 UNTRUSTED = 2.5e-3
+"""Probability at either end of a network's density where no prior is applied."""
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
-MARGINALISED = "all"
-FLAT = "flat"
+FLAT, TRAINING, MASS_FUNCTION = "flat", "training", "mass-function"
+"""Priors of every record. The training's masses are flat in log10 M, so the first two are one."""
 
 
 class WeighingError(SzmassError):
@@ -84,27 +86,37 @@ class Weigher:
             Gas(*values) for values in zip(gas.alpha, gas.log10_b, gas.sigma_lny, strict=True)
         ], weights
 
-    def ln_prior(self, name: str | np.ndarray, redshift: np.ndarray) -> np.ndarray:
+    @property
+    def priors(self) -> dict[str, MassPrior | None]:
+        """The priors that can be named; None is flat in log10 M."""
+        record = self.record
+        return {
+            record.facts.survey_prior: record.population,
+            FLAT: None,
+            TRAINING: None,
+            MASS_FUNCTION: record.mass_function,
+        }
+
+    def ln_prior(self, prior: str | MassPrior, redshift: np.ndarray) -> np.ndarray:
         """A prior of log10 M at redshifts, as its logarithm, `(n, nodes)`.
 
         Args:
-            name: of a prior; or a density itself, `(nodes,)`, for all redshifts.
+            prior: its name, or the prior itself.
             redshift: `(n,)`.
 
         Raises:
             WeighingError: there is no such prior.
         """
-        if not isinstance(name, str):
-            with np.errstate(divide="ignore"):
-                return np.tile(np.log(name), (len(redshift), 1))
-        if name == FLAT:
-            return np.zeros((len(redshift), len(self.record.axis)))
-        if name == self.record.facts.survey_prior:
-            return self.record.population.ln_density(redshift, self.record.axis)
-        known = [FLAT, self.record.facts.survey_prior]
-        raise WeighingError(
-            f"prior {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}"
-        )
+        if isinstance(prior, str):
+            known = self.priors
+            if prior not in known:
+                hint = did_you_mean(prior, list(known))
+                raise WeighingError(f"prior {prior!r}: expected one of {', '.join(known)}{hint}")
+            named = known[prior]
+            if named is None:
+                return np.zeros((len(redshift), len(self.record.axis)))
+            prior = named
+        return prior.ln_density(redshift, self.record.axis)
 
     def posteriors(self, inputs: Inputs, gas: Gas, ln_prior: np.ndarray) -> MassPosteriors:
         """Posteriors under one relation of the gas.
@@ -129,7 +141,7 @@ class Weigher:
         return _posteriors(self.record.axis, ln_density, ln_prior)
 
     def in_parts(
-        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
         """Some clusters at a time: which, their posteriors under one gas, and over all known gas.
 
@@ -151,7 +163,7 @@ class Weigher:
             )
 
     def __call__(
-        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> dict[str, np.ndarray]:
         """Masses in Msun: medians, and the ends of the 68 and 95 % intervals.
 
