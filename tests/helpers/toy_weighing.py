@@ -15,7 +15,7 @@ from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
 from szmass.weighing.network import TrainingClusters
-from szmass.weighing.novelty import Chi2Limits
+from szmass.weighing.novelty import Limits, Usual
 from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
 
@@ -135,7 +135,8 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         made_with="szmass",
         model_version="toy",
     )
-    limits = Chi2Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
+    limits = Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
+    usual = Usual(chi2=limits, compact=limits, offset_arcmin=limits, elsewhere=4.0)
     stated = replace(stated, **facts)
     mass_function = mass_function_prior(COSMOLOGY, (0.01, 1.0), stated.axis)
-    return Record(stated, toy_bank(), ensemble, population, mass_function, limits)
+    return Record(stated, toy_bank(), ensemble, population, mass_function, usual)

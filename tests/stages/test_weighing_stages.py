@@ -99,7 +99,7 @@ def test_the_store_has_clusters_for_each_purpose(weighing_clusters):
 
 
 @pytest.fixture(scope="module")
-def train(settings, survey_paths, weighing_clusters):
+def train(settings, survey_paths, weighing_clusters, map_stores):
     def run(path, run):
         train_weighing(
             settings.seed,
@@ -110,6 +110,7 @@ def train(settings, survey_paths, weighing_clusters):
             **survey_paths,
             psz2_catalogue=ROOT / settings.paths["psz2_catalogue"],
             weighing_clusters=weighing_clusters,
+            planck_store=map_stores["planck_store"],
             weighing_record=path,
             run=run,
         )

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from szmass.files import replacing_file
 from szmass.sky.grid import PixelGrid
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
-from szmass.weighing.novelty import Chi2Limits, Familiar
+from szmass.weighing.novelty import Familiar, Limits, Usual
 from szmass.weighing.priors import Population, TabulatedPrior
+from szmass.weighing.spots import Finder
 
 FORMAT_VERSION = 2
+LIMITS = ("chi2", "compact", "offset_arcmin")
+"""Of what a record says what is usual, by signal-to-noise ratio."""
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
 _NO_RECORD = (
     # what numpy raises for files of all kinds: an array alone is no context (TypeError)
@@ -96,20 +100,25 @@ class Record:
     ensemble: Ensemble
     population: Population
     mass_function: TabulatedPrior
-    chi2_limits: Chi2Limits
+    usual: Usual
 
     @property
     def familiar(self) -> Familiar:
         """What the networks were trained on."""
         facts = self.facts
         levels = [facts.least_level, facts.largest_level]
-        return Familiar(self.chi2_limits, levels, facts.redshifts, facts.log10_m500c_msun)
+        return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
 
     @property
     def meter(self) -> LevelMeter:
         """Measures a map's noise level."""
         outside = self.facts.grid.radius_arcmin.ravel() > self.facts.inner_arcmin
         return LevelMeter(outside, self.facts.level_variance, self.facts.level_modes)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Looks for the brightest spots of a map."""
+        return Finder.of(self.bank, self.facts.grid, self.facts.beam_fwhm_arcmin)
 
     @property
     def axis(self) -> np.ndarray:
@@ -127,9 +136,11 @@ class Record:
             "population_log10_m500c_msun": self.population.log10_m500c_msun,
             "mass_function_redshift": self.mass_function.redshift,
             "mass_function_density": self.mass_function.density,
-            "novelty_signal_to_noise": self.chi2_limits.signal_to_noise,
-            "novelty_chi2": self.chi2_limits.chi2,
+            "usual_elsewhere": np.array([self.usual.elsewhere]),
         }
+        for name in LIMITS:
+            limits = getattr(self.usual, name)
+            arrays[f"usual_{name}"] = np.array([limits.signal_to_noise, limits.largest])
         for network, weights in enumerate(self.ensemble.weights):
             for number, values in enumerate(weights):
                 arrays[f"network_{network}_{number}"] = values
@@ -201,5 +212,8 @@ class Record:
             TabulatedPrior(
                 arrays["mass_function_redshift"], facts.axis, arrays["mass_function_density"]
             ),
-            Chi2Limits(arrays["novelty_signal_to_noise"], arrays["novelty_chi2"]),
+            Usual(
+                **{name: Limits(*arrays[f"usual_{name}"]) for name in LIMITS},
+                elsewhere=float(arrays["usual_elsewhere"][0]),
+            ),
         )

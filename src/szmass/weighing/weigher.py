@@ -12,7 +12,7 @@ from szmass.errors import SzmassError, did_you_mean
 from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
 from szmass.weighing.gas import Gas, prior_nodes
 from szmass.weighing.mixture import Inputs
-from szmass.weighing.novelty import residual_chi2
+from szmass.weighing.novelty import Residual
 from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
 
@@ -45,7 +45,9 @@ class Weigher:
         """
         level = np.maximum(self.record.meter(maps), self.record.facts.least_level)
         bank = self.record.bank
-        return Inputs(bank.amplitudes(maps), level, np.asarray(redshift, float), bank.whitening)
+        amplitude, redshift = bank.amplitudes(maps), np.asarray(redshift, float)
+        spots = self.record.finder(maps, level)
+        return Inputs(amplitude, level, redshift, bank.whitening, spots)
 
     def novelty(self, inputs: Inputs, m500_msun: np.ndarray) -> dict[str, np.ndarray]:
         """What is unusual about maps: columns `signal_to_noise`, `chi2` and `flags`.
@@ -54,15 +56,19 @@ class Weigher:
             inputs: of `n` clusters.
             m500_msun: their median masses, `(n,)`.
         """
-        ratio, chi2 = residual_chi2(inputs.amplitude, inputs.level, self.record.bank)
+        residual = Residual.of(inputs.amplitude, inputs.level, self.record.bank)
         flags = self.record.familiar.flags(
-            signal_to_noise=ratio,
-            chi2=chi2,
+            residual,
+            inputs.spots,
             level=inputs.level,
             redshift=inputs.redshift,
             m500_msun=m500_msun,
         )
-        return {"signal_to_noise": ratio, "chi2": chi2, "flags": flags}
+        return {
+            "signal_to_noise": residual.signal_to_noise,
+            "chi2": residual.chi2,
+            "flags": flags,
+        }
 
     def gas(self, name: str) -> Gas:
         """The relation of a model of the gas.
