@@ -30,6 +30,7 @@ CL = np.exp(-((ELL / 2000.0) ** 2)) + 0.02
 """Of noise whose neighbouring pixels are alike."""
 
 
+@cache
 def templates() -> np.ndarray:
     """Round clusters with y of order 1, `(templates, pixels, pixels)`."""
     radii, index = GRID.unique_radii

@@ -71,27 +71,34 @@ def usual_values(
 ) -> Usual:
     """What is usual of simulated clusters: of amplitudes, and of the maps of development clusters.
 
-    Clusters that fill the map themselves, so that its noise seems to be above that of the training,
-    are larger than any template, and flagged for their level: they set no limit.
-
     Args:
         clusters: those of the training.
         survey: that they are of.
         maps: a store of its maps with noise; those of development clusters alone are looked at.
         rng: of the training clusters' gas, scatter and noise.
     """
+    chi2, compact = usual_residuals(clusters, rng)
+    spots = _spots(survey, maps, survey.noise_rms * clusters.settings.noise_levels[0])
+    offset_arcmin = Limits.of(spots.near, spots.offset_arcmin)
+    return Usual(chi2, compact, offset_arcmin, float(np.quantile(spots.elsewhere, USUAL)))
+
+
+def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tuple[Limits, Limits]:
+    """What the best template leaves of simulated clusters: limits of chi^2, and at the centre.
+
+    Clusters that fill the map themselves, so that its noise seems to be above that of the training,
+    are larger than any template, and flagged for their level: they set no limit.
+
+    Args:
+        clusters: those of the training.
+        rng: of their gas, scatter and noise.
+    """
     rows = np.tile(np.arange(len(clusters.redshift)), NOVELTY_DRAWS)
     inputs, _ = clusters.draw(rng, rows)
     inputs = inputs.at(inputs.level <= clusters.noise_rms * clusters.settings.noise_levels[1])
     residual = Residual.of(inputs.amplitude, inputs.level, clusters.bank)
-    spots = _spots(survey, maps, survey.noise_rms * clusters.settings.noise_levels[0])
     ratio = residual.signal_to_noise
-    return Usual(
-        chi2=Limits.of(ratio, residual.chi2),
-        compact=Limits.of(ratio, np.abs(residual.compact)),
-        offset_arcmin=Limits.of(spots.near, spots.offset_arcmin),
-        elsewhere=float(np.quantile(spots.elsewhere, USUAL)),
-    )
+    return Limits.of(ratio, residual.chi2), Limits.of(ratio, np.abs(residual.compact))
 
 
 def _spots(survey: Survey, maps: MapStore, least_level: float) -> Spots:

@@ -76,8 +76,13 @@ class Finder:
         )
 
     def _coarse(self, maps: np.ndarray) -> np.ndarray:
-        step, side = self._step, self.grid.pixels // self._step
-        return maps.reshape(len(maps), side, step, side, step).sum(axis=(2, 4), dtype=np.float32)
+        """Sums over squares of pixels, float32."""
+        step = self._step
+        rows = sum(maps[:, start::step] for start in range(step))
+        return np.asarray(
+            sum(rows[:, :, start::step] for start in range(step)),  # type: ignore[index]
+            dtype=np.float32,
+        )
 
     @cached_property
     def _transform(self) -> np.ndarray:
@@ -107,12 +112,10 @@ class Finder:
         smallest = self._step * self.grid.pixel_arcmin
         columns = []
         for start in range(0, len(maps), AT_ONCE):
-            coarse = self._coarse(
-                maps[start : start + AT_ONCE] / level[start : start + AT_ONCE, None, None]
-            )
+            coarse = self._coarse(maps[start : start + AT_ONCE])
             coarse -= coarse.mean(axis=(1, 2), keepdims=True)
             product = irfft2(rfft2(coarse) * self._transform, s=coarse.shape[1:])
-            flat = product.reshape(len(coarse), -1)
+            flat = product.reshape(len(coarse), -1) / level[start : start + AT_ONCE, None]
             place = near[flat[:, near].argmax(axis=1)]
             others = flat[:, elsewhere] if len(elsewhere) else np.zeros((len(flat), 1))
             columns.append(
