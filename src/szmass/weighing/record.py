@@ -20,6 +20,14 @@ from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.novelty import Familiar, Limits, Usual
 from szmass.weighing.priors import Population, TabulatedPrior
+from szmass.weighing.record_content import (
+    ContentError,
+    content_digest,
+    read_arrays,
+    require_arrays,
+    require_digest,
+    require_facts,
+)
 from szmass.weighing.spots import Finder
 
 FORMAT_VERSION = 2
@@ -31,6 +39,7 @@ _NO_RECORD = (
     *(OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
     *(NotImplementedError, RuntimeError),  # ways of compression that no record has
     *(KeyError, AttributeError),  # no facts, or facts that are no names with values
+    *(RecursionError, MemoryError, ContentError),
 )
 
 
@@ -144,51 +153,50 @@ class Record:
         for network, weights in enumerate(self.ensemble.weights):
             for number, values in enumerate(weights):
                 arrays[f"network_{network}_{number}"] = values
-        facts = {"format_version": FORMAT_VERSION, **asdict(self.facts)}
-        arrays["facts"] = np.array(json.dumps(facts, sort_keys=True))
+        facts = asdict(self.facts)
+        stated = {
+            **facts,
+            "format_version": FORMAT_VERSION,
+            "digest": content_digest(facts, arrays),
+        }
+        arrays["facts"] = np.array(json.dumps(stated, sort_keys=True))
         with replacing_file(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """Reads a record.
+        """Reads a record, of which every fact and array is checked before it is used.
 
         Raises:
-            RecordError: there is none, it is damaged, or another version wrote it.
+            RecordError: there is none, it is damaged or changed, or another version wrote it; the
+                message names the file, and the fact or array.
         """
         try:
-            # numpy leaves a file open that it opened and cannot read
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = dict(file)
-            facts = json.loads(str(arrays["facts"]))
-            version = facts.pop("format_version", None)
+            arrays = read_arrays(path)
+            facts = json.loads(str(arrays.pop("facts")))
+            version, digest = facts.pop("format_version", None), facts.pop("digest", None)
         except FileNotFoundError as error:
             raise RecordError(
                 f"{path}: no such file; `dvc repro train_weighing` makes it"
             ) from error
         except _NO_RECORD as error:
+            reason = " ".join(str(error).split())
             raise RecordError(
                 f"{path}: expected a record of weighing, found another file or a damaged one "
-                f"({error}); {MAKE_AGAIN}"
+                f"({reason}); {MAKE_AGAIN}"
             ) from None
         if version != FORMAT_VERSION:
             raise RecordError(
                 f"{path}: format_version = {version!r}: expected {FORMAT_VERSION}, which this "
                 f"version of szmass reads; {MAKE_AGAIN}"
             )
-        expected = [field.name for field in fields(Facts)]
-        if differing := sorted(set(expected).symmetric_difference(facts)):
-            raise RecordError(
-                f"{path}: {', '.join(differing)}: expected the facts {', '.join(expected)}; "
-                f"{MAKE_AGAIN}"
-            )
         try:
-            return cls._of(Facts(**facts), arrays)
-        except KeyError as error:
-            raise RecordError(
-                f"{path}: expected an array {error}, found {', '.join(sorted(arrays))}; "
-                f"{MAKE_AGAIN}"
-            ) from None
+            require_facts(facts, {field.name: str(field.type) for field in fields(Facts)})
+            require_arrays(arrays, Facts(**facts))
+            require_digest(digest, facts, arrays)
+        except ContentError as error:
+            raise RecordError(f"{path}: {error}; {MAKE_AGAIN}") from None
+        return cls._of(Facts(**facts), arrays)
 
     @classmethod
     def _of(cls, facts: Facts, arrays: Mapping[str, np.ndarray]) -> Record:
