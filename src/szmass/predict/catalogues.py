@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from szmass.planck.files import column, open_table, read_map
 from szmass.predict.files import UserMap
 from szmass.predict.fits_images import whole_headers
+from szmass.predict.headers import in_y
 from szmass.predict.limits import (
     LARGEST_FILE_BYTES,
     LARGEST_SKY_BYTES,
@@ -23,6 +25,8 @@ from szmass.sky.healpix import gnomonic_pixels
 POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
 """Columns of a catalogue, and where on the sky they end, in degrees."""
 CUTOUTS_AT_ONCE = 64
+UNSEEN = 1e30
+"""Values this large, of either sign, are HEALPix' mark of a pixel without data."""
 
 
 def cut_catalogue(
@@ -41,7 +45,7 @@ def cut_catalogue(
             expected.
     """
     names, clusters = _read_catalogue(catalogue)
-    sky = _read_sky(ymap, nside)
+    sky, notes = _read_sky(ymap, nside)
     problems = _position_problems(clusters)
     placed = np.flatnonzero(problems == "")
     for start in range(0, len(names), CUTOUTS_AT_ONCE):
@@ -52,24 +56,40 @@ def cut_catalogue(
         for row in rows:
             redshift = float(clusters["REDSHIFT"][row])
             yield (
-                names[row],
+                names[row] or f"row {row}",
                 UserMap(
                     f"{catalogue}, row {row} ({names[row]})",
                     cutouts.get(row, np.empty((0, 0))),
                     grid.pixel_arcmin,
                     None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
+                    notes=notes,
                     problem=problems[row],
                 ),
             )
 
 
-def _read_sky(path: Path, nside: int) -> np.ndarray:
+def _read_sky(path: Path, nside: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A map as Compton y, NaN where it has none, and what was done for it."""
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         _require_columns_once(path, plain, ["FULL"])
-        frame = str(open_table(plain)[0].get("COORDSYS", "GALACTIC")).strip()
+        header, _ = open_table(plain)
+        frame = str(header.get("COORDSYS", "GALACTIC")).strip()
         if not frame.upper().startswith("G"):
             raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC")
-        return read_map(plain, "FULL", nside)
+        sky = read_map(plain, "FULL", nside)
+        sky[np.abs(sky) >= UNSEEN] = np.nan
+        key = _unit_key(header, "FULL")
+        return in_y(sky, key, header.get(key))
+
+
+def _unit_key(header: Mapping[str, Any], name: str) -> str:
+    """The keyword of a column's unit; of the map itself where the column is not among TTYPE."""
+    columns = {
+        str(value).strip().upper(): key.removeprefix("TTYPE")
+        for key, value in header.items()
+        if key.startswith("TTYPE")
+    }
+    return f"TUNIT{columns.get(name, '1')}"
 
 
 def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
