@@ -22,6 +22,7 @@ from szmass.weighing.survey import Survey
 
 GRID = PixelGrid(pixels=64, pixel_arcmin=2.5)
 BEAM_FWHM_ARCMIN = 10.0
+INNER_ARCMIN = 40.0
 NOISE_RMS = 1.2e-6
 THETA500_ARCMIN = np.array([2.0, 6.0, 12.0, 24.0])
 GAUSSIANS = 2
@@ -44,7 +45,7 @@ def mock_survey() -> Survey:
     variance = np.sum((2 * ELL + 1) * CL) / (4 * np.pi)
     noise = PixelNoise.of_spectrum(CL / variance, GRID, jitter_arcmin=0.0)
     bank = FilterBank.of_templates(templates(), noise)
-    meter = LevelMeter.of_noise(noise, inner_arcmin=40.0)
+    meter = LevelMeter.of_noise(noise, inner_arcmin=INNER_ARCMIN)
     return Survey(GRID, BEAM_FWHM_ARCMIN, bank, meter, NOISE_RMS)
 
 
@@ -88,7 +89,7 @@ def mock_usual(amplitude: np.ndarray) -> Usual:
     """What is usual of amplitudes with noise of level 1, and of mock maps."""
     survey, maps = mock_survey(), mock_maps(600, 7)
     residual = Residual.of(amplitude, np.ones(len(amplitude)), survey.bank)
-    spots = Finder.of(survey.bank, GRID, BEAM_FWHM_ARCMIN)(maps, survey.meter(maps))
+    spots = Finder.of(survey.bank, GRID, BEAM_FWHM_ARCMIN, INNER_ARCMIN)(maps, survey.meter(maps))
     ratio = residual.signal_to_noise
     return Usual(
         chi2=Limits.of(ratio, residual.chi2),

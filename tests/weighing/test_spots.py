@@ -8,6 +8,7 @@ import pytest
 from helpers.mock_record import (
     BEAM_FWHM_ARCMIN,
     GRID,
+    INNER_ARCMIN,
     mock_map,
     mock_maps,
     mock_record,
@@ -21,7 +22,7 @@ from szmass.weighing.spots import Finder
 from szmass.weighing.weigher import Weigher
 
 SURVEY = mock_survey()
-FINDER = Finder.of(SURVEY.bank, GRID, BEAM_FWHM_ARCMIN)
+FINDER = Finder.of(SURVEY.bank, GRID, BEAM_FWHM_ARCMIN, INNER_ARCMIN)
 COARSE = PixelGrid(pixels=96, pixel_arcmin=1.7)
 
 
@@ -47,18 +48,26 @@ def test_a_source_beside_the_centre_is_where_it_is(x: float, y: float) -> None:
     assert spots.offset_arcmin[0] == pytest.approx(np.hypot(x, y))
 
 
-@pytest.mark.parametrize(("x", "y"), [(25.0, 0.0), (-40.0, 30.0), (0.0, -57.5)])
+@pytest.mark.parametrize(("x", "y"), [(25.0, 0.0), (-30.0, 25.0), (0.0, -37.5)])
 def test_a_source_elsewhere_is_as_bright_as_at_the_centre(x: float, y: float) -> None:
     elsewhere, centre = (FINDER(image[None], np.ones(1)) for image in (source(x, y), source(0, 0)))
     assert elsewhere.elsewhere[0] == pytest.approx(centre.near[0], rel=0.02)
     assert elsewhere.near[0] < 0.3 * centre.near[0]
 
 
+@pytest.mark.parametrize(("x", "y"), [(55.0, 0.0), (-40.0, 45.0)])
+def test_a_source_beyond_what_a_mass_is_measured_on_is_none(x: float, y: float) -> None:
+    far, centre = (FINDER(image[None], np.ones(1)) for image in (source(x, y), source(0, 0)))
+    assert far.elsewhere[0] < 0.1 * centre.near[0]
+
+
 def test_small_pixels_are_added_and_change_little() -> None:
     """Of 1.7' pixels two by two: a filter that is the beam itself, against the sum over pixels."""
     kernel = source(0.0, 0.0, COARSE)
     kernel -= kernel.mean()
-    found = Finder(COARSE, BEAM_FWHM_ARCMIN, kernel)(source(3.4, 0.0, COARSE)[None], np.ones(1))
+    found = Finder(COARSE, BEAM_FWHM_ARCMIN, kernel, INNER_ARCMIN)(
+        source(3.4, 0.0, COARSE)[None], np.ones(1)
+    )
     exact = float(np.sum(kernel * source(0.0, 0.0, COARSE)))
     assert found.near[0] == pytest.approx(exact, rel=0.05)
     assert found.offset_arcmin[0] == pytest.approx(3.4)
@@ -93,7 +102,7 @@ def test_a_brighter_source_elsewhere_and_one_beside_the_centre_are_flagged(param
     maps = np.stack(
         [
             cluster,
-            cluster + 20.0 / unit * source(-35.0, 25.0),
+            cluster + 20.0 / unit * source(-30.0, 20.0),
             cluster + 14.0 / unit * source(12.5, 0.0),
         ]
     )

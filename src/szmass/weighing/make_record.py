@@ -78,7 +78,7 @@ def usual_values(
         rng: of the training clusters' gas, scatter and noise.
     """
     chi2, compact = usual_residuals(clusters, rng)
-    spots = _spots(survey, maps, survey.noise_rms * clusters.settings.noise_levels[0])
+    spots = _spots(survey, maps, clusters.settings)
     offset_arcmin = Limits.of(spots.near, spots.offset_arcmin)
     return Usual(chi2, compact, offset_arcmin, float(np.quantile(spots.elsewhere, USUAL)))
 
@@ -101,10 +101,12 @@ def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tup
     return Limits.of(ratio, residual.chi2), Limits.of(ratio, np.abs(residual.compact))
 
 
-def _spots(survey: Survey, maps: MapStore, least_level: float) -> Spots:
+def _spots(survey: Survey, maps: MapStore, settings: Weighing) -> Spots:
     """The spots of the maps of development clusters."""
     rows = np.flatnonzero(maps.read("partition") == MAP_PARTITIONS.index("development"))
-    finder = Finder.of(survey.bank, survey.grid, survey.beam_fwhm_arcmin)
+    beam, inner = survey.beam_fwhm_arcmin, settings.inner_arcmin
+    finder = Finder.of(survey.bank, survey.grid, beam, inner)
+    least_level = survey.noise_rms * settings.noise_levels[0]
     parts = []
     for start in range(0, len(rows), MAPS_AT_ONCE):
         images = maps.read("compton_y", rows[start : start + MAPS_AT_ONCE])

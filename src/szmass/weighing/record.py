@@ -127,7 +127,8 @@ class Record:
     @cached_property
     def finder(self) -> Finder:
         """Looks for the brightest spots of a map."""
-        return Finder.of(self.bank, self.facts.grid, self.facts.beam_fwhm_arcmin)
+        facts = self.facts
+        return Finder.of(self.bank, facts.grid, facts.beam_fwhm_arcmin, facts.inner_arcmin)
 
     @property
     def axis(self) -> np.ndarray:

@@ -57,11 +57,12 @@ def _array(name: str, content: bytes) -> np.ndarray:
         raise ContentError(f"array {name!r}: expected one of numbers, as numpy.save writes it")
     shape, fortran_order, dtype = npy.read_array_header_1_0(file)
     held = len(content) - file.tell()
-    if dtype.hasobject or fortran_order or math.prod(shape) * dtype.itemsize != held:
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != held:
         raise ContentError(
             f"array {name!r} of shape {shape}, {dtype}: expected so much in its {held} bytes"
         )
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).copy()
+    values = np.frombuffer(content, dtype, offset=file.tell()).copy()
+    return values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
 
 
 def content_digest(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -45,12 +45,12 @@ class Finder:
     added in squares while their side is below `COARSE` beams.
 
     Example:
-        A spot 20' to the right of the centre, by a filter that is the beam itself:
+        A spot 24' to the right of the centre, by a filter that is the beam itself:
 
         >>> grid = PixelGrid(pixels=32, pixel_arcmin=4.0)
         >>> beam = np.exp(-0.5 * (grid.radius_arcmin / 4.2) ** 2)
-        >>> beside = np.roll(beam, 5, axis=1)
-        >>> spots = Finder(grid, 10.0, beam)(beside[None], np.ones(1))
+        >>> beside = np.roll(beam, 6, axis=1)
+        >>> spots = Finder(grid, 10.0, beam, 40.0)(beside[None], np.ones(1))
         >>> bool(spots.near[0] < 0.1 * spots.elsewhere[0])
         True
     """
@@ -59,11 +59,16 @@ class Finder:
     beam_fwhm_arcmin: float
     kernel: np.ndarray
     """The filter, `(pixels, pixels)`."""
+    farthest_arcmin: float
+    """From the centre; what lies beyond is no part of what a mass is measured on."""
 
     @classmethod
-    def of(cls, bank: FilterBank, grid: PixelGrid, beam_fwhm_arcmin: float) -> Finder:
+    def of(
+        cls, bank: FilterBank, grid: PixelGrid, beam_fwhm_arcmin: float, farthest_arcmin: float
+    ) -> Finder:
         """With the narrowest filter of a bank, its first."""
-        return cls(grid, beam_fwhm_arcmin, bank.filters[0].reshape(grid.pixels, grid.pixels))
+        kernel = bank.filters[0].reshape(grid.pixels, grid.pixels)
+        return cls(grid, beam_fwhm_arcmin, kernel, farthest_arcmin)
 
     @cached_property
     def _step(self) -> int:
@@ -97,7 +102,7 @@ class Finder:
         radius = np.hypot(shift[:, None], shift)
         apart = APART * self.beam_fwhm_arcmin
         inside = np.abs(shift) <= self.grid.pixels * self.grid.pixel_arcmin / 2.0 - apart
-        elsewhere = (radius > apart) & inside[:, None] & inside
+        elsewhere = (radius > apart) & (radius <= self.farthest_arcmin) & inside[:, None] & inside
         near = radius <= NEAR * self.beam_fwhm_arcmin
         return radius.ravel(), np.flatnonzero(near), np.flatnonzero(elsewhere)
 
