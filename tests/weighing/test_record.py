@@ -188,7 +188,7 @@ def test_facts_that_are_no_json(path):
     assert "expected a record of weighing" in refusal(path)
 
 
-FACTS = {
+FACTS: dict[str, list[Any]] = {
     "pixels": [0, -12, 12.5, True, "12", 10**9],
     "pixel_arcmin": [0.0, -1.0, float("nan"), float("inf"), "2"],
     "redshifts": [[1.0, 0.1], [0.0, 1.0], [0.1], 0.1, [0.1, float("nan")]],
@@ -202,7 +202,7 @@ FACTS = {
     "survey": [None, 3],
     "level_variance": [0, -1e-3],
 }
-ARRAYS = {
+ARRAYS: dict[str, list[Any]] = {
     "filters": [np.zeros((1, 143)), np.zeros(144), np.full((1, 144), np.nan)],
     "noise_covariance": [np.zeros((1, 1)), np.ones((2, 2)), np.ones(1), -np.ones((1, 1))],
     "feature_scale": [np.zeros(8), np.ones(7), np.ones((8, 1))],

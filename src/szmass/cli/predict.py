@@ -13,7 +13,7 @@ from szmass.predict.command import OWN, RELEASE, WEIGHING, Answer, Wanted, predi
 
 if TYPE_CHECKING:  # numpy and pydantic
     from szmass.params import Params
-    from szmass.predict.weighing import Weighed
+    from szmass.predict.masses import Weighed
 
 HELP = "infer the masses of clusters in y-maps"
 EXAMPLE = "szmass predict cutout.fits --redshift 0.3"

@@ -83,11 +83,13 @@ class Finder:
     def _coarse(self, maps: np.ndarray) -> np.ndarray:
         """Sums over squares of pixels, float32."""
         step = self._step
-        rows = sum(maps[:, start::step] for start in range(step))
-        return np.asarray(
-            sum(rows[:, :, start::step] for start in range(step)),  # type: ignore[index]
-            dtype=np.float32,
-        )
+        rows = maps[:, ::step]
+        for start in range(1, step):
+            rows = rows + maps[:, start::step]
+        squares = rows[:, :, ::step].astype(np.float32)
+        for start in range(1, step):
+            squares += rows[:, :, start::step]
+        return squares
 
     @cached_property
     def _transform(self) -> np.ndarray:
