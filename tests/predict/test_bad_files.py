@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import ROOT
 from szmass.compton.maps.stores import planck_spec
 from szmass.errors import SzmassError
 from szmass.predict import limits
@@ -401,6 +404,27 @@ def test_bad_metadata_of_a_store_is_one_line(tmp_path: Path, case: str) -> None:
     (line,) = weighed(store).problems
     assert line.startswith(str(store))
     assert message in line
+
+
+def test_a_store_with_several_bad_arrays_is_one_line_and_no_more(tmp_path: Path) -> None:
+    """Zarr reads arrays side by side, and asyncio would print what became of the others."""
+    store = write_store(tmp_path / "m.zarr")
+    for name in ("compton_y", "redshift", "m500c_msun", "x"):
+        metadata = store / name / "zarr.json"
+        metadata.write_text(metadata.read_text().replace('"node_type": "array"', '"node_type": 3'))
+    code = "from pathlib import Path; from szmass.predict.files import read_user_maps as read\n"
+    code += f"try:\n    list(read(Path({str(store)!r})))\n"
+    code += "except Exception as error:\n    print(error)\nimport gc; gc.collect()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith(f"{store}: ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -177,12 +178,20 @@ def _zarr(path: Path) -> FileContent:
     from szmass.storage.store import MapStore, StoreError
 
     require_folder(path)
+    for metadata in path.rglob("zarr.json"):
+        _json(metadata)
     group = path / "zarr.json"
+    # zarr opens arrays side by side; of several that fail, asyncio would print all but the first
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         store = MapStore(path, _attributes(group).get("title", "") if group.is_file() else "")
-        return _store_content(store)
+        content = _store_content(store)
     except StoreError as error:
         raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
+    logger.setLevel(level)
+    return content
 
 
 def _store_content(store: MapStore) -> FileContent:
