@@ -47,9 +47,10 @@ bench: setup    ## what benchmarks/ measures, one script after the other
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
 
 lock: setup    ## the pinned requirements, anew from pyproject.toml
-	$(COMPILE) --extra jax --extra remotes --extra server --extra docs --extra dev -o requirements.lock
-	$(COMPILE) --extra gpu --extra jax --extra remotes --extra server --extra docs --extra dev -o requirements-gpu.lock
+	$(COMPILE) $(EXTRAS) -o requirements.lock
+	$(COMPILE) $(EXTRAS) --extra gpu -o requirements-gpu.lock
 
+EXTRAS = $(addprefix --extra ,pipeline jax remotes server docs dev)
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 clean:    ## removes the environment and the site; data and models stay

@@ -12,6 +12,25 @@ class SzmassError(ValueError):
     """
 
 
+EXTRAS = {"matplotlib": "figures", "zarr": "zarr", "zarrs": "zarr"}
+"""Which extra of szmass brings a library, by its name; any other one comes with `PIPELINE`."""
+PIPELINE = "pipeline"
+
+
+class MissingExtraError(SzmassError):
+    """A library is not installed that only some of szmass needs.
+
+    Args:
+        what: cannot be done without.
+        library: that is missing, by the name that it is imported by.
+    """
+
+    def __init__(self, what: str, library: str) -> None:
+        name = library.partition(".")[0]
+        extra = EXTRAS.get(name, PIPELINE)
+        super().__init__(f'{what} needs {name}, which is missing: pip install "szmass[{extra}]"')
+
+
 def near_word(word: str, known: Iterable[str]) -> str:
     """The known word that an unknown one is most like; empty where none is near."""
     return next(iter(get_close_matches(word, list(known), n=1)), "")

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 CODE = ("src", "params.yaml", "dvc.yaml")
 EXPERIMENT = {"dvc.exp_name": "DVC_EXP_NAME", "dvc.exp_baseline_rev": "DVC_EXP_BASELINE_REV"}
 
@@ -50,6 +48,8 @@ def hardware_facts() -> dict[str, str]:
 
 def locked_stages() -> Mapping[str, Any]:
     """What dvc.lock has of each stage; nothing where DVC has run none here."""
+    from ruamel.yaml import YAML
+
     try:
         stages: Mapping[str, Any] = YAML(typ="safe").load(Path("dvc.lock"))["stages"]
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from helpers import ROOT
 from helpers.source_tree import modules
 from szmass.cli import _parser
-from szmass.predict.release import RELEASED
+from szmass.predict.released import RELEASED
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMS: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")

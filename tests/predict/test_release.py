@@ -23,17 +23,9 @@ from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.make_record import measure_knowledge
 from szmass.compton.masses.predictor import Predictor
 from szmass.params import Params
-from szmass.predict.command import Answer, Wanted, predict
-from szmass.predict.release import (
-    ARCHIVE_FILE,
-    FACTS_FILE,
-    RELEASED,
-    STAGES,
-    ReleaseError,
-    require_reproduced,
-    unpacked,
-    write_release,
-)
+from szmass.predict.command import Answer, PredictionError, Wanted, predict
+from szmass.predict.release import STAGES, require_reproduced, write_release
+from szmass.predict.released import ARCHIVE_FILE, FACTS_FILE, RELEASED, ReleaseError, unpacked
 
 METRICS = (
     "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84", "coverage_68",
@@ -86,7 +78,7 @@ def clone(project: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return replace(project, paths=paths)
 
 
-def weigh(project: Params, settings: Params, models: str | None = None) -> Answer:
+def weigh(project: Params, settings: Params, models: str = "cnn") -> Answer:
     """The masses of the project's maps, by the models that other settings find."""
     table = project.paths["cnn_models"].parents[1] / "t.csv"
     return predict(Wanted(table=table, models=models), settings)
@@ -118,6 +110,22 @@ def test_ones_own_models_come_first_unless_asked(project: Params, clone: Params)
     assert weigh(project, with_both, "released").models.kind == "released"
     with pytest.raises(ValueError, match=r"knowledge.json: not there; make it \(dvc repro infer"):
         weigh(project, clone, "own")
+
+
+def test_models_of_a_folder(project: Params, clone: Params, tmp_path: Path) -> None:
+    shutil.move(tmp_path / RELEASED, tmp_path / "theirs")
+    answer = weigh(project, clone, "theirs")
+    assert (answer.models.kind, answer.models.scale) == ("theirs", "tiny")
+    assert "\nmodels: theirs, trained at scale tiny\n" in answer.as_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("cnns", "; did you mean cnn[?]"), ("reeased", "; did you mean released[?]")]
+)
+def test_what_models_are_possible_is_said(name: str, hint: str, clone: Params) -> None:
+    possible = rf"weighing \(the default\), .* FILE.npz, cnn, own, .* NAME@ALIAS or .*{hint}$"
+    with pytest.raises(PredictionError, match=f"^models '{name}': expected {possible}"):
+        predict(Wanted(files=[Path("any.npy")], models=name), clone)
 
 
 def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
@@ -196,7 +204,7 @@ def test_damage_is_named(
     with pytest.raises(
         ReleaseError, match=rf"models/released/{message}.*git checkout models/released"
     ):
-        predict(Wanted(files=[Path("any.npy")]), clone)
+        predict(Wanted(files=[Path("any.npy")], models="cnn"), clone)
 
 
 def test_what_was_unpacked_is_removed(clone: Params) -> None:
@@ -225,7 +233,10 @@ def test_only_what_dvc_has_reproduced_from_committed_code_is_released(
         commit,
     ):
         assert checkout.run(*command).returncode == 0, command
-    with pytest.raises(ReleaseError, match="evaluate_cnn, infer_psz2, train_cnn: not up to date"):
+    with pytest.raises(
+        ReleaseError,
+        match="evaluate_cnn, evaluate_weighing, infer_psz2, train_cnn, train_weighing: not",
+    ):
         require_reproduced()
     assert checkout.run("dvc", "repro", "--quiet").returncode == 0
     require_reproduced()
@@ -233,5 +244,5 @@ def test_only_what_dvc_has_reproduced_from_committed_code_is_released(
     with pytest.raises(ReleaseError, match="src, params.yaml, dvc.yaml are as committed"):
         require_reproduced()
     assert checkout.run(*commit).returncode == 0
-    with pytest.raises(ReleaseError, match="train_cnn: not up to date; dvc repro train_cnn"):
+    with pytest.raises(ReleaseError, match="train_weighing: not up to date; dvc repro train_cnn"):
         require_reproduced()

@@ -166,7 +166,7 @@ def predicted(
         lines.append(f"{number}.npy,{float(value)!r},{number}")
     (root / "cutouts.csv").write_text("\n".join(lines) + "\n")
     try:
-        main(["predict", "--table", "cutouts.csv", "--json"])
+        main(["predict", "--models", "cnn", "--table", "cutouts.csv", "--json"])
     except SystemExit as told:
         assert "some maps could not be used" in str(told)  # noqa: PT017  # the exit's own text
     return json.loads(capsys.readouterr().out)

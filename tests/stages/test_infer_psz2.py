@@ -112,7 +112,7 @@ def test_table_and_figures_say_what_sky_it_is(project: Params, run: ListRun) -> 
 
 
 def test_predict_gives_what_the_catalogue_has(project: Params) -> None:
-    answer = predict(Wanted(files=[project.paths["psz2_store"]]), project)
+    answer = predict(Wanted(files=[project.paths["psz2_store"]], models="own"), project)
     table = pd.read_csv(project.paths["psz2_cnn_masses_csv"])
     np.testing.assert_allclose(answer.columns["m500_msun"], table["m500_msun"], rtol=1e-6)
     text = answer.as_text()
@@ -135,7 +135,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
         "good.npy,1,05,J\ntwo.npy,0.3,K\n"
     )
     np.save(tmp_path / "two.npy", np.array([good, good]))
-    answer = predict(Wanted(table=tmp_path / "t.csv", prior="flat"), project)
+    answer = predict(Wanted(table=tmp_path / "t.csv", prior="flat", models="own"), project)
     assert answer.names == ["A", "G", "K, row 0", "K, row 1"]
     assert "flat, within the masses of 120 simulated" in answer.priors["z1"]
     wanted = {
@@ -173,7 +173,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
 )
 def test_nothing_to_weigh_is_an_error(project: Params, wanted: Wanted, message: str) -> None:
     with pytest.raises(PredictionError, match=message):
-        predict(wanted, project)
+        predict(replace(wanted, models="own"), project)
 
 
 def test_the_command_line_prints_a_table_and_its_problems(
@@ -188,7 +188,7 @@ def test_the_command_line_prints_a_table_and_its_problems(
     maps[1, 0, 0] = np.nan
     np.save(tmp_path / "maps.npy", maps)
     with pytest.raises(SystemExit, match="maps.npy, row 1: 1 pixels are masked or not finite"):
-        main(["predict", str(tmp_path / "maps.npy"), "--redshift", "0.35"])
+        main(["predict", str(tmp_path / "maps.npy"), "--redshift", "0.35", "--models", "own"])
     printed = capsys.readouterr().out
     assert "maps.npy, row 0" in printed
     assert "68 %" in printed.splitlines()[0]

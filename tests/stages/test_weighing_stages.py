@@ -19,6 +19,7 @@ from szmass.stages.evaluate_weighing import evaluate_weighing
 from szmass.stages.train_weighing import train_weighing
 from szmass.weighing import clusters
 from szmass.weighing.clusters import PARTITIONS, open_clusters
+from szmass.weighing.gate import GateError, require_passed_gate
 from szmass.weighing.record import Record
 
 FIGURES = ["coverage", "masses"]
@@ -287,6 +288,14 @@ def test_table_and_figures_are_there_and_reported(judged, judging_run, metrics):
     assert re.search(r"The gate: all \d\d checks passed", table)
     reported = {name: value for name, value, _ in judging_run.metrics}
     assert reported["planck.scatter_dex"] == metrics["planck"]["all"]["scatter_dex"]
+
+
+def test_the_verdict_is_of_one_record(judged, weighing_record, tmp_path):
+    require_passed_gate(judged / "verdict.json", weighing_record)
+    other = tmp_path / "other.npz"
+    other.write_bytes(weighing_record.read_bytes() + b"1")
+    with pytest.raises(GateError, match="verdict.json: judged a record of sha256 .*other.npz has"):
+        require_passed_gate(judged / "verdict.json", other)
 
 
 def test_a_failing_gate_says_group_number_and_expectation(evaluate, weighing_record, tmp_path):

@@ -22,7 +22,7 @@ from szmass.cli import (
     verify,
 )
 from szmass.cli.project import require_project
-from szmass.errors import SzmassError
+from szmass.errors import MissingExtraError, SzmassError
 
 
 class Verb(Protocol):
@@ -52,6 +52,8 @@ VERBS: dict[str, Verb] = {  # in the order of the help
     "mlflow-server": mlflow_server,
     "release": release,
 }
+ANYWHERE = ("predict", "check-masses")
+"""Commands for any folder; the others are for the repository's root."""
 
 
 READER_GONE = 141
@@ -78,10 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> None:
     options = _parser().parse_args(arguments)
     try:
-        require_project()
+        if options.command not in ANYWHERE:
+            require_project(options.command)
         options.run(options)
     except BrokenPipeError:
         raise
+    except ModuleNotFoundError as error:
+        library = str(error.name)
+        if library.startswith(szmass.__name__):
+            raise
+        sys.exit(f"szmass: {MissingExtraError(f'szmass {options.command}', library)}")
     except (SzmassError, OSError) as error:
         sys.exit(f"szmass: {error}")
 
@@ -106,5 +114,5 @@ def _parser() -> argparse.ArgumentParser:
             name, help=verb.HELP, description=verb.HELP, epilog=f"example: {verb.EXAMPLE}"
         )
         verb.add_arguments(command)
-        command.set_defaults(run=verb.run)
+        command.set_defaults(run=verb.run, command=name)
     return parser

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 from pathlib import Path
 
-from szmass.cli.project import PARAMS
+from szmass.cli.project import PARAMS, UsageError
 
 HELP = "compare the masses with those of another table: 1 - b, slope, scatter"
 EXAMPLE = "szmass check-masses weak_lensing.csv --figure bias.png"
@@ -40,6 +40,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--skip-bad-rows", action="store_true", help="leave out rows that cannot be used"
     )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the draws that give the intervals; 1"
+    )
     parser.add_argument("--figure", type=Path, metavar="FILE", help="to write: .png or .pdf")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -47,16 +50,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Prints the numbers, writes the figure, and ends with the rows that were left out."""
     from szmass.comparison.command import Wanted, check_masses
-    from szmass.params import load
 
-    params = load(PARAMS)
-    options.masses = options.masses or params.paths["psz2_masses_fits"]
+    options.masses = options.masses or _own_catalogue()
     if options.figure:
         from szmass.comparison.figure import draw, require_format, save
 
         require_format(options.figure)
     names = [field.name for field in fields(Wanted)]
-    answer = check_masses(Wanted(**{name: getattr(options, name) for name in names}), params.seed)
+    answer = check_masses(Wanted(**{name: getattr(options, name) for name in names}), options.seed)
     print(answer.as_json() if options.json else answer.as_text())
     if options.figure:
         save(draw(answer.ours, answer.theirs, answer.fit, options.table.stem), options.figure)
@@ -64,3 +65,12 @@ def run(options: Namespace) -> None:
             print(f"figure: {options.figure}")
     if answer.problems:
         print("\n".join(["szmass: rows left out:", *answer.problems]), file=sys.stderr)
+
+
+def _own_catalogue() -> Path:
+    """The catalogue of the pipeline in the current folder."""
+    if not PARAMS.is_file():
+        raise UsageError(f"expected --masses FILE: {Path.cwd()} has no pipeline with a catalogue")
+    from szmass.params import load
+
+    return load(PARAMS).paths["psz2_masses_fits"]

@@ -8,11 +8,20 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from szmass.cli.project import PARAMS
-from szmass.predict.command import OWN, RELEASE, WEIGHING, Answer, Wanted, predict
+from szmass.cli.project import PARAMS, require_project
+from szmass.predict.command import (
+    CNN,
+    OWN,
+    RECORD_ENDING,
+    RELEASE,
+    WEIGHING,
+    Answer,
+    Wanted,
+    predict,
+    require_possible,
+)
 
-if TYPE_CHECKING:  # numpy and pydantic
-    from szmass.params import Params
+if TYPE_CHECKING:  # numpy
     from szmass.predict.masses import Weighed
 
 HELP = "infer the masses of clusters in y-maps"
@@ -35,40 +44,42 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
     parser.add_argument(
         "--prior",
-        help="training (the default), flat in log10 M, or a CSV table log10_msun,density; of "
-        f"{WEIGHING}: psz2 (the default), flat, training, mass-function, or a table (there the "
-        "density may have a column redshift)",
+        help="psz2 (the default), flat in log10 M, training, mass-function, or a CSV table "
+        "log10_msun,density[,redshift]; of CNNs: training (the default), flat, or a table without "
+        "redshifts",
     )
     parser.add_argument(
         "--gas",
         metavar="NAME",
-        help=f"of {WEIGHING}: model of the gas, as in baryon_models, or all",
+        help="model of the gas, as in baryon_models, or all of them; not of CNNs",
     )
     parser.add_argument(
         "--models",
         metavar="WHICH",
-        help=f"{WEIGHING}: recommended where `dvc repro train_weighing` has run; {OWN}: of this "
-        f"pipeline (the default where it has run); {RELEASE}: those that came with it; or of "
-        "MLflow's registry, as cnn-ensemble@best or cnn-ensemble/3",
+        help=f"{WEIGHING} (the default), or a record of it, FILE{RECORD_ENDING}; the CNNs of the "
+        f"paper: {CNN}, this pipeline's ({OWN}) where it has run, else those that came with it "
+        f"({RELEASE}); a folder of such; or of MLflow's registry, as cnn-ensemble@best or "
+        "cnn-ensemble/3",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(options: Namespace) -> None:
     """Prints a table of masses; ends with what is wrong with maps that could not be used."""
-    from szmass.params import load
-
     names = [field.name for field in fields(Wanted)]
-    wanted = Wanted(**{name: getattr(options, name) for name in names})
-    answer = _answer(wanted, load(PARAMS))
+    answer = _answer(Wanted(**{name: getattr(options, name) for name in names}))
     print(answer.as_json() if options.json else answer.as_text())
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
 
 
-def _answer(wanted: Wanted, params: Params) -> Answer | Weighed:
-    if wanted.models != WEIGHING:
-        return predict(wanted, params)
-    from szmass.predict.weighing import predict_by_weighing
+def _answer(wanted: Wanted) -> Answer | Weighed:
+    if wanted.by_weighing:
+        from szmass.predict.weighing import predict_by_weighing
 
-    return predict_by_weighing(wanted, params)
+        return predict_by_weighing(wanted)
+    require_possible(wanted.models)
+    require_project(f"predict --models {wanted.models}")
+    from szmass.params import load
+
+    return predict(wanted, load(PARAMS))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from szmass.cli.project import PARAMS, SCALES
-from szmass.predict.release import RELEASED, require_reproduced, write_release
+from szmass.predict.released import RELEASED
 
-HELP = f"write the trained models into {RELEASED}, for those who do not train"
+HELP = "write the trained models into the package and the repository, for those who do not train"
 EXAMPLE = "szmass release"
 
 
@@ -19,12 +19,23 @@ def run(_options: Namespace) -> None:
     """Writes the models of this pipeline, where all of it has been reproduced."""
     from szmass.params import load
     from szmass.params.scales import scale_in_force
+    from szmass.predict.release import (
+        RECORDS_IN_SOURCE,
+        require_reproduced,
+        write_record_release,
+        write_release,
+    )
 
     require_reproduced()
-    scale = scale_in_force(PARAMS, SCALES)
-    facts = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=load(PARAMS).paths)
-    print(
-        f"{RELEASED}: models {facts['model_version']}, trained at scale {scale}, "
-        f"{facts['archive_bytes'] / 1e6:.1f} MB\n"
-        f"next: git add {RELEASED} && git commit"
-    )
+    scale, paths = scale_in_force(PARAMS, SCALES), load(PARAMS).paths
+    record = write_record_release(RECORDS_IN_SOURCE, scale=scale, params_file=PARAMS, paths=paths)
+    cnn = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=paths)
+    for folder, facts, size in (
+        (RECORDS_IN_SOURCE, record, record["record_bytes"]),
+        (RELEASED, cnn, cnn["archive_bytes"]),
+    ):
+        print(
+            f"{folder}: models {facts['model_version']}, trained at scale {scale}, "
+            f"{size / 1e6:.1f} MB"
+        )
+    print(f"next: git add {RECORDS_IN_SOURCE} {RELEASED} && git commit")

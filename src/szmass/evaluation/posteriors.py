@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -40,6 +41,10 @@ class MassPosteriors:
         """Normalises densities that are known up to a factor each, `(n, nodes)`."""
         total = np.trapezoid(weights, axis_log10_msun, axis=1)
         return cls(axis_log10_msun, weights / total[:, None])
+
+    def at(self, rows: slice) -> Self:
+        """Some of the clusters."""
+        return type(self)(self.axis_log10_msun, self.density[rows])
 
     def cumulative(self) -> np.ndarray:
         """Probability below each node, `(n, nodes)`."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from szmass.planck.files import column, open_table, read_map
+from szmass.predict.cutouts import COARSEST_ARCMIN
 from szmass.predict.files import UserMap
 from szmass.predict.fits_images import whole_headers
 from szmass.predict.headers import in_y
@@ -21,23 +22,26 @@ from szmass.predict.limits import (
 )
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
+from szmass.units import ARCMIN_RAD
 
 POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
 """Columns of a catalogue, and where on the sky they end, in degrees."""
 CUTOUTS_AT_ONCE = 64
 UNSEEN = 1e30
 """Values this large, of either sign, are HEALPix' mark of a pixel without data."""
+FINEST_NSIDE = 8192
+"""Whose pixels have numbers of 32 bits."""
 
 
 def cut_catalogue(
-    ymap: Path, catalogue: Path, *, nside: int, grid: PixelGrid
+    ymap: Path, catalogue: Path, *, nside: int | None, grid: PixelGrid
 ) -> Iterator[tuple[str, UserMap]]:
     """Cutouts of a full-sky y-map at the clusters of a catalogue, each with its name.
 
     Args:
         ymap: HEALPix map in the layout of Planck's, column FULL; `.gz` or not.
         catalogue: FITS table with the columns NAME, GLON, GLAT in degrees, and REDSHIFT; likewise.
-        nside: of the map.
+        nside: that the map must have; without, any with pixels that are fine enough.
         grid: of the cutouts.
 
     Raises:
@@ -45,7 +49,7 @@ def cut_catalogue(
             expected.
     """
     names, clusters = _read_catalogue(catalogue)
-    sky, notes = _read_sky(ymap, nside)
+    sky, nside, notes = _read_sky(ymap, nside)
     problems = _position_problems(clusters)
     placed = np.flatnonzero(problems == "")
     for start in range(0, len(names), CUTOUTS_AT_ONCE):
@@ -68,18 +72,33 @@ def cut_catalogue(
             )
 
 
-def _read_sky(path: Path, nside: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A map as Compton y, NaN where it has none, and what was done for it."""
+def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str, ...]]:
+    """A map as Compton y, NaN where it has none; its Nside; and what was done for it."""
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         _require_columns_once(path, plain, ["FULL"])
         header, _ = open_table(plain)
         frame = str(header.get("COORDSYS", "GALACTIC")).strip()
         if not frame.upper().startswith("G"):
             raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC")
+        if nside is None:
+            nside = _fine_nside(path, header.get("NSIDE"))
         sky = read_map(plain, "FULL", nside)
         sky[np.abs(sky) >= UNSEEN] = np.nan
         key = _unit_key(header, "FULL")
-        return in_y(sky, key, header.get(key))
+        values, notes = in_y(sky, key, header.get(key))
+        return values, nside, notes
+
+
+def _fine_nside(path: Path, stated: object) -> int:
+    """The Nside that a header states, of pixels that cutouts can be made from."""
+    if isinstance(stated, int) and FINEST_NSIDE >= stated > 0:
+        side_arcmin = np.sqrt(4.0 * np.pi / (12 * stated**2)) / ARCMIN_RAD
+        if side_arcmin <= COARSEST_ARCMIN:
+            return stated
+    raise UserFileError(
+        f"{path}: NSIDE = {stated!r}: expected pixels of at most {COARSEST_ARCMIN:g}', as NSIDE = "
+        f"2048 has, and at most {FINEST_NSIDE}"
+    )
 
 
 def _unit_key(header: Mapping[str, Any], name: str) -> str:

@@ -12,15 +12,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from szmass.errors import SzmassError
-from szmass.predict.release import RELEASED, unpacked
+from szmass.errors import SzmassError, did_you_mean
+from szmass.predict.released import RELEASED, unpacked
 from szmass.quiet import quiet_start
 
 if TYPE_CHECKING:  # pydantic takes a third of a second
     from szmass.params import Params
 
-OWN, RELEASE, WEIGHING = "own", "released", "weighing"
-TRAINING_PRIOR, PSZ2_PRIOR = "training", "psz2"
+CNN, OWN, RELEASE, WEIGHING = "cnn", "own", "released", "weighing"
+RECORD_ENDING = ".npz"
+POSSIBLE_MODELS = (
+    f"{WEIGHING} (the default), a record of weighing FILE{RECORD_ENDING}, {CNN}, {OWN}, {RELEASE}, "
+    "a folder that `szmass release` wrote, or NAME@ALIAS or NAME/VERSION of MLflow's registry"
+)
+TRAINING_PRIOR = "training"
+PRIORS_OF_WEIGHING = ("psz2", "mass-function")
+"""That CNNs cannot have."""
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
     "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
@@ -48,7 +55,15 @@ class Wanted:
     gas: str | None = None
     """Model of the gas, for weighing alone."""
     models: str | None = None
-    """As for `chosen_models`; `WEIGHING` is for `szmass.predict.weighing`."""
+    """`WEIGHING` or without: the record that szmass comes with; a record's file; or one of
+    `chosen_models`."""
+
+    @property
+    def by_weighing(self) -> bool:
+        """Whether a record of weighing is asked for, not CNNs."""
+        name = str(self.models)
+        is_record = name.endswith(RECORD_ENDING) or Path(name).is_file()
+        return self.models in {None, WEIGHING} or is_record
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Models:
     """What a `Predictor` loads, and where it is from."""
 
     kind: str
-    """`OWN`, `RELEASE`, or a name in MLflow's registry."""
+    """`OWN`, `RELEASE`, a folder, or a name in MLflow's registry."""
     ensembles: Path
     knowledge: Path
     scale: str | None
@@ -68,9 +83,10 @@ class Models:
         """For people."""
         if self.kind == OWN:
             return f"trained here, {self.ensembles}"
-        if self.kind != RELEASE:
+        if self.scale is None:
             return f"{self.kind} of MLflow's registry"
-        return f"released with szmass, trained at scale {self.scale}"
+        where = "released with szmass" if self.kind == RELEASE else self.kind
+        return f"{where}, trained at scale {self.scale}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ class Answer:
 
 
 def predict(wanted: Wanted, params: Params) -> Answer:
-    """Infers the masses that are asked for; a map that cannot be used does not stop the others.
+    """Infers masses with CNNs; a map that cannot be used does not stop the others.
 
     Raises:
         PredictionError: no map could be used; the message has the reasons.
@@ -145,31 +161,48 @@ def predict(wanted: Wanted, params: Params) -> Answer:
 
 @contextmanager
 def chosen_models(kind: str | None, params: Params) -> Iterator[Models]:
-    """The models of this pipeline, those that travel with it, or registered ones.
+    """CNNs of this pipeline, those that travel with it, or registered ones.
 
     Args:
-        kind: `OWN`, `RELEASE`, or the name of a model in MLflow's registry; without, one's own
-            where the pipeline has made all of them.
+        kind: `OWN`, `RELEASE`, `CNN` for one's own where the pipeline has made all of them and
+            the released ones elsewhere, a folder with released ones, or the name of a model in
+            MLflow's registry with its alias or version.
         params: where one's own are, and what they were made for.
 
     Raises:
-        ReleaseError: the released ones are asked for, and cannot be used.
-        RegistryError, TrackingError: the registered ones are, and cannot be had.
+        PredictionError: there are no such models.
+        ReleaseError: released ones are asked for, and cannot be used.
+        RegistryError, TrackingError: registered ones are, and cannot be had.
     """
+    require_possible(kind)
     knowledge = params.paths["cnn_posterior"]
-    if kind == OWN or (kind is None and knowledge.is_dir()):
+    if kind == CNN:
+        kind = OWN if knowledge.is_dir() else RELEASE
+    if kind == OWN:
         nside = params.planck_sky.nside
         yield Models(OWN, params.paths["cnn_models"], knowledge, None, nside)
-        return
-    if kind not in (None, RELEASE):
+    elif kind == RELEASE or Path(str(kind)).is_dir():
+        with unpacked(RELEASED if kind == RELEASE else Path(str(kind))) as found:
+            yield Models(str(kind), found.ensembles, found.knowledge, found.scale, found.nside)
+    else:
         from szmass.tracking import registered_ensemble
 
         with TemporaryDirectory() as folder:
-            ensembles, knowledge = registered_ensemble(kind, Path(folder))
-            yield Models(kind, ensembles, knowledge, None, params.planck_sky.nside)
-        return
-    with unpacked(RELEASED) as found:
-        yield Models(RELEASE, found.ensembles, found.knowledge, found.scale, found.nside)
+            ensembles, knowledge = registered_ensemble(str(kind), Path(folder))
+            yield Models(str(kind), ensembles, knowledge, None, params.planck_sky.nside)
+
+
+def require_possible(kind: str | None) -> None:
+    """Requires a name that models can have.
+
+    Raises:
+        PredictionError: it is none.
+    """
+    names = [WEIGHING, CNN, OWN, RELEASE]
+    name = str(kind)
+    if name not in names and not Path(name).is_dir() and not set("@/") & set(name):
+        hint = did_you_mean(name, names)
+        raise PredictionError(f"models {name!r}: expected {POSSIBLE_MODELS}{hint}")
 
 
 @dataclass
@@ -191,7 +224,7 @@ class UsableMaps:
 def usable_maps(
     wanted: Wanted,
     grid: Any,
-    nside: int,
+    nside: int | None,
     require_redshift: Callable[[float], object] = lambda redshift: redshift,
 ) -> UsableMaps:
     """Reads the maps that are asked for; one that cannot be used becomes a problem of its own.
@@ -199,7 +232,7 @@ def usable_maps(
     Args:
         wanted: names them.
         grid: `PixelGrid` that the maps are wanted on.
-        nside: of a full-sky map.
+        nside: that a full-sky map must have; without, any that is fine enough.
         require_redshift: raises a `SzmassError` where the estimator cannot take a redshift.
 
     Raises:
@@ -263,12 +296,12 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
 
 
 def _require_no_option_of_weighing(wanted: Wanted) -> None:
-    if wanted.models == WEIGHING:
+    if wanted.by_weighing:
         raise PredictionError(f"models {WEIGHING}: expected `szmass.predict.weighing` to be asked")
     if wanted.gas is not None:
-        raise PredictionError(f"--gas {wanted.gas} is for --models {WEIGHING}")
-    if wanted.prior == PSZ2_PRIOR:
-        raise PredictionError(f"--prior {PSZ2_PRIOR} is for --models {WEIGHING}")
+        raise PredictionError(f"--gas {wanted.gas} is for weighing: leave out --models")
+    if wanted.prior in PRIORS_OF_WEIGHING:
+        raise PredictionError(f"--prior {wanted.prior} is for weighing: leave out --models")
 
 
 def require_any(maps: UsableMaps) -> None:
@@ -298,13 +331,13 @@ def usable_map(found: Any, grid: Any) -> tuple[Any, float]:
 Load = Callable[[], Iterator[tuple[str, Any]]]
 
 
-def requests(wanted: Wanted, grid: Any, nside: int) -> Iterator[tuple[str, Load]]:
+def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str, Load]]:
     """Each file that is asked for, and what reads its maps with their names.
 
     Args:
         wanted: has them.
         grid: `PixelGrid` of the cutouts of a full-sky map.
-        nside: of such a map.
+        nside: that such a map must have; without, any that is fine enough.
 
     Raises:
         PredictionError: the options name no maps, or contradict each other.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from szmass.errors import SzmassError
+from szmass.errors import MissingExtraError, SzmassError
 from szmass.predict.fits_images import read_fits_image
 from szmass.predict.headers import FileContent, in_y, number
 from szmass.predict.limits import (
@@ -175,7 +175,10 @@ def _pixel_note(pixel_arcmin: float | None, key: str) -> tuple[str, ...]:
 
 
 def _zarr(path: Path) -> FileContent:
-    from szmass.storage.store import MapStore, StoreError
+    try:
+        from szmass.storage.store import MapStore, StoreError
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a Zarr store", str(error.name)) from error
 
     require_folder(path)
     for metadata in path.rglob("zarr.json"):

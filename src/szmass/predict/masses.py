@@ -100,6 +100,8 @@ class Weighed:
     made_with: str
     prior: str
     """In words."""
+    record: str
+    """Where it is from, in words."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
@@ -117,6 +119,7 @@ class Weighed:
         ]
         content = {
             "models": WEIGHING,
+            "record": self.record,
             "scale": None,
             "model_version": self.masses.model_version,
             "made_with": self.made_with,
@@ -145,7 +148,7 @@ class Weighed:
             f"  {excess}, is common to all clusters: it does not average out",
             f"  the median with the gas is {_percent(abs(shift_dex))} {side} the mass shown",
             f"prior: {self.prior}",
-            f"model: weighing, trained for maps of {self.survey}, {version}",
+            f"model: weighing, {self.record}, trained for maps of {self.survey}, {version}",
         ]
         lines += [f"taken from {note}" for note in self.notes]
         return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""The trained models that travel with the project: an archive, and what it was made with.
+"""`szmass release`: the pipeline's models as files that others come by without training.
 
-`szmass release` writes them from the models of the pipeline; `szmass predict` takes them where the
-pipeline has not run. The archive holds the files that a `Predictor` loads, unchanged, so that both
-give the same masses.
+The record of weighing becomes part of the package, and so of its wheel, once the gate has passed.
+The CNNs become an archive in the repository, of the files that a `Predictor` loads, unchanged, so
+that both give the same masses. `szmass.predict.released` reads both.
 """
 
 from __future__ import annotations
@@ -10,24 +10,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ruamel.yaml import YAML
 
-from szmass.errors import SzmassError
+import szmass
+from szmass.files import replacing_file
+from szmass.predict.released import (
+    ARCHIVE_FILE,
+    FACTS_FILE,
+    RECORD_FACTS_FILE,
+    RECORD_FILE,
+    RELEASE_FORMAT,
+    ReleaseError,
+)
 from szmass.provenance import CODE, code_facts, data_md5, sha256
 from szmass.quiet import quiet_start
+from szmass.weighing.gate import require_passed_gate
+from szmass.weighing.record import Record
 
-RELEASED = Path("models/released")
-ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"
-RELEASE_FORMAT = 1
-STAGES = ("train_cnn", "evaluate_cnn", "infer_psz2")
+RECORDS_IN_SOURCE = Path("src/szmass/records")
+STAGES = ("train_cnn", "evaluate_cnn", "infer_psz2", "train_weighing", "evaluate_weighing")
 """That have to be up to date."""
 SECTIONS = (
     "seed", "bins", "compton", "morphology", "baryon_models", "planck_sky", "cnn", "posterior",
@@ -41,24 +47,10 @@ TEST_METRICS: Mapping[str, Sequence[str]] = {
     "ensemble": ("coverage_68", "coverage_95"),
 }  # fmt: skip
 """Of the masses that are predicted, and of the ensemble's posteriors, on a bin's test clusters."""
+WEIGHING_SECTIONS = ("seed", "compton", "baryon_models", "planck_sky", "weighing")
+WEIGHING_DATA = ("weighing_clusters", "weighing_record", "weighing_verdict")
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the archive, so that equal models have equal archives."""
-
-
-class ReleaseError(SzmassError):
-    """The models cannot be released, or what was released cannot be used."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """Released models, unpacked."""
-
-    ensembles: Path
-    knowledge: Path
-    scale: str
-    """That they were trained at."""
-    nside: int
-    """Of the full-sky maps that their cutouts are like."""
 
 
 def require_reproduced() -> None:
@@ -133,38 +125,52 @@ def write_release(
     return facts
 
 
-@contextmanager
-def unpacked(folder: Path) -> Iterator[Release]:
-    """The released models as a `Predictor` loads them, in a temporary folder.
+def write_record_release(
+    folder: Path, *, scale: str, params_file: Path, paths: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Puts the record of weighing where the package has it, with what the gate found.
+
+    Args:
+        folder: to write in; what was there is replaced.
+        scale: that the record was trained at.
+        params_file: with its settings.
+        paths: of the record, the gate's verdict and their data.
+
+    Returns:
+        The content of the file beside the record.
 
     Raises:
-        ReleaseError: a file is missing, damaged or of another version.
+        GateError: the gate has not passed, or judged another record.
+        RecordError: the record cannot be read.
     """
-    again = f"restore it (git checkout {folder}), or train (dvc repro infer_psz2)"
-    facts_file, archive = folder / FACTS_FILE, folder / ARCHIVE_FILE
-    try:
-        facts = json.loads(facts_file.read_text(encoding="utf-8"))
-        wanted, scale = facts["archive_sha256"], facts["scale"]
-        nside = facts["settings"]["planck_sky"]["nside"]
-        if facts["format"] != RELEASE_FORMAT:
-            raise ReleaseError(
-                f"{facts_file}: format = {facts['format']}: expected {RELEASE_FORMAT}; {again}"
-            )
-    except FileNotFoundError:
-        raise ReleaseError(f"{facts_file}: not there; {again}") from None
-    except (OSError, KeyError, TypeError, UnicodeError, json.JSONDecodeError) as error:
-        raise ReleaseError(f"{facts_file}: cannot be read: {error!r}; {again}") from error
-    if not archive.is_file():
-        raise ReleaseError(f"{archive}: not there; {again}")
-    if (found := sha256(archive)) != wanted:
-        raise ReleaseError(
-            f"{archive}: damaged: its sha256 is {found[:12]}..., expected {wanted[:12]}... as "
-            f"{facts_file} says; {again}"
-        )
-    with TemporaryDirectory(prefix="szmass-") as here:
-        with ZipFile(archive) as content:
-            content.extractall(here)
-        yield Release(Path(here, "cnn"), Path(here, "cnn_posterior"), scale, nside)
+    path, verdict = paths["weighing_record"], paths["weighing_verdict"]
+    record = Record.read(path)
+    require_passed_gate(verdict, path)
+    checks = json.loads(verdict.read_text(encoding="utf-8"))["checks"]
+    settings = YAML(typ="safe").load(params_file)
+    facts = {
+        "format": RELEASE_FORMAT,
+        "szmass_version": szmass.__version__,
+        "scale": scale,
+        "model_version": record.facts.model_version,
+        "made_with": record.facts.made_with,
+        **code_facts(),
+        "data_md5": data_md5("release", {name: paths[name] for name in WEIGHING_DATA}),
+        "gate": {
+            "success": True,
+            "checks": len(checks),
+            "clusters": max(check["clusters"] for check in checks),
+            "verdict_sha256": sha256(verdict),
+        },
+        "settings": {name: settings[name] for name in WEIGHING_SECTIONS},
+        "record_bytes": path.stat().st_size,
+        "record_sha256": sha256(path),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing_file(folder / RECORD_FILE) as unfinished:
+        unfinished.write_bytes(path.read_bytes())
+    (folder / RECORD_FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n")
+    return facts
 
 
 def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from szmass.errors import SzmassError, did_you_mean
 from szmass.predict.command import (
+    WEIGHING,
     PredictionError,
     Wanted,
     require_any,
@@ -20,30 +20,29 @@ from szmass.predict.command import (
 from szmass.predict.files import UserMap, read_user_maps
 from szmass.predict.masses import Masses, Weighed
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
+from szmass.predict.released import released_record
 from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
 from szmass.weighing.weigher import FLAT, MASS_FUNCTION, TRAINING, Weigher
 
-if TYPE_CHECKING:  # pydantic takes a third of a second
-    from szmass.params import Params
-
-PARAMS = Path("params.yaml")
 ALL_GAS = "all"
 """Every model of the gas, where the name of one is asked for."""
 
 
-def predict_by_weighing(wanted: Wanted, params: Params) -> Weighed:
+def predict_by_weighing(wanted: Wanted) -> Weighed:
     """Weighs the maps that are asked for; one that cannot be used does not stop the others.
 
     Raises:
         PredictionError: no map could be used; the message has the reasons.
-        RecordError: the record cannot be read.
+        RecordError, ReleaseError: the record cannot be read.
         WeighingError, PriorError: there is no such gas or prior.
     """
-    weigher = Weigher(Record.read(params.paths["weighing_record"]))
+    named = None if wanted.models in {None, WEIGHING} else Path(str(wanted.models))
+    record, where = _record(named)
+    weigher = Weigher(record)
     facts = weigher.record.facts
     choice = _Choice.of(weigher, wanted.prior or facts.survey_prior, wanted.gas)
-    maps = usable_maps(wanted, facts.grid, params.planck_sky.nside)
+    maps = usable_maps(wanted, facts.grid, nside=None)
     require_any(maps)
     return Weighed(
         maps.names,
@@ -53,7 +52,16 @@ def predict_by_weighing(wanted: Wanted, params: Params) -> Weighed:
         facts.survey,
         facts.made_with,
         choice.prior_in_words(),
+        where,
     )
+
+
+def _record(named: Path | None) -> tuple[Record, str]:
+    """A record and where it is from, in words: the one that szmass comes with, unless named."""
+    if named is not None:
+        return Record.read(named), str(named)
+    released = released_record()
+    return Record.read(released.path), f"released with szmass {released.szmass_version}"
 
 
 def weigh(
@@ -77,17 +85,16 @@ def weigh(
             `redshift`. It multiplies exactly, for no prior is part of the networks.
         gas: model of the gas that the statistical interval has; the record's own without. `all`
             gives `Masses.by_gas` as well, an answer for every model.
-        record: file with filters and networks; without, the one of `params.yaml` in the current
-            folder.
+        record: file with filters and networks; without, the one that szmass comes with.
         pixel_arcmin: side of a pixel, where it is not that of the record and no file states it.
 
     Raises:
         PredictionError: no map, another number of redshifts, or maps that cannot be used; the
             message names each.
-        RecordError, WeighingError, PriorError, UserFileError: the record, gas, prior or a file
-            cannot be used.
+        RecordError, ReleaseError, WeighingError, PriorError, UserFileError: the record, gas, prior
+            or a file cannot be used.
     """
-    weigher = Weigher(Record.read(_record_path() if record is None else Path(record)))
+    weigher = Weigher(_record(None if record is None else Path(record))[0])
     choice = _Choice.of(weigher, str(prior), gas)
     cutouts, redshifts, problems = [], [], []
     for found in _with_redshifts(list(_user_maps(maps, pixel_arcmin)), redshift):
@@ -101,17 +108,6 @@ def weigh(
     if problems:
         raise PredictionError("maps that cannot be used:\n" + "\n".join(problems))
     return choice.masses(np.array(cutouts), np.array(redshifts))
-
-
-def _record_path() -> Path:
-    from szmass.params import load
-
-    if not PARAMS.is_file():
-        raise PredictionError(
-            f"{PARAMS}: not found in {Path.cwd()}: expected record=FILE, or szmass's repository as "
-            "the current folder"
-        )
-    return load(PARAMS).paths["weighing_record"]
 
 
 def _user_maps(

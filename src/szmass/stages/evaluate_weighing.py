@@ -13,6 +13,7 @@ from szmass.compton.maps.stores import baryon_model_names, open_clean_store, ope
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.params import Compton, PlanckSky, Weighing
 from szmass.planck.stores import PARTITIONS, open_psz2_store
+from szmass.provenance import sha256
 from szmass.reporting import Run, report_figures
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.redshift_bins import bin_labels
@@ -69,6 +70,7 @@ def evaluate_weighing(
     failed = [check.in_words() for check in checks if not check.passed]
     verdict = {
         "success": not failed,
+        "record_sha256": sha256(weighing_record),
         "failed": failed,
         "checks": [asdict(check) | {"passed": check.passed} for check in checks],
     }

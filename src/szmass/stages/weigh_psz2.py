@@ -44,7 +44,7 @@ def weigh_psz2(
     run: Run,
 ) -> None:
     """Writes the mass catalogue, with the CNN's masses beside."""
-    require_passed_gate(weighing_verdict)
+    require_passed_gate(weighing_verdict, weighing_record)
     weigher = Weigher(Record.read(weighing_record))
     psz2 = open_psz2_store(psz2_store)
     names = read_psz2(psz2_catalogue).at(psz2.read("catalogue_row")).name

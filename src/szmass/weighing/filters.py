@@ -128,12 +128,14 @@ class FilterBank:
         return vectors[:, kept] / np.sqrt(values[kept])
 
     def amplitudes(self, maps: np.ndarray) -> np.ndarray:
-        """The maps' amplitudes, `(n, filters)` float64.
+        """The maps' amplitudes, `(n, filters)`; those of a map do not depend on the others.
 
         Args:
             maps: `(n, pixels, pixels)`, in any unit, which the amplitudes then have.
         """
-        return maps.reshape(len(maps), -1) @ self.filters.T.astype(maps.dtype)
+        filters = self.filters.astype(maps.dtype, copy=False)
+        # a product with all maps would round by a map's place among them
+        return np.array([filters @ image for image in maps.reshape(len(maps), -1)])
 
 
 @dataclass(frozen=True)
@@ -169,5 +171,7 @@ class LevelMeter:
         Args:
             maps: `(n, pixels, pixels)`.
         """
-        pixels = maps.reshape(len(maps), -1)[:, self.outside]
-        return np.sqrt(pixels.var(axis=1, dtype=float) / self.variance)
+        pixels = np.compress(self.outside, maps.reshape(len(maps), -1), axis=1)
+        pixels -= pixels.mean(axis=1, keepdims=True)
+        square = np.vecdot(pixels, pixels).astype(float) / pixels.shape[1]
+        return np.sqrt(square / self.variance)

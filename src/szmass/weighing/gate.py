@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from szmass.errors import SzmassError
+from szmass.provenance import sha256
 
 LEVELS = (0.50, 0.68, 0.90, 0.95)
 """Of the central intervals whose coverage is judged."""
@@ -29,19 +30,30 @@ class GateError(SzmassError):
     """Posteriors do not hold what they say, or there is no verdict on them."""
 
 
-def require_passed_gate(verdict: Path) -> None:
+def require_passed_gate(verdict: Path, record: Path) -> None:
     """Raises an error unless the verdict that `evaluate_weighing` wrote says that all is right.
 
+    Args:
+        verdict: on the record's intervals.
+        record: that is to be used.
+
     Raises:
-        GateError: names each check that failed, or what is wrong with the file.
+        GateError: names each check that failed, or what is wrong with the file, or it judged
+            another record.
     """
     try:
         content = json.loads(verdict.read_text())
         success, failed = content["success"], list(content["failed"])
+        judged = content["record_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GateError(f"{verdict}: cannot be read as the gate's verdict: {error!r}") from error
     if success is not True:
         raise GateError("\n".join([f"{verdict}: the intervals do not hold:", *map(str, failed)]))
+    if judged != (digest := sha256(record)):
+        raise GateError(
+            f"{verdict}: judged a record of sha256 {judged[:12]}..., {record} has "
+            f"{digest[:12]}...: judge this one (dvc repro evaluate_weighing)"
+        )
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
 import numpy as np
-from scipy.special import expit, log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp
 
 from szmass.sky.scaling import PIVOT_M500_MSUN
 from szmass.weighing.gas import Gas
 from szmass.weighing.spots import Spots
 
 LN_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
+COLUMNS = 8
+FARTHEST_SIGMA = 8.0
+"""From a Gaussian's mean; beyond it is 0, which is e^-32 of its peak too little."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,14 @@ class Inputs:
         asinh of the amplitudes over the level, of these when whitened, ln level, z, ln z, and
         alpha, log10_b and sigma_lny of the gas.
         """
+        return np.concatenate([self._of_maps, gas.features(len(self.redshift))], axis=1)
+
+    @cached_property
+    def _of_maps(self) -> np.ndarray:
+        """The features that do not depend on the gas."""
         z, ratio = self.redshift, self.amplitude / self.level[:, None]
         told = np.stack([np.log(self.level), z, np.log(z)], axis=1)
-        whitened = np.arcsinh(ratio @ self.whitening)
-        return np.concatenate([np.arcsinh(ratio), whitened, told, gas.features(len(z))], axis=1)
+        return np.concatenate([np.arcsinh(ratio), np.arcsinh(ratio @ self.whitening), told], axis=1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,16 @@ class Mixture:
     ln_weight: np.ndarray
     mean: np.ndarray
     ln_sigma: np.ndarray
+
+    @classmethod
+    def mean_of(cls, mixtures: Sequence[Mixture], weights: np.ndarray) -> Self:
+        """The mean of densities of the same clusters, by weights that add to 1."""
+        shares = zip(mixtures, np.log(weights), strict=True)
+        return cls(
+            np.concatenate([one.ln_weight + ln_share for one, ln_share in shares], axis=1),
+            np.concatenate([one.mean for one in mixtures], axis=1),
+            np.concatenate([one.ln_sigma for one in mixtures], axis=1),
+        )
 
     def ln_density(self, axis: np.ndarray) -> np.ndarray:
         """Ln p at each value of `axis`, `(n, len(axis))`."""
@@ -75,16 +95,29 @@ class Mixture:
         )
 
     def density(self, axis: np.ndarray) -> np.ndarray:
-        """The same as p, which is 0 far from the means; several times faster."""
+        """The same as p, in float32, and 0 beyond `FARTHEST_SIGMA` of all means.
+
+        To some 1e-6 d / sigma of its peak, for means that are d apart.
+
+        A cluster's density does not depend on which others are computed with it.
+        """
+        scale = np.exp(-self.ln_sigma)
+        weight = np.exp(self.ln_weight - self.ln_sigma - LN_SQRT_2PI).astype(np.float32)
+        reach = FARTHEST_SIGMA / scale
+        start = np.searchsorted(axis, (self.mean - reach).min(axis=1))
+        stop = np.searchsorted(axis, (self.mean + reach).max(axis=1), side="right")
+        # (x - mean) / (sqrt(2) sigma) as a product of matrices, about a point among the means
+        centre = self.mean.mean(axis=1)
+        factors = np.stack([scale, (centre[:, None] - self.mean) * scale], axis=2) / np.sqrt(2.0)
+        factors = factors.astype(np.float32)
         total = np.zeros((len(self.mean), len(axis)))
-        for weight, mean, sigma in zip(
-            np.exp(self.ln_weight - self.ln_sigma - LN_SQRT_2PI).T,
-            self.mean.T,
-            np.exp(self.ln_sigma).T,
-            strict=True,
-        ):
-            apart = (axis - mean[:, None]) / sigma[:, None]
-            total += weight[:, None] * np.exp(-0.5 * apart**2)
+        for row, (first, last) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
+            powers = np.ones((2, last - first), dtype=np.float32)
+            powers[0] = axis[first:last] - centre[row]
+            apart = factors[row] @ powers
+            np.square(apart, out=apart)
+            np.negative(apart, out=apart)
+            total[row, first:last] = weight[row] @ np.exp(apart, out=apart)
         return total
 
 
@@ -149,9 +182,23 @@ def _forward(inputs: np.ndarray, layers: list[np.ndarray]) -> np.ndarray:
     *hidden, kernel, bias, straight = layers
     values = inputs
     for matrix, offset in zip(hidden[::2], hidden[1::2], strict=True):
-        values = values @ matrix + offset
-        values = values * expit(values)
-    return np.asarray(values @ kernel + bias + inputs @ straight, dtype=float)
+        values = _silu(_product(values, matrix) + offset)
+    outputs = _product(values, kernel) + bias + _product(inputs, straight)
+    return np.asarray(outputs, dtype=float)
+
+
+def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The product, `COLUMNS` at a time: BLAS' kernels for more round by a row's place."""
+    starts = range(0, matrix.shape[1], COLUMNS)
+    return np.concatenate([rows @ matrix[:, start : start + COLUMNS] for start in starts], axis=1)
+
+
+def _silu(values: np.ndarray) -> np.ndarray:
+    """SiLU, x / (1 + e^-x); numpy's exp of float32 takes a tenth of scipy's logistic's time."""
+    with np.errstate(over="ignore"):
+        gate = np.exp(-values)
+    gate += 1.0
+    return np.divide(values, gate, out=gate)
 
 
 def _mixture(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +56,9 @@ class Population:
     """Of the kernel in ln z."""
     width_dex: float
     """Of the kernel in log10 M."""
+    _known: dict[bytes, tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def ln_density(self, redshift: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """The density p(log10 M | z) as ln p, `(n, len(axis))`, to a constant.
@@ -67,14 +70,22 @@ class Population:
         distance = (np.log(redshift)[:, None] - np.log(self.redshift)) / self.width_ln_z
         ln_near = -0.5 * distance**2
         near = np.exp(ln_near - logsumexp(ln_near, axis=1, keepdims=True))
-        apart = (axis - self.log10_m500c_msun[:, None]) / self.width_dex
-        kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
+        kernels, shares = self._at_axis(axis)
         ln_density = np.log(np.maximum(near @ kernels, np.finfo(float).tiny))
-        below = near @ ndtr(apart)
+        below = near @ shares
         start = np.minimum(np.argmax(below >= TAIL_FROM, axis=1), len(axis) - 1)
         at_start = np.take_along_axis(ln_density, start[:, None], axis=1)
         tail = at_start + np.log(10.0) * TAIL_PER_DEX * (axis - axis[start][:, None])
         return np.where(axis > axis[start][:, None], np.maximum(tail, ln_density), ln_density)
+
+    def _at_axis(self, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each cluster's kernel at the axis, and its share below; kept, for axes are few."""
+        key = axis.tobytes()
+        if key not in self._known:
+            apart = (axis - self.log10_m500c_msun[:, None]) / self.width_dex
+            kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
+            self._known[key] = kernels, ndtr(apart)
+        return self._known[key]
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from szmass.errors import SzmassError, did_you_mean
 from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
 from szmass.weighing.gas import Gas, prior_nodes
-from szmass.weighing.mixture import Inputs
+from szmass.weighing.mixture import Inputs, Mixture
 from szmass.weighing.novelty import Residual
 from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
+from szmass.weighing.spots import Spots
 
-AT_ONCE = 512
-"""Clusters whose posteriors are held in memory together."""
+AT_ONCE = 96
+"""Clusters that are computed together: ever as many, the last ones filled up with copies. A product
+of matrices rounds otherwise with another number of rows; so may it those that are left when BLAS
+has taken 4, 8, 12, 16, 24 or 48 at a time, which is as many as its kernels take."""
 UNTRUSTED = 2.5e-3
 """Probability at either end of a network's density where no prior is applied."""
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
@@ -43,11 +49,19 @@ class Weigher:
             maps: `(n, pixels, pixels)`, clusters at the centre.
             redshift: `(n,)`.
         """
-        level = np.maximum(self.record.meter(maps), self.record.facts.least_level)
-        bank = self.record.bank
-        amplitude, redshift = bank.amplitudes(maps), np.asarray(redshift, float)
-        spots = self.record.finder(maps, level)
-        return Inputs(amplitude, level, redshift, bank.whitening, spots)
+        bank, meter, finder = self.record.bank, self.record.meter, self.record.finder
+        least = self.record.facts.least_level
+
+        def part(rows: slice, filled: slice | np.ndarray) -> dict[str, np.ndarray]:
+            kept = slice(rows.stop - rows.start)
+            images = maps[filled]
+            level = np.maximum(meter(images)[kept], least)
+            spots = asdict(finder(images[kept], level))
+            return {"amplitude": bank.amplitudes(images)[kept], "level": level, **spots}
+
+        found = _in_blocks(part, len(maps))
+        amplitude, level = found.pop("amplitude"), found.pop("level")
+        return Inputs(amplitude, level, np.asarray(redshift, float), bank.whitening, Spots(**found))
 
     def novelty(self, inputs: Inputs, m500_msun: np.ndarray) -> dict[str, np.ndarray]:
         """What is unusual about maps: columns `signal_to_noise`, `chi2` and `flags`.
@@ -56,7 +70,14 @@ class Weigher:
             inputs: of `n` clusters.
             m500_msun: their median masses, `(n,)`.
         """
-        residual = Residual.of(inputs.amplitude, inputs.level, self.record.bank)
+
+        def part(rows: slice, filled: slice | np.ndarray) -> dict[str, np.ndarray]:
+            told = inputs.at(filled)
+            residual = Residual.of(told.amplitude, told.level, self.record.bank)
+            kept = slice(rows.stop - rows.start)
+            return {name: values[kept] for name, values in asdict(residual).items()}
+
+        residual = Residual(**_in_blocks(part, len(inputs.redshift)))
         flags = self.record.familiar.flags(
             residual,
             inputs.spots,
@@ -132,19 +153,17 @@ class Weigher:
             gas: one relation.
             ln_prior: `(n, nodes)`.
         """
-        ln_density = self.record.ensemble(inputs, gas).ln_density(self.record.axis)
-        return _posteriors(self.record.axis, ln_density, ln_prior)
+        density = self.record.ensemble(inputs, gas).density(self.record.axis)
+        return _posteriors(self.record.axis, density, ln_prior)
 
     def total_posteriors(self, inputs: Inputs, ln_prior: np.ndarray) -> MassPosteriors:
         """Posteriors averaged over what is known of the gas.
 
         The mean is one of densities under the flat prior of the training, before `ln_prior`.
         """
-        density = np.zeros_like(ln_prior)
-        for gas, weight in zip(*self.nodes, strict=True):
-            density += weight * self.record.ensemble(inputs, gas).density(self.record.axis)
-        ln_density = np.log(np.maximum(density, np.finfo(float).tiny))
-        return _posteriors(self.record.axis, ln_density, ln_prior)
+        nodes, weights = self.nodes
+        mixture = Mixture.mean_of([self.record.ensemble(inputs, gas) for gas in nodes], weights)
+        return _posteriors(self.record.axis, mixture.density(self.record.axis), ln_prior)
 
     def in_parts(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
@@ -158,15 +177,13 @@ class Weigher:
             total: whether the second posteriors are computed as well.
         """
         told = self.gas(gas)
-        for start in range(0, len(inputs.redshift), AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
-            part = inputs.at(rows)
+        for rows, filled in _blocks(len(inputs.redshift)):
+            part = inputs.at(filled)
             ln_prior = self.ln_prior(prior, part.redshift)
-            yield (
-                rows,
-                self.posteriors(part, told, ln_prior),
-                self.total_posteriors(part, ln_prior) if total else None,
-            )
+            kept = slice(rows.stop - rows.start)
+            of_one = self.posteriors(part, told, ln_prior).at(kept)
+            with_gas = self.total_posteriors(part, ln_prior).at(kept) if total else None
+            yield rows, of_one, with_gas
 
     def __call__(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
@@ -183,10 +200,13 @@ class Weigher:
             `m500_msun`, `m500_msun_p16` and so on, and with `total` `m500_msun_total_p16` and so
             on; `(n,)` each.
         """
-        return gathered(
-            columns(of_one, with_gas)
-            for _, of_one, with_gas in self.in_parts(inputs, prior=prior, gas=gas, total=total)
-        )
+
+        def part(rows: slice, _: slice | np.ndarray) -> dict[str, np.ndarray]:
+            block = inputs.at(rows)
+            ((_, of_one, with_gas),) = self.in_parts(block, prior=prior, gas=gas, total=total)
+            return columns(of_one, with_gas)
+
+        return _in_blocks(part, len(inputs.redshift))
 
 
 def columns(of_one: MassPosteriors, with_gas: MassPosteriors | None) -> dict[str, np.ndarray]:
@@ -205,26 +225,41 @@ def gathered(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
 
 
-def _posteriors(axis: np.ndarray, ln_density: np.ndarray, ln_prior: np.ndarray) -> MassPosteriors:
+def _blocks(count: int) -> Iterator[tuple[slice, slice | np.ndarray]]:
+    """Rows of `AT_ONCE` clusters or fewer, and `AT_ONCE` rows that begin with these."""
+    for start in range(0, count, AT_ONCE):
+        stop = min(start + AT_ONCE, count)
+        rows = slice(start, stop)
+        whole = stop - start == AT_ONCE
+        yield rows, rows if whole else np.minimum(np.arange(start, start + AT_ONCE), count - 1)
+
+
+def _in_blocks(
+    part: Callable[[slice, slice | np.ndarray], dict[str, np.ndarray]], count: int
+) -> dict[str, np.ndarray]:
+    """Columns of all clusters from those of each of `_blocks`, by as many threads as cores.
+
+    The blocks are too small for BLAS's own threads, which would spend their time on waiting.
+    """
+    with threadpool_limits(1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as workers:
+        return gathered(workers.map(part, *zip(*_blocks(count), strict=True)))
+
+
+def _posteriors(axis: np.ndarray, density: np.ndarray, ln_prior: np.ndarray) -> MassPosteriors:
     """Posteriors of the networks' densities and a prior, each known up to a factor.
 
     A prior that is not flat is applied where a density holds all but `UNTRUSTED` at either end:
     farther out it is what few training clusters left of it, and a prior that is a million times
     higher there would make a bright cluster a light one.
     """
-    density = MassPosteriors.of_weights(axis, _without_scale(ln_density))
+    flat = MassPosteriors.of_weights(axis, density)
     if np.ptp(ln_prior) == 0.0:
-        return density
-    below = density.cumulative()
+        return flat
+    below = flat.cumulative()
     trusted = (below >= UNTRUSTED) & (below <= 1.0 - UNTRUSTED)
     # of a density between two nodes
     rows = np.flatnonzero(~trusted.any(axis=1))
-    trusted[rows, density.density[rows].argmax(axis=1)] = True
-    return MassPosteriors.of_weights(
-        axis, _without_scale(np.where(trusted, ln_density + ln_prior, -np.inf))
-    )
-
-
-def _without_scale(ln_values: np.ndarray) -> np.ndarray:
-    """Values of which the largest in each row is 1."""
-    return np.exp(ln_values - ln_values.max(axis=1, keepdims=True))
+    trusted[rows, density[rows].argmax(axis=1)] = True
+    ln_prior = np.where(trusted & (density > 0.0), ln_prior, -np.inf)
+    prior = np.exp(ln_prior - ln_prior.max(axis=1, keepdims=True))
+    return MassPosteriors.of_weights(axis, density * prior)
