@@ -34,7 +34,8 @@ NOISE_Y, SCATTER_LNY = 1.2e-6, 0.02
 FINE_GRID = PixelGrid(320, 0.25)
 FEW, PROJECTIONS = 40, 2
 """Development clusters of a bin, and maps of each, where networks are trained."""
-STORES = ("clean_store", "planck_store")
+STORES = ("clean_store", "planck_store", "noise_store")
+NOISE_CUTOUTS = 24
 
 
 def small_params(params: Params) -> Params:
@@ -48,7 +49,8 @@ def small_params(params: Params) -> Params:
             mass_cuts_1e14=dict.fromkeys(BINS, 3.0),
         ),
         cnn=replace(
-            params.cnn, filters=4, convolutions=2, neurons=16, members=MEMBERS, m200_members=1,
+            params.cnn, filters=4, convolutions=2, neurons=16, members=MEMBERS,
+            clean_members=MEMBERS, m200_members=1,
             epochs=1,
         ),
         evaluation=replace(params.evaluation, bootstrap_draws=10),
@@ -97,7 +99,7 @@ def observed_images(
 
 
 def write_stores(folder: Path, params: Params) -> dict[str, Path]:
-    """Writes clean maps and the same with noise; returns `store_paths`."""
+    """Writes clean maps, the same with noise, and other noise; returns `store_paths`."""
     samples, paths = draw_clusters(params), store_paths(folder, params)
     grid, models = PixelGrid.of(params.compton), list(params.baryon_models)
     images = observed_images(samples.theta500_arcmin, samples.mean_y_arcmin2, params)
@@ -107,6 +109,7 @@ def write_stores(folder: Path, params: Params) -> dict[str, Path]:
     noise = NOISE_Y * np.random.default_rng(1).standard_normal(images.shape)
     noisy = labels | {"compton_y": images + noise}
     write_whole(paths["planck_store"], planck_spec(len(samples), grid, models), noisy)
+    write_noise(paths["noise_store"], grid, cutouts=NOISE_CUTOUTS, rms_y=NOISE_Y)
     return paths
 
 

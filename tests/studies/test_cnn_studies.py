@@ -43,16 +43,19 @@ def small(params: Params) -> Params:
 
 
 @pytest.fixture(scope="module")
-def store(small: Params, tmp_path_factory: pytest.TempPathFactory) -> MapStore:
-    folder = tmp_path_factory.mktemp("stores")
-    return open_planck_store(write_stores(folder, small)["planck_store"])
+def stores(small: Params, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_stores(tmp_path_factory.mktemp("stores"), small)
+
+
+@pytest.fixture(scope="module")
+def store(stores: dict[str, Path]) -> MapStore:
+    return open_planck_store(stores["planck_store"])
 
 
 def run_step(
-    step: Callable[..., None], study: Any, small: Params, store: MapStore, **given: Any
+    step: Callable[..., None], study: Any, small: Params, stores: Mapping[str, Path], **given: Any
 ) -> ListRun:
     run = ListRun()
-    stores = {"clean_store": store.path, "planck_store": store.path}
     step(small.seed, small.cnn, small.evaluation, study, **stores, **given, run=run)
     return run
 
@@ -87,9 +90,11 @@ def test_maps_that_are_divided_share_their_clusters(small: Params) -> None:
     assert len(shared) > 10
 
 
-def test_redshift_bins(small: Params, store: MapStore, tmp_path: Path) -> None:
+def test_redshift_bins(
+    small: Params, stores: dict[str, Path], store: MapStore, tmp_path: Path
+) -> None:
     study = RedshiftBins("planck", 1, 200, {"one": [0.2, 1.0], "two": [0.2, 0.4, 1.0]})
-    run = run_step(train_redshift_bins, study, small, store, here=tmp_path)
+    run = run_step(train_redshift_bins, study, small, stores, here=tmp_path)
     assert list(run.children) == list(study.items)
     for item, edges in study.items.items():
         of_item = run.children[item]
@@ -122,28 +127,29 @@ def test_the_intervals_are_the_papers_with_0p6_where_it_prints_0p7(params: Param
     assert items["eight"] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0]
 
 
-def test_training_size(small: Params, store: MapStore, tmp_path: Path) -> None:
-    study = TrainingSize("planck", [0.2, 0.4], 1, 200, {"few": 20, "many": 100})
-    run_step(train_training_size, study, small, store, here=tmp_path)
-    for item, clusters in study.items.items():
+def test_training_size(small: Params, stores: dict[str, Path], tmp_path: Path) -> None:
+    study = TrainingSize("planck", [0.2, 0.4], 1, 200, {"few": 20, "many": 100}, {"long": 400})
+    assert study.sizes() == {"few": (20, 200), "many": (100, 200), "long": (100, 400)}
+    run_step(train_training_size, study, small, stores, here=tmp_path)
+    for item, (clusters, maps_seen) in study.sizes().items():
         metrics, _ = read(tmp_path, item)
         trained_on = 1.0 - small.cnn.validation_fraction
         assert metrics["training_maps"] == round(trained_on * clusters)
         facts = Ensemble.load(tmp_path / "items" / item / "networks").facts
         seen = len(facts["members"][0]["history"]) * metrics["training_maps"]
-        assert seen == pytest.approx(study.maps_seen, rel=0.3)
+        assert seen == metrics["maps_seen"] == pytest.approx(maps_seen, rel=0.3)
     run = ListRun()
     report_training_size(study, here=tmp_path, run=run)
-    require_results(tmp_path, run, study.items, {"training_size.png"})
+    require_results(tmp_path, run, study.sizes(), {"training_size.png"})
 
 
 def test_an_item_is_the_same_alone_and_after_others(
-    small: Params, store: MapStore, tmp_path: Path
+    small: Params, stores: dict[str, Path], tmp_path: Path
 ) -> None:
     items = {"few": 20, "many": 60}
     for folder, chosen in (("both", items), ("alone", {"many": 60})):
-        study = TrainingSize("planck", [0.2, 0.4], 1, 100, chosen)
-        run_step(train_training_size, study, small, store, here=tmp_path / folder)
+        study = TrainingSize("planck", [0.2, 0.4], 1, 100, chosen, {})
+        run_step(train_training_size, study, small, stores, here=tmp_path / folder)
     both, alone = (
         {
             str(path.relative_to(tmp_path / folder)): path.read_bytes()
@@ -155,8 +161,8 @@ def test_an_item_is_the_same_alone_and_after_others(
     assert both == alone
     # another item's settings are not its own: it stays
     (tmp_path / "both" / "items" / "many" / "metrics.json").write_text('{"kept": 1.0}')
-    study = TrainingSize("planck", [0.2, 0.4], 1, 100, items | {"few": 30})
-    run = run_step(train_training_size, study, small, store, here=tmp_path / "both")
+    study = TrainingSize("planck", [0.2, 0.4], 1, 100, items | {"few": 30}, {})
+    run = run_step(train_training_size, study, small, stores, here=tmp_path / "both")
     assert run.children["many"].metrics == [("kept", 1.0, None)]
     assert read(tmp_path / "both", "few")[0]["training_maps"] == round(
         30 * (1.0 - small.cnn.validation_fraction)
@@ -172,12 +178,12 @@ def test_fewer_clusters_are_among_more_and_too_many_refused() -> None:
         of_some_clusters(cluster, 51, seed=1)
 
 
-def test_architectures(small: Params, store: MapStore, tmp_path: Path) -> None:
+def test_architectures(small: Params, stores: dict[str, Path], tmp_path: Path) -> None:
     items = {"grid": {"kernel": [1.0, 3.0], "dropout": [0.1]}, "repeats": {"members": [2.0]}}
     study = Architectures("planck", [0.2, 0.4], 100, items)
     names = study.names(small.cnn)
     assert names == ["grid/kernel_1_dropout_0.1", "grid/kernel_3_dropout_0.1", "repeats/members_2"]
-    run_step(train_architectures, study, small, store, here=tmp_path)
+    run_step(train_architectures, study, small, stores, here=tmp_path)
     losses, parameters = {}, {}
     for name in names:
         metrics, _ = read(tmp_path, name)

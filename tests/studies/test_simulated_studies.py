@@ -23,6 +23,7 @@ from szmass.sky.mock_clusters import MockClusters
 from szmass.sky.projection import disc_integral
 from szmass.sky.scaling import ScalingRelation, y_cyl_mpc2
 from szmass.storage.store import MapStore
+from szmass.studies.baryon_models.report import offset_put_in
 from szmass.studies.baryon_models.report import report as report_baryon_models
 from szmass.studies.baryon_models.settings import STORE, TITLE, BaryonModels
 from szmass.studies.baryon_models.simulate import list_samples, pixel_means
@@ -61,7 +62,7 @@ def test_leakage(small: Params, tmp_path: Path) -> None:
         "clean_clusters": Division("clean", "clusters"),
         "planck_maps": Division("planck", "maps"),
     }
-    study = Leakage([0.2, 0.4], 2.6, 6, 5, TEST_CLUSTERS, 1, items)
+    study = Leakage([0.2, 0.4], 2.6, 6, 5, TEST_CLUSTERS, 1, 0.0, False, items)
     simulate_leakage(
         small.seed,
         small.compton,
@@ -143,6 +144,17 @@ def test_baryon_models(small: Params, tmp_path: Path) -> None:
     )  # fmt: skip
     assert "-0.068 +- 0.002" in (tmp_path / "table.md").read_text()
     assert [path.name for path in run.figures] == ["supp11_baryon_models.png"]
+
+
+def test_offsets_between_gases_are_put_in() -> None:
+    """The mass of a cluster as bright is (B / B_main)^(1 / 1.63) M, but for another slope."""
+    cosmology = Cosmology("multidark-planck", "diemer15_orig")
+    main, masses = ScalingRelation(1.63, -0.19), np.array([4e14, 8e14])
+    fainter = offset_put_in(masses, ScalingRelation(1.63, -0.216), main, cosmology)
+    assert fainter == pytest.approx(1 - 10 ** (0.026 / 1.63))
+    steeper = offset_put_in(masses, ScalingRelation(1.79, -0.19), main, cosmology)
+    shares = (masses / 6e14 * cosmology.h70) ** (0.16 / 1.63)
+    assert steeper == pytest.approx(np.mean(1 - 1 / shares))
 
 
 def test_the_exact_bound_follows_noise_and_a_network_stands_beside_it(

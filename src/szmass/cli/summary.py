@@ -18,7 +18,11 @@ RESULTS = {  # a table's path: the stage that writes it
     "microwave_table": "evaluate_mresunet",
     "psz2_table": "infer_psz2",
 }
-IN_THE_PAGE = {**RESULTS, "compton_table": "evaluate_cnn"}
+IN_THE_PAGE = {
+    **RESULTS,
+    "compton_table": "evaluate_cnn",
+    "differences_table": "summarise",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:

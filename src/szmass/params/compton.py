@@ -188,13 +188,20 @@ class Cnn(Section):
     dropout: ShareBelow1
     """Share of neurons left out after the last pooling and after each of these dense layers."""
     members: PositiveInt
-    """Networks of the ensemble for M500c, in each bin and data set."""
+    """Networks of the ensemble for M500c of maps with noise, in each bin."""
+    clean_members: PositiveInt
+    """Networks of the ensemble for M500c of maps without noise, in each bin."""
     m200_members: NotNegativeInt
     """Networks of the ensemble for M200c, in each bin and data set."""
+    recipe: Literal["fresh", "stored"]
+    """Noise of the training maps: fresh, another cutout whenever a map is shown; stored (paper)."""
+    noise_draws: PositiveInt
+    """Recipe fresh: how often an epoch shows each map to a network for M500c, each time with other
+    noise; once to one for M200c."""
     batch: PositiveInt
     """Maps of a training step."""
     epochs: PositiveInt
-    """Passes over the training maps; the best one is kept."""
+    """Epochs of a training; the network is kept as it was after the best one."""
     learning_rate: ProperShare
     """Learning rate at its highest."""
     schedule: Literal["cosine", "constant"]
@@ -209,6 +216,17 @@ class Cnn(Section):
     """Number of bins of equal count, in which the mean b is judged."""
     threads: PositiveInt
     """Threads of TensorFlow on a CPU; as many members train side by side, on one each."""
+
+    def ensemble_size(self, data_set: str, target: str) -> int:
+        """Networks of the ensemble of `clean` or `planck` maps for `m500c` or `m200c`."""
+        if target == "m200c":
+            return self.m200_members
+        return self.clean_members if data_set == "clean" else self.members
+
+    def passes(self, data_set: str, target: str) -> int:
+        """How often an epoch shows each map to a network of this ensemble."""
+        fresh = self.recipe == "fresh" and (data_set, target) == ("planck", "m500c")
+        return self.noise_draws if fresh else 1
 
 
 @section

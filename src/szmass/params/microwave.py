@@ -232,6 +232,8 @@ class Hydro(Section):
     """Baryon model of the clusters."""
     clusters: PositiveInt
     """Number of clusters."""
+    relation_clusters: Annotated[Whole, Field(ge=10)]
+    """Number of other clusters, to which the relation of Y and M behind the factor r is fitted."""
     realisations: PositiveInt
     """Realisations of the sky over each cluster."""
     redshifts: RedshiftRange

@@ -11,6 +11,20 @@ BEYOND = Part(
     exhibits=(
         Exhibit(
             names=(),
+            title="Where ours differs",
+            tables=(Table("differences_table.md"),),
+        ),
+        Exhibit(
+            names=(),
+            title="Shapes of the clusters",
+            ours=(
+                "How round our clusters are is a choice, which widths on clean maps follow. Here "
+                "they are made again with axes of the literature."
+            ),
+            study="shapes",
+        ),
+        Exhibit(
+            names=(),
             title="Training of the mResUNet",
             figures={"figures/microwave/training_curve.png": "Loss by epoch"},
         ),

@@ -18,6 +18,7 @@ from szmass.report.compton import COMPTON
 from szmass.report.exhibits import Exhibit, Part
 from szmass.report.microwave import MICROWAVE
 from szmass.report.results import (
+    STUDIES,
     ReportError,
     files_of,
     grid,
@@ -33,7 +34,6 @@ from szmass.report.weighing import WEIGHING, WEIGHING_HEADLINES
 PARTS = (WEIGHING, MICROWAVE, COMPTON, BEYOND)
 TOP = (*WEIGHING_HEADLINES, *HEADLINES)
 STAGE = "report"
-STUDIES = Path("studies")
 MOST_BYTES = 10_000_000
 """A page beyond this opens slowly."""
 TEMPLATE = "page.html.jinja"

@@ -14,6 +14,8 @@ from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row, Table
 
 Metrics = Mapping[str, float]
 ABSENT = "-"
+STUDIES = Path("studies")
+"""Folder of the studies, whose results are shown where they were run."""
 WIDEST_PIXELS = 1600
 """A wider figure is scaled down to this, so that the page stays light."""
 BROAD_PIXELS = 1300

@@ -8,13 +8,14 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
-from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.compton.network.arrays import TARGETS, DevelopmentMaps, FreshNoise
 from szmass.compton.network.files import UnfinishedOutput
 from szmass.compton.network.members import CnnTrainer, plan_members
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.networks.backend import hardware, prepare_backend, side_by_side
 from szmass.networks.identity import training_identity
 from szmass.params import Cnn, require
+from szmass.planck.stores import open_noise_store
 from szmass.reporting import Run
 from szmass.validation.verdict import require_passed
 
@@ -26,6 +27,7 @@ def train_cnn(
     *,
     clean_store: Path,
     planck_store: Path,
+    noise_store: Path,
     compton_verdict: Path,
     cnn_models: Path,
     item: str,
@@ -37,16 +39,16 @@ def train_cnn(
     prepare_backend(seed=seed, threads=cnn.threads, networks=cnn.threads)
     run.tags({"bin": item, **hardware()})
     identity = training_identity(
-        __name__, [seed, item, bins[item], cnn], [clean_store, planck_store]
+        __name__, [seed, item, bins[item], cnn], [clean_store, planck_store, noise_store]
     )
     unfinished = UnfinishedOutput(cnn_models / item, identity)
-    data_sets = {
-        "clean": DevelopmentMaps(open_clean_store(clean_store), bins[item]),
-        "planck": DevelopmentMaps(open_planck_store(planck_store), bins[item]),
-    }
-    trainers = [
-        CnnTrainer(data_sets["clean"].pixels, cnn) for _ in range(side_by_side(cnn.threads))
-    ]
+    clean = DevelopmentMaps(open_clean_store(clean_store), bins[item])
+    fresh = None
+    if cnn.recipe == "fresh":
+        fresh = FreshNoise(clean, open_noise_store(noise_store))
+    planck = DevelopmentMaps(open_planck_store(planck_store), bins[item], fresh=fresh)
+    data_sets = {"clean": clean, "planck": planck}
+    trainers = [CnnTrainer(clean.pixels, cnn) for _ in range(side_by_side(cnn.threads))]
     plans = [
         EnsemblePlan(
             data_set,
@@ -59,12 +61,11 @@ def train_cnn(
                 fraction=cnn.validation_fraction,
             ),
             unfinished.ensemble(data_set, target, trainers[0].network),
+            cnn.passes(data_set, target),
         )
         for data_set_index, (data_set, maps) in enumerate(data_sets.items())
-        for target_index, (target, count) in enumerate(
-            {"m500c": cnn.members, "m200c": cnn.m200_members}.items()
-        )
-        if count
+        for target_index, target in enumerate(TARGETS)
+        if (count := cnn.ensemble_size(data_set, target))
     ]
     total = cnn.epochs * sum(plan.maps_an_epoch for plan in plans)
     with tqdm(total=total, desc=f"train_cnn {item}", unit="map", disable=None) as bar:

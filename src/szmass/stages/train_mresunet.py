@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from szmass.evaluation.statistics import ln_ratio
 from szmass.files import replacing_file
 from szmass.microwave.maps.samples import open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky
@@ -44,6 +46,7 @@ def train_mresunet(
         maps_of_epoch = fresh_maps(sky, prior, seed=seed, count=mresunet.maps_per_epoch)
     else:
         maps_of_epoch = shuffled_maps(read_maps(store, "train"), seed=seed)
+    validation = read_maps(store, "validation")
     settings = [seed, microwave, microwave_sets, mresunet]
     state = TrainingState(
         mresunet_model.with_name(mresunet_model.name + ".training"),
@@ -54,11 +57,14 @@ def train_mresunet(
         microwave,
         prior,
         maps_of_epoch=maps_of_epoch,
-        validation=read_maps(store, "validation"),
+        validation=validation,
         seed=seed,
         state=state,
         run=run,
     )
+    masses_msun, _ = estimator(validation.temperature_uk)
+    ratio = ln_ratio(masses_msun, validation.m200c_msun)
+    run.metric("validation_scatter_ln_mass", float(np.std(ratio)))
     estimator.save(mresunet_model)
     with replacing_file(mresunet_history) as unfinished:
         pd.DataFrame(history).drop(columns="seconds").to_csv(unfinished, index=False)

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from szmass.compton.maps.partitions import require_unseen
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
-from szmass.compton.network.arrays import DevelopmentMaps
+from szmass.compton.network.arrays import DevelopmentMaps, FreshNoise
 from szmass.compton.network.ensemble import Ensemble
 from szmass.compton.network.files import UnfinishedOutput
 from szmass.compton.network.members import CnnTrainer, Member, plan_members
@@ -20,6 +20,7 @@ from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.compton.results.metrics import relerr_metrics
 from szmass.params import Cnn
+from szmass.planck.stores import open_noise_store
 from szmass.reporting import Run
 from szmass.storage.store import MapStore
 
@@ -45,6 +46,27 @@ def open_store(data_set: str, *, clean: Path, planck: Path) -> MapStore:
     return open_clean_store(clean) if data_set == "clean" else open_planck_store(planck)
 
 
+def development_maps(
+    data_set: str, edges: Sequence[float], cnn: Cnn, *, clean: Path, planck: Path, noise: Path
+) -> DevelopmentMaps:
+    """Development maps as `train_cnn` trains on them.
+
+    Args:
+        data_set: `clean` or `planck`.
+        edges: of their redshifts, lo < z <= hi.
+        cnn: whose recipe says whether maps with noise get it anew in each epoch.
+        clean: store of the maps without noise.
+        planck: store of the maps with noise.
+        noise: store of the cutouts of noise.
+    """
+    fresh = None
+    if data_set == "planck" and cnn.recipe == "fresh":
+        without = DevelopmentMaps(open_clean_store(clean), edges)
+        fresh = FreshNoise(without, open_noise_store(noise))
+    store = open_store(data_set, clean=clean, planck=planck)
+    return DevelopmentMaps(store, edges, fresh=fresh)
+
+
 def train_networks(training: Training, identity: str, run: Run) -> Ensemble:
     """Trains the networks that a killed step has not finished, and loads all.
 
@@ -65,7 +87,7 @@ def train_networks(training: Training, identity: str, run: Run) -> Ensemble:
     return Ensemble.load(training.output)
 
 
-def with_maps_seen(settings: Cnn, maps_seen: int, training_maps: int) -> Cnn:
+def with_maps_seen(settings: Cnn, maps_seen: float, training_maps: int) -> Cnn:
     """Settings with as many epochs as show a network about so many maps."""
     return replace(settings, epochs=max(1, round(maps_seen / training_maps)))
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from mlflow.entities import Run
+from dataclasses import dataclass
 
 from szmass.tracking.service import Service
 
@@ -14,65 +11,50 @@ ALIAS = "best"
 
 @dataclass(frozen=True)
 class Criterion:
-    """How versions of a model are compared; the least scatter is the best."""
+    """How versions of a model are compared; the least scatter is the best.
+
+    Both are of the run that registered a version. No choice is made on test maps, so that the best
+    version's figures on them stay fair.
+    """
 
     metric: str
-    link: str
-    """Tag that the run which registered a version shares with the run that judged it."""
+    """Scatter of the masses of validation maps, each by networks that were not trained on it."""
     data: str
-    """Tag with the digest of the test maps."""
-    judge: Mapping[str, str] = field(default_factory=dict)
-    """Other tags of the run that judged it."""
+    """Tag with the digest of the store that these maps are from."""
 
 
 CRITERIA = {  # by model, which is named as its experiment
-    "mresunet": Criterion("scatter_ln_mass", "model.sha256", "data.microwave_store.md5"),
-    "cnn-ensemble": Criterion(
-        "scatter_dex_ensemble",
-        "data.cnn_models.md5",
-        "data.planck_store.md5",
-        {"data_set": "planck", "bin": "all"},
-    ),
+    "mresunet": Criterion("validation_scatter_ln_mass", "data.microwave_store.md5"),
+    "cnn-ensemble": Criterion("validation_scatter_dex", "data.planck_store.md5"),
 }
 
 
 def mark_best(service: Service) -> None:
-    """Gives the alias to the version that has the least scatter on the test maps of today.
+    """Gives the alias to the version that has the least scatter on the validation maps of today.
 
-    These are the maps of the last judgement outside of DVC's experiments, or of the last of all:
-    a variant with another sky, and so with other maps, does not compete.
+    These are the maps of the last version that was registered outside of DVC's experiments, or of
+    the last of all: a variant with another sky, and so with other maps, does not compete.
     """
     client = service.client
     name = client.get_experiment(service.experiment).name
     criterion = CRITERIA.get(name)
     if criterion is None:
         return
-    conditions = [f"tags.`{tag}` = '{value}'" for tag, value in criterion.judge.items()]
-    judged = [
-        run
-        for run in client.search_runs(
-            [service.experiment], " and ".join(conditions), order_by=["attributes.start_time DESC"]
-        )
-        if criterion.metric in run.data.metrics and criterion.link in run.data.tags
-    ]
-    if not judged:
+    versions = sorted(
+        client.search_model_versions(f"name = '{name}'"), key=lambda version: int(version.version)
+    )
+    registering = {v.version: client.get_run(v.run_id) for v in versions if v.run_id}
+    candidates = {
+        version: run for version, run in registering.items() if criterion.metric in run.data.metrics
+    }
+    if not candidates:
         return
-    outside = [run for run in judged if "dvc.exp_name" not in run.data.tags]
-    maps = (outside or judged)[0].data.tags.get(criterion.data)
-    scores = {
-        run.data.tags[criterion.link]: run.data.metrics[criterion.metric]
-        for run in reversed(judged)
+    outside = [run for run in candidates.values() if "dvc.exp_name" not in run.data.tags]
+    maps = (outside or list(candidates.values()))[-1].data.tags.get(criterion.data)
+    scatters = {
+        version: run.data.metrics[criterion.metric]
+        for version, run in candidates.items()
         if run.data.tags.get(criterion.data) == maps
     }
-    found = client.search_model_versions(f"name = '{name}'")
-    registering: dict[str, Run] = {
-        version.version: client.get_run(version.run_id) for version in found if version.run_id
-    }
-    candidates = {
-        version: scores[run.data.tags[criterion.link]]
-        for version, run in registering.items()
-        if run.data.tags.get(criterion.link) in scores
-    }
-    if candidates:
-        best = min(candidates, key=lambda version: (candidates[version], -int(version)))
-        client.set_registered_model_alias(name, ALIAS, best)
+    best = min(scatters, key=lambda version: (scatters[version], -int(version)))
+    client.set_registered_model_alias(name, ALIAS, best)

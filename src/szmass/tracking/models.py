@@ -91,6 +91,17 @@ def served_ensemble(knowledge: Path, models: Path) -> Served:
     )
 
 
+def validation_scatter_dex(models: Path) -> float:
+    """Scatter of log10 M500c of maps with noise, each by networks that have not seen its cluster.
+
+    Args:
+        models: `models/cnn/`; the mean square over the redshift bins counts.
+    """
+    files = sorted(models.glob("*/planck/m500c/ensemble.json"))
+    scatters = [json.loads(file.read_text())["validation_scatter_dex"] for file in files]
+    return float(np.sqrt(np.mean(np.square(scatters))))
+
+
 def log_model(run_id: str, served: Served, name: str) -> None:
     """Logs a model with all the code it needs, and registers a new version of it."""
     Model.log(

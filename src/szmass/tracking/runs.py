@@ -18,7 +18,12 @@ from mlflow.exceptions import MlflowException
 from szmass import provenance
 from szmass.reporting import Run
 from szmass.tracking.datasets import dataset_input
-from szmass.tracking.models import log_model, served_ensemble, served_mresunet
+from szmass.tracking.models import (
+    log_model,
+    served_ensemble,
+    served_mresunet,
+    validation_scatter_dex,
+)
 from szmass.tracking.service import Service
 
 BATCH = 100  # of parameters, MLflow's limit
@@ -147,6 +152,8 @@ class MlflowRun:
         """See `Run`. The model loads without szmass installed, as `models:/<name>/latest`."""
         served = served_ensemble(folder, *beside) if beside else served_mresunet(folder)
         self.tags({TRAINED: provenance.sha256(served.identity)})
+        for models in beside:
+            self.metric("validation_scatter_dex", validation_scatter_dex(models))
         self._send(f"model {name}", lambda: log_model(self.id, served, name))
 
     def continue_training_run(self, weights: Path) -> None:

@@ -7,7 +7,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from szmass.microwave.hydro.clusters import HydroUniverse, SzImages
 from szmass.microwave.hydro.mass_factor import (
+    MeanRelations,
     arnaud_m200c_msun,
     arnaud_y500_arcmin2,
     fitted_relation,
@@ -70,3 +72,22 @@ def test_the_factor_of_magneticum_is_the_published_1_287(params, cosmology):
     assert factor.mean() == pytest.approx(1.287, abs=0.01)
     # 1.7 % in the paper
     assert factor.std() / factor.mean() < 0.02
+
+
+def test_other_clusters_give_back_the_relation_that_was_put_in(params, cosmology):
+    """Y within R500 over all directions has the relation; on one line of sight it scatters."""
+    gas = params.baryon_models["magneticum"]
+    universe = HydroUniverse(params.hydro, gas, params.morphology, cosmology)
+    side_arcmin = SzImages(universe.tables, params.microwave).side_arcmin
+    numbers = range(params.hydro.clusters, params.hydro.clusters + 400)
+    clusters = [universe.draw(params.seed, number, side_arcmin) for number in numbers]
+    found = MeanRelations.fit(clusters, universe.tables, cosmology)
+    scatter = found.metrics["scatter_ln_y500_cyl"]
+    assert gas.sigma_lny < scatter < 1.5 * gas.sigma_lny
+    m500c_msun = np.array([cluster.m500c_msun for cluster in clusters])
+    redshift = np.array([cluster.redshift for cluster in clusters])
+    fitted, put_in = (
+        relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
+        for relation in (found.own, ScalingRelation.of(gas))
+    )
+    assert np.mean(np.log(fitted / put_in)) == pytest.approx(0, abs=4 * scatter / np.sqrt(400))

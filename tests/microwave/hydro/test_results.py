@@ -89,6 +89,9 @@ def test_the_stage_judges_a_network(params: Params, dl_uk2: dict[str, np.ndarray
         params.seed,
         microwave,
         params.microwave_sets,
+        params.morphology,
+        params.baryon_models,
+        replace(params.hydro, clusters=8, realisations=3, relation_clusters=50),
         params.mresunet,
         replace(params.evaluation, bootstrap_draws=5, mass_axis_nodes=41),
         spectra_table=tmp_path / "spectra.csv",
@@ -100,8 +103,10 @@ def test_the_stage_judges_a_network(params: Params, dl_uk2: dict[str, np.ndarray
         run=run,
     )
     metrics = json.loads((tmp_path / "metrics" / "hydro.json").read_text())
-    clusters, network, bound = (metrics[key] for key in ("clusters", "mresunet", "bound_train"))
-    assert clusters["mass_factor_mean"] == pytest.approx(1.287, abs=0.08)
+    clusters, network, bound = (
+        metrics[key] for key in ("clusters", "mresunet", "training_posterior")
+    )
+    assert clusters["mass_factor_mean"] == pytest.approx(1.287, abs=0.04)
     for values in metrics.values():
         assert np.isfinite(list(values.values())).all()
     for name in ("scatter_ln_mass", "mean_ln_ratio", "scatter_ln_mass_gauss"):
@@ -115,5 +120,5 @@ def test_the_stage_judges_a_network(params: Params, dl_uk2: dict[str, np.ndarray
     assert ("hydro.clusters.mass_factor_mean", factor, None) in run.metrics
     assert [path.name for path in run.figures] == [
         "figure6_mresunet_masses.png",
-        "figure6_bound_train_masses.png",
+        "figure6_training_posterior_masses.png",
     ]

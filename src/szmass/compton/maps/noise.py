@@ -79,6 +79,17 @@ def each_turned(images: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
     return result
 
 
+def with_noise(compton_y: np.ndarray, noise_y: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
+    """Maps with a cutout of noise added to each.
+
+    Args:
+        compton_y: maps without noise, `(n, pixels, pixels)`.
+        noise_y: a cutout for each, of the same shape.
+        symmetry: that the cutout is turned by, `(n,)`, 0 to 7, as drawn.
+    """
+    return compton_y + each_turned(noise_y, symmetry)
+
+
 def add_noise_to_shard(
     part: tuple[slice, NoiseDraws], *, path: Path, clean_store: Path, noise_store: Path
 ) -> None:
@@ -86,4 +97,4 @@ def add_noise_to_shard(
     rows, draws = part
     noise_y = open_noise_store(noise_store).read("noise_y", draws.noise_row)
     compton_y = open_clean_store(clean_store).read("compton_y", rows)
-    write_rows(path, rows, {"compton_y": compton_y + each_turned(noise_y, draws.symmetry)})
+    write_rows(path, rows, {"compton_y": with_noise(compton_y, noise_y, draws.symmetry)})

@@ -24,8 +24,10 @@ class MatchedFilter:
     unit Y in the cylinder of R500 behind the beam. A filter alone trades Y against theta500; the
     relation breaks that, as one mass gives both. With the overlap a = tau C^-1 d and the power
     b = tau C^-1 tau, ln L(M) = Y a - Y^2 b / 2. Maps and images enter as means over rings of
-    Fourier modes, in which a centred round image keeps all it has; the noise is the mean
-    periodogram of noise cutouts, and the map's mean level is left out.
+    Fourier modes, in which a centred round image keeps all it has; the map's mean level is left
+    out. Of a real map the modes k and -k are conjugate, so a ring of n modes has n / 2 independent
+    real parts, and its mean the variance 2 P / n, with P the mean square of a mode's real part over
+    cutouts of noise. Correlations between rings, which a cutout's edges make, are left out.
 
     Args:
         noise_y: cutouts of noise alone, `(n, pixels, pixels)`; a few dozen do.
@@ -48,11 +50,11 @@ class MatchedFilter:
     ) -> None:
         self._relation, self._cosmology = relation, cosmology
         self._rings = _Rings(grid)
-        # C of a ring's mean: its mean periodogram over the number of modes
         power = np.mean([self._rings.power(y) for y in np.asarray(noise_y, dtype=float)], axis=0)
+        precision = self._rings.count / (2.0 * power)
         images = unit_images(THETA500_ARCMIN, grid, beam_fwhm_arcmin, pressure)
         templates = np.array([self._rings.mean(image) for image in images])
-        weighted = templates * (self._rings.count / power)
+        weighted = templates * precision
         self._filters = weighted.T
         self._power = np.sum(weighted * templates, axis=1)
 
@@ -63,7 +65,16 @@ class MatchedFilter:
             maps_y: Compton y, `(n, pixels, pixels)`.
             redshift: `(n,)`.
         """
-        overlap = np.array([self._rings.mean(y) for y in maps_y]) @ self._filters
+        return np.exp(peak_of_rows(np.log(MASS_AXIS_MSUN), self.ln_likelihood(maps_y, redshift)))
+
+    def ln_likelihood(self, maps_y: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Log-likelihood Y a - Y^2 b / 2 on `MASS_AXIS_MSUN`, 0 at no cluster, `(n, masses)`.
+
+        Args:
+            maps_y: Compton y, `(n, pixels, pixels)`.
+            redshift: `(n,)`.
+        """
+        overlap = self._overlap(maps_y)
         z = np.asarray(redshift, dtype=float)
         one, share = np.full(len(z), PIVOT_M500_MSUN), MASS_AXIS_MSUN / PIVOT_M500_MSUN
         pivot_y = y_cyl_mpc2(one, z, self._relation, self._cosmology)
@@ -75,7 +86,23 @@ class MatchedFilter:
             ln_theta = ln_pivot_theta[row] + np.log(share) / 3.0
             power = np.interp(ln_theta, nodes, self._power)
             likelihood[row] = y * np.interp(ln_theta, nodes, overlap[row]) - y**2 * power / 2.0
-        return np.exp(peak_of_rows(np.log(MASS_AXIS_MSUN), likelihood))
+        return likelihood
+
+    def amplitude_arcmin2(self, maps_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Y in the cylinder of R500 for each angle of `THETA500_ARCMIN`, and its standard error.
+
+        Y = a / b with the error b^(-1/2), without a relation between mass, Y and theta500.
+
+        Args:
+            maps_y: Compton y, `(n, pixels, pixels)`.
+
+        Returns:
+            Y, `(n, angles)`, and its error, the same for all maps, `(angles,)`, in arcmin^2.
+        """
+        return self._overlap(maps_y) / self._power, 1.0 / np.sqrt(self._power)
+
+    def _overlap(self, maps_y: np.ndarray) -> np.ndarray:
+        return np.array([self._rings.mean(y) for y in maps_y]) @ self._filters
 
 
 def unit_images(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from tempfile import TemporaryFile
 from weakref import finalize
 
 import numpy as np
 
+from szmass.compton.maps.noise import with_noise
 from szmass.compton.maps.partitions import partition_rows
+from szmass.errors import SzmassError
+from szmass.planck.stores import PARTITIONS
 from szmass.sky.grid import centre_mean
 from szmass.sky.symmetries import SYMMETRIES, turned
 from szmass.storage.store import MapStore
@@ -22,6 +26,10 @@ RUNS_PER_BLOCK = 8
 """Runs whose maps are shuffled among each other."""
 MOST_BYTES_KEPT = 3 * 2**28
 """Maps that take more are read from disk in each epoch."""
+
+
+class ArraysError(SzmassError):
+    """Stores that do not belong together."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ class MapScale:
 class DevelopmentMaps:
     """The development maps of a redshift bin; a map is known by its position among them.
 
+    They are validated on, and trained on as well but for maps with `fresh` noise.
+
     Labels are in memory, maps too where they fit. Others are unpacked once, into a file without a
     name beside the store: to decompress them in each epoch would take a quarter of a core from
     the training. What follows from the maps is the same either way.
@@ -61,16 +71,31 @@ class DevelopmentMaps:
     Args:
         store: the clean maps, or those with noise.
         edges: of the bin, lo < z <= hi.
+        fresh: noise for the maps of a training, in the place of the store's.
         most_bytes_kept: more than this is not held in memory.
+
+    Raises:
+        ArraysError: the maps that get fresh noise are of other clusters or lines of sight.
     """
 
     def __init__(
-        self, store: MapStore, edges: Sequence[float], *, most_bytes_kept: int = MOST_BYTES_KEPT
+        self,
+        store: MapStore,
+        edges: Sequence[float],
+        *,
+        fresh: FreshNoise | None = None,
+        most_bytes_kept: int = MOST_BYTES_KEPT,
     ) -> None:
         self._rows = partition_rows(store, "development", edges)
         columns = {name: store.read(name)[self._rows] for name in ("cluster", "projection")}
         self.cluster, self.projection = columns["cluster"], columns["projection"]
         self.redshift = store.read("redshift")[self._rows]
+        self._fresh = fresh
+        if fresh is not None and not fresh.is_of(self.cluster, self.projection):
+            raise ArraysError(
+                f"{store.path}: maps of other clusters or lines of sight than those without noise: "
+                f"expected both stores of one run of add_planck_noise"
+            )
         self.log10_m = {
             target: np.log10(store.read(f"{target}_msun")[self._rows]) for target in TARGETS
         }
@@ -104,8 +129,17 @@ class DevelopmentMaps:
             return self._kept[positions]
         return np.concatenate([self._read(run) for run in self._runs(positions)])
 
+    def training_maps(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Some of the maps as an epoch shows them, `(n, pixels, pixels)` float32.
+
+        Args:
+            positions: of the maps, ascending within a run.
+            rng: of the epoch; it draws fresh noise.
+        """
+        return self.compton_y(positions) if self._fresh is None else self._fresh(positions, rng)
+
     def scale(self, positions: np.ndarray, target: str) -> MapScale:
-        """The constants of a network that is trained on these maps."""
+        """The constants of a network that is trained on these maps, from the store's own noise."""
         mean, mean_square = self._moments[:, positions].mean(axis=1)
         return MapScale(
             mean_y=float(mean),
@@ -140,32 +174,75 @@ class DevelopmentMaps:
         return maps[run - first]
 
 
+class FreshNoise:
+    """Development maps that get another cutout of Planck's noise whenever they are shown.
+
+    A map with noise is the map without plus a cutout of the development partition, turned by one
+    of the square's symmetries: drawn as `add_planck_noise` draws the one that it stores. All
+    cutouts are in memory, 40 MB a realisation of the sky.
+
+    Args:
+        clean: the maps without noise.
+        noise: the cutouts.
+
+    Raises:
+        ArraysError: there is no cutout for development maps, or they have another size.
+    """
+
+    def __init__(self, clean: DevelopmentMaps, noise: MapStore) -> None:
+        _, (_, *shape) = noise.layout("noise_y")
+        if shape != [clean.pixels] * 2:
+            raise ArraysError(
+                f"{noise.path}: noise_y has cutouts of {shape} pixels: expected "
+                f"{[clean.pixels] * 2}, as the maps without noise"
+            )
+        rows = np.flatnonzero(noise.read("partition") == PARTITIONS.index("development"))
+        if not len(rows):
+            raise ArraysError(f"{noise.path}: partition: no cutout: expected some of development")
+        self._clean = clean
+        self._noise_y = noise.read("noise_y", rows)
+
+    def is_of(self, cluster: np.ndarray, projection: np.ndarray) -> bool:
+        """Whether its maps are of these clusters and lines of sight, in this order."""
+        return np.array_equal(self._clean.cluster, cluster) and np.array_equal(
+            self._clean.projection, projection
+        )
+
+    def __call__(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Some of the maps with noise, `(n, pixels, pixels)` float32."""
+        rows = rng.integers(len(self._noise_y), size=len(positions))
+        symmetry = rng.integers(SYMMETRIES, size=len(positions))
+        return with_noise(self._clean.compton_y(positions), self._noise_y[rows], symmetry)
+
+
 def epoch_blocks(
     maps: DevelopmentMaps,
     positions: np.ndarray,
     target: str,
     scale: MapScale,
     *,
+    passes: int = 1,
     flips: bool,
     rng: np.random.Generator,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The maps of an epoch in its own order, block by block.
+    """The maps of an epoch in its own order, pass by pass and block by block.
 
     Args:
         maps: of the bin.
         positions: which of them, ascending.
         target: one of `TARGETS`.
         scale: of the network.
+        passes: how often each map is shown.
         flips: whether each map is shown in a random one of the square's symmetries.
         rng: of the epoch alone.
 
     Yields:
         Network inputs and labels.
     """
-    for block in maps.shuffled(positions, rng):
+    for block in chain.from_iterable(maps.shuffled(positions, rng) for _ in range(passes)):
         order = rng.permutation(len(block))
         symmetry = rng.integers(SYMMETRIES, size=len(block)) if flips else np.zeros(len(block))
-        read = maps.compton_y(block)
+        read = maps.training_maps(block, rng)
         inputs = np.empty((*read.shape, 1), np.float32)
         for number in np.unique(symmetry):
             here = np.flatnonzero(symmetry == number)

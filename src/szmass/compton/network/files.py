@@ -120,11 +120,14 @@ class EnsembleFiles:
                 }
             )
         selected, passing = select(scores, settings.bias_threshold)
+        out_of_fold = pd.concat(tables)
+        residual = out_of_fold["log10_m_pred"] - out_of_fold["log10_m_true"]
         ensemble = {
             "target": target,
             "selected": selected,
             "members_passing": passing,
             "bias_threshold": settings.bias_threshold,
+            "validation_scatter_dex": float(np.std(residual.to_numpy())),
             "development_maps": len(maps),
             "development_clusters": len(np.unique(maps.cluster)),
             "seen": {
@@ -137,7 +140,7 @@ class EnsembleFiles:
         text = json.dumps(ensemble, indent=1, sort_keys=True)
         (self._output / ENSEMBLE_FILE).write_text(text + "\n")
         table = self._output / OUT_OF_FOLD_FILE
-        pd.concat(tables).to_csv(table, index=False, float_format=FLOAT_FORMAT)
+        out_of_fold.to_csv(table, index=False, float_format=FLOAT_FORMAT)
         return ensemble
 
     def _facts_file(self, number: int) -> Path:

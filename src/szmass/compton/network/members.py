@@ -124,6 +124,7 @@ class CnnTrainer:
         maps: DevelopmentMaps,
         target: str,
         *,
+        passes: int = 1,
         run: Run,
         progress: Callable[[int], object],
     ) -> TrainedMember:
@@ -133,6 +134,7 @@ class CnnTrainer:
             member: seed and maps.
             maps: of the redshift bin and data set.
             target: one of `compton_arrays.TARGETS`.
+            passes: how often an epoch shows each map.
             run: is told loss and validation loss of each epoch.
             progress: is told the maps of each step.
 
@@ -147,13 +149,15 @@ class CnnTrainer:
 
         def blocks(epoch: int) -> Iterator[Arrays]:
             rng = member.rng(EPOCH, epoch)
-            return epoch_blocks(maps, member.train, target, scale, flips=settings.flips, rng=rng)
+            return epoch_blocks(
+                maps, member.train, target, scale, passes=passes, flips=settings.flips, rng=rng
+            )
 
         plan = Plan(
             epochs=settings.epochs,
             batch=settings.batch,
             blocks=blocks,
-            blocks_an_epoch=len(maps.shuffled(member.train, member.rng(EPOCH))),
+            blocks_an_epoch=passes * len(maps.shuffled(member.train, member.rng(EPOCH))),
             validation=(held_out, truth),
             keep_best=True,
             rate_setting=f"cnn.learning_rate = {settings.learning_rate:g}",

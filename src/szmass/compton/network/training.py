@@ -31,6 +31,8 @@ class EnsemblePlan:
     members: list[Member]
     files: EnsembleFiles
     """Where its members are kept."""
+    passes: int = 1
+    """How often an epoch shows each map."""
 
     @property
     def name(self) -> str:
@@ -39,8 +41,8 @@ class EnsemblePlan:
 
     @property
     def maps_an_epoch(self) -> int:
-        """Training maps of all members together."""
-        return sum(len(member.train) for member in self.members)
+        """How often an epoch of all members together shows a map."""
+        return self.passes * sum(len(member.train) for member in self.members)
 
 
 def train_ensembles(
@@ -102,7 +104,12 @@ class _Crew:
         try:
             with of_ensemble.child(_member_name(number)) as of_member:
                 return trainer.train(
-                    member, plan.maps, plan.target, run=of_member, progress=self.tell
+                    member,
+                    plan.maps,
+                    plan.target,
+                    passes=plan.passes,
+                    run=of_member,
+                    progress=self.tell,
                 )
         finally:
             self._idle.put(trainer)
@@ -130,7 +137,7 @@ def _told_of_finished(
     with of_ensemble.child(_member_name(number)) as of_member:
         for epoch in history:
             report_epoch(epoch, of_member)
-    progress(len(history) * len(plan.members[number].train))
+    progress(history[-1].maps_seen)
     return True
 
 
@@ -142,7 +149,8 @@ def _finish(plan: EnsemblePlan, settings: Cnn, of_ensemble: Run, run: Run) -> No
             of_ensemble.metric(score, facts[score], step=number)
     chosen = ensemble["members"][ensemble["selected"]]
     summary = {f"selected_{score}": chosen[score] for score in MEMBER_SCORES}
-    summary["members_passing"] = ensemble["members_passing"]
+    for fact in ("members_passing", "validation_scatter_dex"):
+        summary[fact] = ensemble[fact]
     for score, value in summary.items():
         of_ensemble.metric(score, value)
         run.metric(f"{plan.name}_{score}", value)

@@ -12,14 +12,18 @@ posterior.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
 
 import numpy as np
 
+from szmass.microwave.hydro.clusters import HydroCluster
 from szmass.params import Microwave
 from szmass.sky.clusters import Y_PER_KEV_CM3_MPC
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.pressure import GnfwPressure, radial_nodes
+from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import (
     PIVOT_M500_MSUN,
     ScalingRelation,
@@ -87,30 +91,56 @@ def arnaud_m200c_msun(y500_arcmin2: np.ndarray, microwave: Microwave) -> np.ndar
     return np.exp(np.interp(np.log(y500_arcmin2), np.log(axis), np.log(MASS_AXIS_MSUN)))
 
 
-def mass_factors(
-    store: MapStore, microwave: Microwave
-) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """True M200c and r of each cluster, `(clusters,)`, and metrics of r and of the Y-M relations.
+@dataclass(frozen=True)
+class MeanRelations:
+    """The mean relations of Y and M of a set of clusters, and the scatter about them."""
 
-    G is the clusters' own: what unrelated haloes add on average is no part of a map's signal,
-    whose mean level the sky drowns.
+    own: ScalingRelation
+    """Of the clusters' own Y within R500."""
+    metrics: Mapping[str, float]
+    """Slope, normalisation and scatter of this relation and of that with unrelated haloes."""
+
+    @classmethod
+    def fit(
+        cls, clusters: Sequence[HydroCluster], tables: RadialTables, cosmology: Cosmology
+    ) -> Self:
+        """Fits both relations to clusters along their lines of sight.
+
+        Args:
+            clusters: none of those that are to be weighed, or r would know their scatter.
+            tables: of the clusters' pressure.
+            cosmology: E(z), h and distances.
+        """
+        m500c_msun = np.array([cluster.m500c_msun for cluster in clusters])
+        redshift = np.array([cluster.redshift for cluster in clusters])
+        own, light_cone = np.array([cluster.y500_arcmin2(tables) for cluster in clusters]).T
+        relations, metrics = {}, {}
+        for name, y500_arcmin2 in (("y500_cyl", own), ("y500_light_cone", light_cone)):
+            relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
+            mean_arcmin2 = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
+            relations[name] = relation
+            metrics |= {
+                f"alpha_{name}": relation.alpha,
+                f"log10_b_{name}": relation.log10_b,
+                f"scatter_ln_{name}": float(np.std(np.log(y500_arcmin2 / mean_arcmin2))),
+            }
+        return cls(relations["y500_cyl"], metrics)
+
+
+def mass_factors(
+    store: MapStore, relation: ScalingRelation, microwave: Microwave
+) -> tuple[np.ndarray, np.ndarray]:
+    """True M200c and r of each cluster of a store, `(clusters,)`.
+
+    Args:
+        store: the clusters' maps.
+        relation: G, between mass and the clusters' own Y. What unrelated haloes add on average is
+            no part of a map's signal, whose mean level the sky drowns.
+        microwave: of the Arnaud clusters.
     """
     first = np.flatnonzero(store.read("realisation") == 0)
     m200c_msun, m500c_msun, redshift = (
         store.read(name, first) for name in ("m200c_msun", "m500c_msun", "redshift")
     )
-    cosmology = Cosmology.of(microwave)
-    metrics: dict[str, float] = {}
-    mean_arcmin2 = {}
-    for name in ("y500_cyl", "y500_light_cone"):
-        y500_arcmin2 = store.read(f"{name}_arcmin2", first)
-        relation = fitted_relation(m500c_msun, redshift, y500_arcmin2, cosmology)
-        mean_arcmin2[name] = relation_y500_arcmin2(m500c_msun, redshift, relation, cosmology)
-        metrics |= {
-            f"alpha_{name}": relation.alpha,
-            f"log10_b_{name}": relation.log10_b,
-            f"scatter_ln_{name}": float(np.std(np.log(y500_arcmin2 / mean_arcmin2[name]))),
-        }
-    factor = m200c_msun / arnaud_m200c_msun(mean_arcmin2["y500_cyl"], microwave)
-    metrics["mass_factor_mean"] = float(factor.mean())
-    return m200c_msun, factor, metrics
+    mean_arcmin2 = relation_y500_arcmin2(m500c_msun, redshift, relation, Cosmology.of(microwave))
+    return m200c_msun, m200c_msun / arnaud_m200c_msun(mean_arcmin2, microwave)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from szmass.compton.maps.partitions import partition_rows
-from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.networks.identity import training_identity
 from szmass.params import Cnn, Evaluation
@@ -16,6 +15,7 @@ from szmass.studies.architectures.settings import Architectures
 from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.networks import (
     Training,
+    development_maps,
     mass_metrics,
     members_among,
     open_store,
@@ -34,6 +34,7 @@ def train(
     *,
     clean_store: Path,
     planck_store: Path,
+    noise_store: Path,
     here: Path,
     run: Run,
 ) -> None:
@@ -43,8 +44,9 @@ def train(
     """
     prepare_backend(seed=seed, threads=cnn.threads)
     run.tags({"data_set": study.data_set, **hardware()})
+    stores = {"clean": clean_store, "planck": planck_store, "noise": noise_store}
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
-    maps = DevelopmentMaps(store, study.redshifts)
+    maps = development_maps(study.data_set, study.redshifts, cnn, **stores)
     rows = partition_rows(store, "test", study.redshifts)
 
     def make(item: Item) -> None:
@@ -66,5 +68,5 @@ def train(
                 write_item(folder, metrics, table, child)
 
     settings = [seed, cnn, evaluation, shared_settings(study, "items")]
-    identity = training_identity(__name__, settings, [store.path])
+    identity = training_identity(__name__, settings, stores.values())
     make_items(here / ITEMS, study.items, make, identity=identity, run=run)

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from szmass.params.checks import Names, PositiveFloat, PositiveInt, RedshiftBin, Section, section
+from szmass.params.checks import (
+    Flag,
+    Names,
+    PositiveFloat,
+    PositiveInt,
+    RedshiftBin,
+    Section,
+    ShareBelow1,
+    section,
+)
 
 STORES = "stores"
 DATA_SETS = ("clean", "planck")
@@ -29,4 +38,7 @@ class Leakage(Section):
     projections: PositiveInt
     test_clusters: PositiveInt
     epochs: PositiveInt
+    dropout: ShareBelow1
+    flips: Flag
+    """Flips and dropout hinder a network in learning maps by heart."""
     items: Names[Division]

@@ -38,11 +38,17 @@ from szmass.studies.results import ITEMS
 def train(
     seed: int, cnn: Cnn, evaluation: Evaluation, study: Leakage, *, here: Path, run: Run
 ) -> None:
-    """Writes the network of each of `study.items`, and its masses of clusters not seen."""
+    """Writes the network of each of `study.items`, and its masses of clusters not seen.
+
+    Maps with noise keep the noise of their store, as the paper's do: new noise in each epoch would
+    hide what is asked.
+    """
     prepare_backend(seed=seed, threads=cnn.threads)
     run.tags(hardware())
     clean, planck = (here / STORES / f"{name}.zarr" for name in DATA_SETS)
-    settings = replace(cnn, epochs=study.epochs, members=1)
+    settings = replace(
+        cnn, epochs=study.epochs, members=1, dropout=study.dropout, flips=study.flips
+    )
     draws = evaluation.bootstrap_draws
 
     def make(item: Item) -> None:

@@ -17,9 +17,9 @@ MOMENTS = ("bias_dex", "scatter_dex", "skewness", "kurtosis")
 HEADER = ("intervals", *("mean [dex]", "std [dex]", "skewness (0)", "kurtosis (3)"))
 NOTE = (
     "Moments of log10(M_CNN / M_true) over the test clusters of all redshifts, maps of the data\n"
-    "set {data_set}, by the number of intervals that have a network of their own. Each network\n"
-    "has seen about {maps_seen} maps. Beside them the paper's Supp. Table 1; in brackets what a\n"
-    "Gaussian has.\n\n"
+    "set {data_set}, by the number of intervals that have a network of their own. The networks\n"
+    "of a division have seen about {maps_seen} maps in equal shares. Beside them the paper's\n"
+    "Supp. Table 1; in brackets what a Gaussian has.\n\n"
 )
 
 

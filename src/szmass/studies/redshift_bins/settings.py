@@ -21,6 +21,6 @@ class RedshiftBins(Section):
     data_set: Literal["clean", "planck"]
     members: PositiveInt
     maps_seen: PositiveInt
-    """By each network in its training, so that a network of a narrow bin is trained as long."""
+    """By all networks of a division together, in equal shares: no division costs more."""
     items: Names[Edges]
     """Edges of the intervals."""

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from szmass.compton.maps.partitions import partition_rows
-from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.networks.identity import training_identity
 from szmass.params import Cnn, Evaluation
@@ -18,6 +17,7 @@ from szmass.reporting import Run
 from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.networks import (
     Training,
+    development_maps,
     mass_metrics,
     members_among,
     open_store,
@@ -37,23 +37,26 @@ def train(
     *,
     clean_store: Path,
     planck_store: Path,
+    noise_store: Path,
     here: Path,
     run: Run,
 ) -> None:
     """Writes the networks of each of `study.items`, and their masses of all test clusters."""
     prepare_backend(seed=seed, threads=cnn.threads)
     run.tags({"data_set": study.data_set, **hardware()})
+    stores = {"clean": clean_store, "planck": planck_store, "noise": noise_store}
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
 
     def make(item: Item) -> None:
         prepare_backend(seed=seed, threads=cnn.threads)
         edges, tables = study.items[item.name], []
+        maps_seen = study.maps_seen / (len(edges) - 1)
         item.run.tags({"intervals": str(len(edges) - 1)})
         for number, interval in enumerate(pairwise(edges)):
-            maps = DevelopmentMaps(store, interval)
+            maps = development_maps(study.data_set, interval, cnn, **stores)
             training_maps = round(len(maps) * (1.0 - cnn.validation_fraction))
             settings = replace(cnn, members=study.members)
-            settings = with_maps_seen(settings, study.maps_seen, training_maps)
+            settings = with_maps_seen(settings, maps_seen, training_maps)
             members = members_among(
                 (seed, number, len(edges) - 1, 0), maps.cluster, np.arange(len(maps)), settings
             )
@@ -68,5 +71,5 @@ def train(
         write_item(item.folder, metrics, table, item.run)
 
     settings = [seed, cnn, evaluation, shared_settings(study, "items")]
-    identity = training_identity(__name__, settings, [store.path])
+    identity = training_identity(__name__, settings, stores.values())
     make_items(here / ITEMS, study.items, make, identity=identity, run=run)

@@ -1,4 +1,4 @@
-"""Trains networks on fewer and on more of the development clusters of a redshift bin."""
+"""Trains networks on fewer and on more clusters of a redshift bin, for shorter and for longer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from szmass.compton.maps.partitions import partition_rows
-from szmass.compton.network.arrays import DevelopmentMaps
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.networks.identity import training_identity
 from szmass.params import Cnn, Evaluation, require
@@ -17,6 +16,7 @@ from szmass.streams import TRAINING_SIZE_CLUSTERS
 from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.networks import (
     Training,
+    development_maps,
     mass_metrics,
     members_among,
     open_store,
@@ -36,22 +36,26 @@ def train(
     *,
     clean_store: Path,
     planck_store: Path,
+    noise_store: Path,
     here: Path,
     run: Run,
 ) -> None:
-    """Writes the networks of each of `study.items`, and their masses of all test clusters."""
+    """Writes the networks of each of `study.sizes()`, and their masses of all test clusters."""
     prepare_backend(seed=seed, threads=cnn.threads)
     run.tags({"data_set": study.data_set, **hardware()})
+    stores = {"clean": clean_store, "planck": planck_store, "noise": noise_store}
     store = open_store(study.data_set, clean=clean_store, planck=planck_store)
-    maps = DevelopmentMaps(store, study.redshifts)
+    maps = development_maps(study.data_set, study.redshifts, cnn, **stores)
+    sizes = study.sizes()
 
     def make(item: Item) -> None:
         prepare_backend(seed=seed, threads=cnn.threads)
-        item.run.tags({"clusters": str(study.items[item.name])})
-        positions = of_some_clusters(maps.cluster, study.items[item.name], seed=seed)
+        clusters, maps_seen = sizes[item.name]
+        item.run.tags({"clusters": str(clusters), "maps_seen": str(maps_seen)})
+        positions = of_some_clusters(maps.cluster, clusters, seed=seed)
         training_maps = round(len(positions) * (1.0 - cnn.validation_fraction))
         settings = replace(cnn, members=study.members)
-        settings = with_maps_seen(settings, study.maps_seen, training_maps)
+        settings = with_maps_seen(settings, maps_seen, training_maps)
         members = members_among((seed, 0, 0, 0), maps.cluster, positions, settings)
         output = item.folder / "networks"
         training = Training(output, study.data_set, maps, members, settings)
@@ -59,11 +63,13 @@ def train(
         table = test_masses(ensemble, store, partition_rows(store, "test", study.redshifts), maps)
         metrics = mass_metrics(table, draws=evaluation.bootstrap_draws, seed=seed)
         metrics["training_maps"] = len(members[0].train)
+        metrics["maps_seen"] = settings.epochs * len(members[0].train)
         write_item(item.folder, metrics, table, item.run)
 
-    settings = [seed, cnn, evaluation, shared_settings(study, "items")]
-    identity = training_identity(__name__, settings, [store.path])
-    make_items(here / ITEMS, study.items, make, identity=identity, run=run)
+    shared = shared_settings(study, "items", "maps_seen", "trainings")
+    settings = [seed, cnn, evaluation, shared]
+    identity = training_identity(__name__, settings, stores.values())
+    make_items(here / ITEMS, sizes, make, identity=identity, run=run)
 
 
 def of_some_clusters(cluster: np.ndarray, count: int, *, seed: int) -> np.ndarray:
