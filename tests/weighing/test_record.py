@@ -212,7 +212,7 @@ ARRAYS: dict[str, list[Any]] = {
     "mass_function_redshift": [np.linspace(1.0, 0.01, 26), np.ones(3)],
     "usual_chi2": [np.ones((2, 0)), np.ones((1, 2)), np.array([[1.0, 2.0], [0.0, 1.0]])],
     "usual_offset_arcmin": [np.array([[2.0, 1.0], [1.0, 1.0]])],
-    "usual_elsewhere": [np.zeros(1), np.array([np.inf]), np.ones(2)],
+    "usual_elsewhere": [-np.ones(1), np.array([np.inf]), np.ones(2)],
     "network_1_0": [np.zeros((7, 3)), np.zeros((8, 4)), np.full((8, 3), np.inf)],
     "network_0_1": [np.zeros(4), np.zeros((3, 1))],
     "network_0_2": [np.zeros((8, 6)), np.zeros((9, 3))],

@@ -185,7 +185,7 @@ def require_arrays(arrays: Mapping[str, np.ndarray], facts: Any) -> None:
     check("population_log10_m500c_msun", (clusters,))
     (redshifts,) = check("mass_function_redshift", (None,), above=0.0, ascends=True)
     check("mass_function_density", (redshifts, facts.axis_nodes), above=0.0)
-    check("usual_elsewhere", (1,), above=0.0)
+    check("usual_elsewhere", (1,), above=-1.0)  # 0 of maps that have no place elsewhere
     for name in ("chi2", "compact", "offset_arcmin"):
         check(f"usual_{name}", (2, None))
         check.ascending(f"usual_{name}", arrays[f"usual_{name}"][0])
