@@ -157,6 +157,7 @@ def test_the_record_is_the_same_byte_by_byte(train, weighing_record, tmp_path):
 @pytest.fixture(scope="module")
 def map_stores(settings, folder):
     paths = mock.write_stores(folder, settings)
+    del paths["noise_store"]
     paths["psz2_store"] = folder / "psz2.zarr"
     mock.write_psz2(paths["psz2_store"], settings)
     return paths
