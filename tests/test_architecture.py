@@ -26,7 +26,7 @@ OWNERS = {
         "szmass.predict.catalogues",
         "szmass.predict.fits_images",
         "szmass.predict.headers",
-        "szmass.predict.weighing",
+        "szmass.predict.masses",
         "szmass.storage.mass_tables",
     ),
     "camb": ("szmass.sky.spectra",),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from helpers import ROOT
-from szmass.cli import VERBS, _parser, main
+from szmass.cli import READER_GONE, VERBS, _parser, main
 from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE
 from szmass.params import load
 from szmass.params.scales import read_scale, scale_in_force, scale_names
@@ -70,6 +72,30 @@ def test_the_help_begins_with_what_a_user_needs_first(capsys: pytest.CaptureFixt
     names = re.findall(r"^ {4}([a-z][a-z-]+)(?:  |$)", printed, re.MULTILINE)
     assert names == list(VERBS)
     assert (names[0], names[-1]) == ("predict", "release")
+
+
+@pytest.mark.parametrize("words", ["scale laptop", "--help", "predict nothing.npy --redshift 1"])
+def test_a_reader_that_goes_ends_a_command_without_a_word(project: Path, words: str) -> None:
+    """`szmass ... | head`: no traceback and no "Broken pipe"; an error of its own is still told."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-c", f"from szmass.cli import main; main({words.split()!r})"],
+            cwd=project,
+            env={"PYTHONPATH": str(ROOT / "src")},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    own = {"scale laptop": READER_GONE, "--help": 0}
+    assert done.returncode == own.get(words, 1)
+    if words in own:
+        assert done.stderr == ""
+    else:
+        assert done.stderr.startswith("szmass: ")
+    assert "pipe" not in done.stderr
 
 
 def test_the_committed_params_are_scale_laptop(project: Path) -> None:

@@ -8,18 +8,21 @@ from functools import cache
 import numpy as np
 
 from szmass.params import Params
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.universal import beamed_profiles
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
 from szmass.weighing.make_record import make_record
 from szmass.weighing.mixture import Ensemble, Standard
-from szmass.weighing.novelty import Chi2Limits, residual_chi2
+from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
 from szmass.weighing.priors import Population
 from szmass.weighing.record import Record
+from szmass.weighing.spots import Finder
 from szmass.weighing.survey import Survey
 
 GRID = PixelGrid(pixels=64, pixel_arcmin=2.5)
 BEAM_FWHM_ARCMIN = 10.0
+INNER_ARCMIN = 40.0
 NOISE_RMS = 1.2e-6
 THETA500_ARCMIN = np.array([2.0, 6.0, 12.0, 24.0])
 GAUSSIANS = 2
@@ -28,6 +31,7 @@ CL = np.exp(-((ELL / 2000.0) ** 2)) + 0.02
 """Of noise whose neighbouring pixels are alike."""
 
 
+@cache
 def templates() -> np.ndarray:
     """Round clusters with y of order 1, `(templates, pixels, pixels)`."""
     radii, index = GRID.unique_radii
@@ -41,7 +45,7 @@ def mock_survey() -> Survey:
     variance = np.sum((2 * ELL + 1) * CL) / (4 * np.pi)
     noise = PixelNoise.of_spectrum(CL / variance, GRID, jitter_arcmin=0.0)
     bank = FilterBank.of_templates(templates(), noise)
-    meter = LevelMeter.of_noise(noise, inner_arcmin=40.0)
+    meter = LevelMeter.of_noise(noise, inner_arcmin=INNER_ARCMIN)
     return Survey(GRID, BEAM_FWHM_ARCMIN, bank, meter, NOISE_RMS)
 
 
@@ -69,6 +73,32 @@ def mock_ensemble(bank: FilterBank) -> Ensemble:
     return Ensemble(networks, Standard(np.zeros(features), np.ones(features), 0.0, 1.0))
 
 
+@cache
+def mock_maps(count: int, seed: int) -> np.ndarray:
+    """Clusters of all heights in noise, `(count, pixels, pixels)`."""
+    rng = np.random.default_rng(seed)
+    return np.stack(
+        [
+            mock_map(rng.uniform(3.0, 40.0), seed * 100_000 + number, template=number % 4)
+            for number in range(count)
+        ]
+    )
+
+
+def mock_usual(amplitude: np.ndarray) -> Usual:
+    """What is usual of amplitudes with noise of level 1, and of mock maps."""
+    survey, maps = mock_survey(), mock_maps(600, 7)
+    residual = Residual.of(amplitude, np.ones(len(amplitude)), survey.bank)
+    spots = Finder.of(survey.bank, GRID, BEAM_FWHM_ARCMIN, INNER_ARCMIN)(maps, survey.meter(maps))
+    ratio = residual.signal_to_noise
+    return Usual(
+        chi2=Limits.of(ratio, residual.chi2),
+        compact=Limits.of(ratio, np.abs(residual.compact)),
+        offset_arcmin=Limits.of(spots.near, spots.offset_arcmin),
+        elsewhere=float(np.quantile(spots.elsewhere, USUAL)),
+    )
+
+
 def mock_record(params: Params) -> Record:
     """A record with the gas and ranges of `params`, and 200 clusters as the prior."""
     survey, rng = mock_survey(), np.random.default_rng(1)
@@ -82,9 +112,10 @@ def mock_record(params: Params) -> Record:
         survey,
         mock_ensemble(survey.bank),
         population,
-        Chi2Limits.of(*residual_chi2(amplitude, np.ones(4000), survey.bank)),
+        mock_usual(amplitude),
         replace(params.weighing, gas_nodes=3),
         params.baryon_models,
+        Cosmology.of(params.compton),
         reference_gas=params.compton.baryon_model,
     )
 

@@ -15,8 +15,8 @@ from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
 from szmass.weighing.network import TrainingClusters
-from szmass.weighing.novelty import Chi2Limits
-from szmass.weighing.priors import Population
+from szmass.weighing.novelty import Limits, Usual
+from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
 
 GRID = PixelGrid(pixels=12, pixel_arcmin=2.0)
@@ -127,6 +127,7 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         survey_prior="psz2",
         population_width_ln_z=population.width_ln_z,
         population_width_dex=population.width_dex,
+        mass_function="Tinker et al. 2008",
         y_centre=ensemble.standard.y_centre,
         y_scale=ensemble.standard.y_scale,
         arrays_a_network=len(ensemble.weights[0]),
@@ -134,5 +135,8 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         made_with="szmass",
         model_version="toy",
     )
-    limits = Chi2Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
-    return Record(replace(stated, **facts), toy_bank(), ensemble, population, limits)
+    limits = Limits(np.array([1.0, 100.0]), np.array([5.0, 5.0]))
+    usual = Usual(chi2=limits, compact=limits, offset_arcmin=limits, elsewhere=4.0)
+    stated = replace(stated, **facts)
+    mass_function = mass_function_prior(COSMOLOGY, (0.01, 1.0), stated.axis)
+    return Record(stated, toy_bank(), ensemble, population, mass_function, usual)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import ROOT
 from szmass.compton.maps.stores import planck_spec
 from szmass.errors import SzmassError
 from szmass.predict import limits
@@ -147,6 +151,23 @@ def two_redshifts(file: h5py.File) -> None:
     file["compton_y"], file["redshift"] = MAP, [0.1, 0.2]
 
 
+def bomb(file: h5py.File) -> None:
+    options = {"chunks": (1, 4096, 4096), "compression": "gzip", "compression_opts": 1}
+    maps = file.create_dataset("compton_y", (16, 4096, 4096), "u1", **options)
+    for row in range(16):
+        maps[row] = 1
+
+
+def nothing_stored(file: h5py.File) -> None:
+    file.create_dataset("compton_y", (4, 4096, 4096), "f4", chunks=(1, 64, 64))
+
+
+def wide_redshift(file: h5py.File) -> None:
+    file["compton_y"] = MAP
+    shape, chunks = (1,), (2**28,)
+    file.create_dataset("redshift", shape, "f8", maxshape=(None,), chunks=chunks)
+
+
 def elsewhere(file: h5py.File) -> None:
     file["compton_y"] = h5py.ExternalLink("/dev/zero", "/maps")
 
@@ -240,6 +261,9 @@ BAD: dict[str, tuple[str, bytes | Callable[[Path], object], str]] = {
     "pixel of text": ("m.h5", hdf5(pixel_of_text), "pixel_arcmin = 'wide': expected a number"),
     "unit": ("m.h5", hdf5(unit_of_temperature), "units = 'uK': expected a map of Compton y"),
     "two redshifts": ("m.h5", hdf5(two_redshifts), "2 redshifts of 1 maps"),
+    "bomb": ("m.h5", hdf5(bomb), "256 MiB of maps in "),
+    "empty claim": ("m.h5", hdf5(nothing_stored), "256 MiB of maps in "),
+    "chunk of redshifts": ("m.h5", hdf5(wide_redshift), "chunks of shape (268435456,), 2 GiB"),
     "link": ("m.h5", hdf5(elsewhere), "'compton_y' is a link into another file"),
     "external": ("m.h5", hdf5(values_elsewhere), "'compton_y' has its values in other files"),
     "folder": ("m.npy", os.mkdir, "is a folder: expected a regular file"),
@@ -335,11 +359,23 @@ def test_a_gzip_bomb_is_unpacked_to_the_limit_alone(
 ) -> None:
     monkeypatch.setattr("szmass.predict.fits_images.LARGEST_FILE_BYTES", 2**24)
     part = gzip.compress(bytes(2**24))
-    (tmp_path / "m.fits.gz").write_bytes(gzip.compress(fits_bytes()) + part * 600)  # 9 GiB
+    # 9 GiB, with noise before and random bytes beside, so that it does not expand suspiciously
+    noise = np.random.default_rng(1).bytes(2**20)
+    (tmp_path / "m.fits.gz").write_bytes(gzip.compress(fits_bytes() + noise) + part * 600)
     before = monotonic()
     (line,) = weighed(tmp_path / "m.fits.gz").problems
     assert monotonic() - before < AT_ONCE_S
     assert line == f"{tmp_path}/m.fits.gz: unpacks to more than 16 MiB, the most that is read"
+
+
+def test_what_expands_a_thousandfold_is_not_unpacked(tmp_path: Path) -> None:
+    part = gzip.compress(bytes(2**24))
+    (tmp_path / "m.fits.gz").write_bytes(gzip.compress(fits_bytes()) + part * 30)
+    before = monotonic()
+    (line,) = weighed(tmp_path / "m.fits.gz").problems
+    assert monotonic() - before < AT_ONCE_S
+    claim = r".* MiB of maps in .* KiB of file: expected at most 100 times as much"
+    assert re.fullmatch(f"{tmp_path}/m.fits.gz: {claim}", line)
 
 
 @pytest.mark.parametrize("value", [0.3 + 0.1j, np.complex128(0.3)])
@@ -368,6 +404,27 @@ def test_bad_metadata_of_a_store_is_one_line(tmp_path: Path, case: str) -> None:
     (line,) = weighed(store).problems
     assert line.startswith(str(store))
     assert message in line
+
+
+def test_a_store_with_several_bad_arrays_is_one_line_and_no_more(tmp_path: Path) -> None:
+    """Zarr reads arrays side by side, and asyncio would print what became of the others."""
+    store = write_store(tmp_path / "m.zarr")
+    for name in ("compton_y", "redshift", "m500c_msun", "x"):
+        metadata = store / name / "zarr.json"
+        metadata.write_text(metadata.read_text().replace('"node_type": "array"', '"node_type": 3'))
+    code = "from pathlib import Path; from szmass.predict.files import read_user_maps as read\n"
+    code += f"try:\n    list(read(Path({str(store)!r})))\n"
+    code += "except Exception as error:\n    print(error)\nimport gc; gc.collect()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith(f"{store}: ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -457,6 +514,69 @@ def test_a_catalogue_and_a_sky_may_be_gzipped(tmp_path: Path, sky: Path, name: s
     ((cluster, found),) = cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID)
     assert cluster == "A"
     assert found.redshift == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("unit", ["K", "uK", "K_CMB", "muK", "Jy/sr", "uK_CMB", "1e-6 K"])
+@pytest.mark.parametrize("name", ["y.fits", "y.fits.gz"])
+def test_a_sky_in_another_unit_is_never_weighed(tmp_path: Path, name: str, unit: str) -> None:
+    values = np.zeros(pixel_count(NSIDE), dtype="f4")
+    other = fits.Column("FIRST", "E", array=values, unit="y")
+    sky = write_sky(tmp_path / name, other, fits.Column("FULL", "E", array=values, unit=unit))
+    catalogue = write_sky(tmp_path / "c.fits", *catalogue_columns())
+    with pytest.raises(UserFileError, match=rf"^{sky}: .*TUNIT2 = '{re.escape(unit)}': expected a"):
+        list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("1e-6", 1e-6), ("10^-6 y", 1e-6), ("1e-6 Compton-y", 1e-6), ("y", 1.0)]
+)
+def test_a_sky_in_millionths_of_y_is_converted_and_it_is_said(
+    tmp_path: Path, unit: str, scale: float
+) -> None:
+    values = np.linspace(1.0, 2.0, pixel_count(NSIDE), dtype="f4")
+    catalogue = write_sky(tmp_path / "c.fits", *catalogue_columns())
+    cutouts = []
+    for name, stated in (("a.fits", unit), ("b.fits", "")):
+        sky = write_sky(tmp_path / name, fits.Column("FULL", "E", array=values, unit=stated))
+        ((_, found),) = cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID)
+        cutouts.append(found)
+    np.testing.assert_allclose(cutouts[0].image, scale * cutouts[1].image, rtol=1e-6)
+    notes = () if scale == 1.0 else (f"multiplied by {scale:g} (TUNIT1 = {unit!r})",)
+    assert cutouts[0].notes == notes
+
+
+@pytest.mark.parametrize("value", [np.nan, -1.6375e30, np.inf])
+@pytest.mark.parametrize("bad_data", [None, -1.0])
+def test_a_cluster_where_the_sky_has_no_data_costs_no_other(
+    tmp_path: Path, value: float, bad_data: float | None
+) -> None:
+    values = np.random.default_rng(1).normal(0.0, 1e-6, pixel_count(NSIDE)).astype("f4")
+    values[: pixel_count(NSIDE) // 2] = value  # the northern half, in RING order
+    table = fits.BinTableHDU.from_columns([fits.Column("FULL", "E", array=values)])
+    table.header.update({"NSIDE": NSIDE, "ORDERING": "RING"})
+    if bad_data is not None:
+        table.header["BAD_DATA"] = bad_data
+    table.writeto(tmp_path / "y.fits")
+    columns = [
+        fits.Column("NAME", "4A", array=["N", ""]),
+        fits.Column("GLON", "E", array=[10.0, 10.0]),
+        fits.Column("GLAT", "E", array=[70.0, -70.0]),
+        fits.Column("REDSHIFT", "E", array=[0.3, 0.3]),
+    ]
+    catalogue = write_sky(tmp_path / "c.fits", *columns)
+    maps = usable_maps(Wanted(ymap=tmp_path / "y.fits", catalogue=catalogue), GRID, NSIDE)
+    assert maps.names == ["row 1"]
+    (line,) = maps.problems
+    assert line.startswith(f"{catalogue}, row 0 (N): 256 pixels are masked or not finite")
+
+
+def test_an_empty_catalogue_is_said_to_be_empty(tmp_path: Path, sky: Path) -> None:
+    columns = [fits.Column(one.name, one.format, array=[]) for one in catalogue_columns()]
+    catalogue = write_sky(tmp_path / "c.fits", *columns)
+    with pytest.raises(
+        UserFileError, match=f"^{catalogue}: the catalogue is empty: expected a row"
+    ):
+        list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
 
 
 @pytest.mark.parametrize("name", ["c.fits", "c.fits.gz"])

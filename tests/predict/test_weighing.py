@@ -188,6 +188,81 @@ def test_another_gas_is_told(capsys: pytest.CaptureFixture[str], record: Record)
     assert of_magneticum["m500_msun_total"] == pytest.approx(of_x["m500_msun_total"])
 
 
+def test_every_gas_is_answered_for(capsys: pytest.CaptureFixture[str], record: Record) -> None:
+    """Each as if it alone had been asked for; the reference stays what it is."""
+    models = list(record.facts.gas_models)
+    answer = as_json(capsys, "--table", "maps.csv", "--gas", "all")
+    plain = as_json(capsys, "--table", "maps.csv")
+    assert answer["gas"] == plain["gas"] == record.facts.reference_gas
+    weighed = weigh(maps(), [0.2, 0.3, 0.5], gas="all")
+    each = {name: weigh(maps(), [0.2, 0.3, 0.5], gas=name) for name in models}
+    for row, (cluster, usual) in enumerate(zip(answer["clusters"], plain["clusters"], strict=True)):
+        assert sorted(cluster["by_gas"]) == sorted(models)
+        assert next(iter(cluster["by_gas"])) == record.facts.reference_gas
+        assert "by_gas" not in usual
+        assert {name: cluster[name] for name in usual} == usual
+        for name in models:
+            for end in SUFFIXES:
+                expected = getattr(each[name], f"m500_msun{end}")[row]
+                assert cluster["by_gas"][name][f"m500_msun{end}"] == pytest.approx(expected)
+                assert weighed.by_gas[name][f"m500_msun{end}"][row] == pytest.approx(expected)
+                column = weighed.table[f"m500_msun_{name}{end}"]
+                assert column[row] == pytest.approx(expected)
+                assert column.unit == "solMass"
+    assert weigh(maps(), 0.3).by_gas == {}
+
+
+def test_the_text_has_a_column_for_each_gas(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "--table", "maps.csv", "--gas", "all")
+    _, below = text.split("M500 [1e14 Msun] with the gas of each model")
+    header, *rows = below.splitlines()[1:5]
+    weighed = weigh(maps(), [0.2, 0.3, 0.5], gas="all")
+    assert header.split() == ["cluster", *weighed.by_gas]
+    for row, line in enumerate(rows):
+        name, *cells = re.split(r"  +", line)
+        assert name == "ABC"[row]
+        for cell, masses in zip(cells, weighed.by_gas.values(), strict=True):
+            middle, *ends = map(float, cell.split())
+            assert middle == pytest.approx(masses["m500_msun"][row] / 1e14, abs=0.006)
+            assert middle + ends[1] == pytest.approx(masses["m500_msun_p84"][row] / 1e14, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ("flat", "prior: flat in log10 M, as the masses of the training"),
+        ("training", "prior: flat in log10 M, as the masses of the training"),
+        ("mass-function", "prior: mass-function, Tinker et al. 2008 .* in multidark-planck"),
+        ("of_z.csv", "prior: of_z.csv, a table"),
+    ],
+)
+def test_a_prior_is_said_and_draws(
+    capsys: pytest.CaptureFixture[str], prior: str, words: str
+) -> None:
+    Path("of_z.csv").write_text(
+        "redshift,log10_msun,density\n0.1,13,0\n0.1,17,1\n0.9,13,1\n0.9,17,0\n"
+    )
+    assert re.search(words, printed(capsys, "--table", "maps.csv", "--prior", prior))
+    flat, drawn = (weigh(maps(), 0.3, prior=name) for name in ("flat", prior))
+    if prior == "mass-function":
+        assert (drawn.m500_msun < 0.99 * flat.m500_msun).all()
+    if prior == "of_z.csv":
+        near, far = (weigh(maps()[0], z, prior=prior) for z in (0.05, 0.95))
+        assert near.m500_msun[0] > weigh(maps()[0], 0.05, prior="flat").m500_msun[0]
+        assert far.m500_msun[0] < weigh(maps()[0], 0.95, prior="flat").m500_msun[0]
+
+
+@pytest.mark.parametrize("prior", ["psz2", "flat", "training", "mass-function", "top_hat.csv"])
+def test_brighter_maps_are_never_lighter_under_any_prior(prior: str) -> None:
+    """One map whose signal, not its noise, is scaled from 0.3 to 20."""
+    Path("top_hat.csv").write_text("log10_msun,density\n14.2,1\n15.0,1\n")
+    bright = np.stack([mock_map(8.0 * scale, 4) for scale in np.geomspace(0.3, 20.0, 40)])
+    masses = weigh(bright, 0.3, prior=prior)
+    for name, values in masses.columns.items():
+        if name.startswith("m500_msun"):
+            assert (np.diff(values) >= 0.0).all(), name
+
+
 def test_flags_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     faint = mock_map(0.5, 5)
     np.save("faint.npy", faint)
@@ -201,12 +276,14 @@ def test_flags_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--prior", "training"), "prior 'training': the networks of weighing are trained on mas"),
-        (("--prior", "psz"), "expected psz2, flat, or a CSV table .*; did you mean psz2?"),
+        (("--prior", "psz"), "expected psz2, flat, training, .* table .*; did you mean psz2?"),
         (("--gas", "magnetcum"), "gas 'magnetcum': expected one of .*; did you mean magneticum?"),
         (("--redshift", "1.2"), "redshift = 1.2: expected a number above 0 and at most 1"),
-        (("--prior", "none.csv"), "prior 'none.csv': expected psz2, flat, or a CSV table"),
-        (("--prior", "light.csv"), "light.csv: expected a density above 0 somewhere between"),
+        (
+            ("--prior", "none.csv"),
+            "prior 'none.csv': expected psz2, flat, training, mass-function, or",
+        ),
+        (("--prior", "light.csv"), "light.csv: log10_msun from 10 to 11: expected a density"),
     ],
 )
 def test_what_cannot_be_is_an_error_in_a_line(options: tuple[str, ...], message: str) -> None:
@@ -216,7 +293,9 @@ def test_what_cannot_be_is_an_error_in_a_line(options: tuple[str, ...], message:
     assert str(told.value).startswith("szmass: ")
 
 
-@pytest.mark.parametrize("options", [("--gas", "gadget_x"), ("--prior", "psz2")])
+@pytest.mark.parametrize(
+    "options", [("--gas", "gadget_x"), ("--prior", "psz2"), ("--prior", "mass-function")]
+)
 def test_options_of_weighing_are_no_others(options: tuple[str, str]) -> None:
     name, value = options
     with pytest.raises(SystemExit, match=f"szmass: {name} {value} is for weighing: leave out --mo"):

@@ -100,7 +100,7 @@ def test_the_store_has_clusters_for_each_purpose(weighing_clusters):
 
 
 @pytest.fixture(scope="module")
-def train(settings, survey_paths, weighing_clusters):
+def train(settings, survey_paths, weighing_clusters, map_stores):
     def run(path, run):
         train_weighing(
             settings.seed,
@@ -111,6 +111,7 @@ def train(settings, survey_paths, weighing_clusters):
             **survey_paths,
             psz2_catalogue=ROOT / settings.paths["psz2_catalogue"],
             weighing_clusters=weighing_clusters,
+            planck_store=map_stores["planck_store"],
             weighing_record=path,
             run=run,
         )
@@ -156,6 +157,7 @@ def test_the_record_is_the_same_byte_by_byte(train, weighing_record, tmp_path):
 @pytest.fixture(scope="module")
 def map_stores(settings, folder):
     paths = mock.write_stores(folder, settings)
+    del paths["noise_store"]
     paths["psz2_store"] = folder / "psz2.zarr"
     mock.write_psz2(paths["psz2_store"], settings)
     return paths

@@ -21,20 +21,25 @@ from szmass.params import Params
 from szmass.sky.cosmology import Cosmology
 from szmass.units import FWHM_PER_SIGMA
 from szmass.weighing.gas import PivotY
-from szmass.weighing.make_record import usual_chi2
+from szmass.weighing.make_record import usual_residuals
 from szmass.weighing.network import TrainingClusters
 from szmass.weighing.novelty import (
+    COMPACT_FLAG,
     EDGE_FLAG,
     FAINT_FLAG,
     NOISY_FLAG,
+    OFFSET_FLAG,
     QUIET_FLAG,
     REDSHIFT_FLAG,
     SHAPE_FLAG,
-    Chi2Limits,
+    SPOT_FLAG,
     Familiar,
-    residual_chi2,
+    Limits,
+    Residual,
+    Usual,
 )
 from szmass.weighing.record import Record, RecordError
+from szmass.weighing.spots import Spots
 
 BANK = mock_survey().bank
 MODES = BANK.whitening.shape[1]
@@ -44,10 +49,11 @@ MODES = BANK.whitening.shape[1]
 @pytest.mark.parametrize("height", [0.5, 7.0, 300.0])
 def test_a_template_of_any_height_leaves_nothing(template: int, height: float) -> None:
     amplitude = height * BANK.amplitudes(templates().astype(float))[[template]]
-    ratio, chi2 = residual_chi2(amplitude, np.ones(1), BANK)
-    assert ratio[0] == pytest.approx(amplitude.max())
+    left = Residual.of(amplitude, np.ones(1), BANK)
+    assert left.signal_to_noise[0] == pytest.approx(amplitude.max())
     # the filters are float32
-    assert chi2[0] < 1e-8 * ratio[0] ** 2
+    assert left.chi2[0] < 1e-8 * left.signal_to_noise[0] ** 2
+    assert abs(left.compact[0]) < 1e-4 * left.signal_to_noise[0]
 
 
 def test_noise_about_a_bright_template_leaves_one_for_each_mode() -> None:
@@ -55,7 +61,7 @@ def test_noise_about_a_bright_template_leaves_one_for_each_mode() -> None:
     count = 4000
     noise = noisy_amplitudes(BANK, count, np.random.default_rng(2))
     amplitude = noise + 200.0 * BANK.noise_covariance[0]
-    _, chi2 = residual_chi2(amplitude, np.ones(count), BANK)
+    chi2 = Residual.of(amplitude, np.ones(count), BANK).chi2
     error = np.sqrt(2.0 / (MODES - 1) / count)
     assert chi2.mean() == pytest.approx(1.0, abs=5 * error)
 
@@ -63,12 +69,10 @@ def test_noise_about_a_bright_template_leaves_one_for_each_mode() -> None:
 def test_the_level_is_the_unit() -> None:
     amplitude = noisy_amplitudes(BANK, 5, np.random.default_rng(3))
     level = np.full(5, 1e-6)
-    for plain, scaled in zip(
-        residual_chi2(amplitude, np.ones(5), BANK),
-        residual_chi2(amplitude * 1e-6, level, BANK),
-        strict=True,
-    ):
-        np.testing.assert_allclose(scaled, plain)
+    plain = Residual.of(amplitude, np.ones(5), BANK)
+    scaled = Residual.of(amplitude * 1e-6, level, BANK)
+    for name in ("signal_to_noise", "chi2", "compact"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(plain, name), atol=1e-9)
 
 
 def test_a_source_beside_the_cluster_is_seen() -> None:
@@ -77,7 +81,7 @@ def test_a_source_beside_the_cluster_is_seen() -> None:
     source = np.exp(-((x - 12.0) ** 2 + y**2) / (2.0 * sigma**2))
     cluster = templates()[1] / templates()[1].max()
     maps = np.stack([cluster + height * source for height in (0.0, 0.5, 1.0, 2.0)])
-    _, chi2 = residual_chi2(BANK.amplitudes(10.0 * maps), np.ones(4), BANK)
+    chi2 = Residual.of(BANK.amplitudes(10.0 * maps), np.ones(4), BANK).chi2
     assert chi2[0] < 1e-6
     assert (chi2[1:] > 1.0).all()
 
@@ -86,7 +90,7 @@ def test_limits_hold_their_share_faint_or_bright() -> None:
     rng = np.random.default_rng(4)
     ratio = rng.uniform(0.0, 50.0, 40_000)
     chi2 = rng.chisquare(5, 40_000) / 5.0 * (1.0 + ratio / 10.0)
-    limits = Chi2Limits.of(ratio, chi2)
+    limits = Limits.of(ratio, chi2)
     assert (np.diff(limits.signal_to_noise) > 0).all()
     unusual = chi2 > limits(ratio)
     for half in (ratio < 25.0, ratio >= 25.0):
@@ -110,24 +114,53 @@ def test_the_limits_of_a_training_are_those_of_its_clusters(params: Params) -> N
         settings=params.weighing,
         noise_rms=NOISE_RMS,
     )
-    limits = usual_chi2(clusters, np.random.default_rng(6))
-    again = usual_chi2(clusters, np.random.default_rng(6))
-    np.testing.assert_array_equal(limits.chi2, again.chi2)
+    limits, compact = usual_residuals(clusters, np.random.default_rng(6))
+    again, _ = usual_residuals(clusters, np.random.default_rng(6))
+    np.testing.assert_array_equal(limits.largest, again.largest)
     inputs, _ = clusters.draw(np.random.default_rng(7), np.arange(count))
-    ratio, chi2 = residual_chi2(inputs.amplitude, inputs.level, BANK)
-    assert (chi2 > limits(ratio)).mean() == pytest.approx(0.005, abs=0.005)
+    left = Residual.of(inputs.amplitude, inputs.level, BANK)
+    ratio = left.signal_to_noise
+    assert (left.chi2 > limits(ratio)).mean() == pytest.approx(0.005, abs=0.005)
+    assert (np.abs(left.compact) > compact(ratio)).mean() == pytest.approx(0.005, abs=0.005)
 
 
+@pytest.mark.parametrize(("height", "sign"), [(8.0, 1.0), (-8.0, -1.0)])
+def test_a_point_source_at_the_centre_is_what_is_left_there(height: float, sign: float) -> None:
+    """On a wide cluster; a radio source is fainter in y than the sky."""
+    sigma = BEAM_FWHM_ARCMIN / FWHM_PER_SIGMA
+    source = np.exp(-0.5 * (GRID.radius_arcmin / sigma) ** 2)
+    source /= BANK.amplitudes(source[None])[0, 0]
+    cluster = templates()[3] / BANK.amplitudes(templates()[[3]])[0, 3]
+    maps = 30.0 * cluster + height * source
+    left = Residual.of(BANK.amplitudes(maps[None]), np.ones(1), BANK)
+    assert sign * left.compact[0] > 3.0
+
+
+LIMITS = Limits(np.array([3.0, 30.0]), np.array([3.0, 6.0]))
 FAMILIAR = Familiar(
-    Chi2Limits(np.array([3.0, 30.0]), np.array([3.0, 6.0])), [1e-8, 5e-6], [0.01, 1.0], [14.0, 16.0]
+    Usual(LIMITS, LIMITS, Limits(np.array([4.0, 20.0]), np.array([12.0, 3.0])), 5.0),
+    [1e-8, 5e-6],
+    [0.01, 1.0],
+    [14.0, 16.0],
 )
-USUAL = {
+USUAL_MAP = {
     "signal_to_noise": 10.0,
     "chi2": 1.0,
+    "compact": 0.0,
+    "near": 10.0,
+    "offset_arcmin": 1.7,
+    "elsewhere": 4.0,
     "level": 1e-6,
     "redshift": 0.3,
     "m500_msun": 5e14,
 }
+
+
+def flags_of(values: dict[str, float], *, with_maps: bool = True) -> list[str]:
+    columns = {name: np.array([value]) for name, value in values.items()}
+    residual = Residual(*(columns.pop(name) for name in ("signal_to_noise", "chi2", "compact")))
+    spots = Spots(*(columns.pop(name) for name in ("near", "offset_arcmin", "elsewhere")))
+    return FAMILIAR.flags(residual, spots if with_maps else None, **columns).tolist()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +171,15 @@ USUAL = {
         ({"signal_to_noise": 3.0}, ""),
         ({"chi2": 5.0}, SHAPE_FLAG),
         ({"chi2": 5.0, "signal_to_noise": 29.0}, ""),
+        ({"compact": 5.0}, COMPACT_FLAG),
+        ({"compact": -5.0}, COMPACT_FLAG),
+        ({"compact": 5.0, "signal_to_noise": 29.0}, ""),
+        ({"offset_arcmin": 8.0}, OFFSET_FLAG),
+        ({"offset_arcmin": 8.0, "near": 4.0}, ""),
+        ({"elsewhere": 11.0}, SPOT_FLAG),
+        ({"elsewhere": 9.0}, ""),
+        ({"elsewhere": 4.5, "near": 4.0}, ""),
+        ({"elsewhere": 5.1, "near": 4.0}, SPOT_FLAG),
         ({"level": 1e-8}, QUIET_FLAG),
         ({"level": 6e-6}, NOISY_FLAG),
         ({"redshift": 0.005}, REDSHIFT_FLAG),
@@ -147,15 +189,18 @@ USUAL = {
     ],
 )
 def test_each_flag_has_its_words(changed: dict[str, float], expected: str) -> None:
-    values = {name: np.array([value]) for name, value in (USUAL | changed).items()}
-    assert FAMILIAR.flags(**values).tolist() == [expected]
+    assert flags_of(USUAL_MAP | changed) == [expected]
+
+
+def test_amplitudes_alone_have_no_flag_of_a_map() -> None:
+    assert flags_of(USUAL_MAP | {"offset_arcmin": 9.0, "elsewhere": 99.0}, with_maps=False) == [""]
 
 
 def test_a_record_keeps_its_limits(params: Params, tmp_path: Path) -> None:
     record = mock_record(params)
     record.write(tmp_path / "r.npz")
     again = Record.read(tmp_path / "r.npz")
-    np.testing.assert_array_equal(again.chi2_limits.chi2, record.chi2_limits.chi2)
+    np.testing.assert_array_equal(again.usual.chi2.largest, record.usual.chi2.largest)
     levels = np.array(params.weighing.noise_levels) * NOISE_RMS
     assert again.familiar.levels == pytest.approx(levels.tolist())
 
@@ -164,9 +209,9 @@ def test_a_record_without_limits_is_to_be_made_again(params: Params, tmp_path: P
     mock_record(params).write(tmp_path / "r.npz")
     with np.load(tmp_path / "r.npz") as file:
         arrays = dict(file)
-    del arrays["novelty_chi2"]
+    del arrays["usual_chi2"]
     np.savez(tmp_path / "old.npz", **arrays)
-    with pytest.raises(RecordError, match="expected an array 'novelty_chi2'"):
+    with pytest.raises(RecordError, match="expected an array 'usual_chi2'"):
         Record.read(tmp_path / "old.npz")
     facts = json.loads(str(arrays["facts"]))
     del facts["largest_level"]

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from szmass.weighing.priors import TAIL_FROM, TAIL_PER_DEX, Population
+from szmass.sky.cosmology import Cosmology
+from szmass.weighing.priors import (
+    STEEPEST,
+    TAIL_FROM,
+    TAIL_PER_DEX,
+    Population,
+    TabulatedPrior,
+    mass_function_prior,
+)
 
 AXIS = np.linspace(13.3, 16.5, 321)
 STEP = AXIS[1] - AXIS[0]
@@ -87,3 +95,70 @@ def test_an_axis_that_ends_below_the_population_has_no_tail():
     axis = np.linspace(14.7, 15.05, 36)
     found = np.exp(population.ln_density(np.array([0.3]), axis))[0]
     np.testing.assert_allclose(found, norm.pdf(axis, 15.0, 0.1), rtol=1e-8)
+
+
+@pytest.fixture(scope="module")
+def cosmology():
+    return Cosmology("multidark-planck", "diemer15_orig")
+
+
+@pytest.fixture(scope="module")
+def mass_function(cosmology):
+    return mass_function_prior(cosmology, (0.01, 1.0), AXIS)
+
+
+@pytest.mark.parametrize("z", [0.01, 0.05, 0.123, 0.61, 1.0])
+def test_the_mass_function_is_that_of_the_cosmology_at_any_redshift(cosmology, mass_function, z):
+    """Between its redshifts as well, up to where it is bounded."""
+    (found,) = mass_function.ln_density(np.array([z]), AXIS)
+    expected = np.log(cosmology.halo_density_mpc3(10.0**AXIS, z))
+    expected -= np.log(np.trapezoid(np.exp(expected), AXIS))
+    slope = np.gradient(expected, AXIS) / np.log(10.0)
+    bounded = slope < 0.9 * STEEPEST
+    assert bounded.any()
+    np.testing.assert_allclose(found[~bounded], expected[~bounded], atol=0.03)
+    heavy = np.gradient(found, AXIS) / np.log(10.0)
+    np.testing.assert_allclose(heavy[-20:], STEEPEST, rtol=0.02)
+    assert (np.diff(found) < 0.0).all()
+
+
+def test_where_the_mass_function_is_bounded_no_halo_is_expected(cosmology, mass_function):
+    """The whole sky from z = 0.1 to 1 has fewer than one cluster heavier than that."""
+    expected = 0.0
+    for z in np.linspace(0.1, 1.0, 19):
+        density = cosmology.halo_density_mpc3(10.0**AXIS, z)
+        slope = np.gradient(np.log(density), AXIS) / np.log(10.0)
+        beyond = slope < STEEPEST
+        per_mpc3 = np.trapezoid(density[beyond] * np.log(10.0), AXIS[beyond])
+        distance_mpc = (1.0 + z) * cosmology.angular_distance_mpc(z)
+        depth_mpc = 299_792.458 / (100.0 * cosmology.h * cosmology.e_z(z)) * 0.05
+        expected += 4.0 * np.pi * distance_mpc**2 * depth_mpc * per_mpc3
+    assert expected < 0.1
+
+
+def test_a_table_is_linear_between_its_redshifts_and_theirs_beyond():
+    masses = np.array([14.0, 15.0, 16.0])
+    prior = TabulatedPrior(
+        np.array([0.1, 0.5]), masses, np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    )
+    found = np.exp(prior.ln_density(np.array([0.01, 0.1, 0.2, 0.5, 3.0]), np.array([14.5, 15.0])))
+    expected = [[0.75, 0.5], [0.75, 0.5], [0.6875, 0.625], [0.5, 1.0], [0.5, 1.0]]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_a_table_of_one_redshift_is_for_all_and_finite_where_it_is_nothing():
+    prior = TabulatedPrior(np.array([0.0]), np.array([14.0, 15.0]), np.ones((1, 2)))
+    found = prior.ln_density(np.array([0.01, 0.9]), AXIS)
+    np.testing.assert_array_equal(found[0], found[1])
+    inside = (AXIS >= 14.0) & (AXIS <= 15.0)
+    np.testing.assert_allclose(found[:, inside], 0.0, atol=1e-12)
+    assert np.isfinite(found).all()
+    assert (found[:, ~inside] < -600.0).all()
+
+
+def test_rows_of_a_table_are_each_normalised():
+    prior = TabulatedPrior.normalised(
+        np.array([0.1, 0.2]), AXIS, np.exp(-((AXIS - 14.5) ** 2)) * np.array([[1.0], [7.0]])
+    )
+    np.testing.assert_allclose(np.trapezoid(prior.density, AXIS, axis=1), 1.0)
+    np.testing.assert_allclose(*prior.density)

@@ -186,3 +186,96 @@ def test_facts_that_are_no_json(path):
         arrays: dict[str, Any] = dict(file)
     np.savez_compressed(path, **(arrays | {"facts": np.array("{survey")}))
     assert "expected a record of weighing" in refusal(path)
+
+
+FACTS: dict[str, list[Any]] = {
+    "pixels": [0, -12, 12.5, True, "12", 10**9],
+    "pixel_arcmin": [0.0, -1.0, float("nan"), float("inf"), "2"],
+    "redshifts": [[1.0, 0.1], [0.0, 1.0], [0.1], 0.1, [0.1, float("nan")]],
+    "axis_nodes": [0, 10**8, 370],
+    "networks": [0, 3, 10**6],
+    "arrays_a_network": [1, 2, 5],
+    "gas_models": [{}, {"a": {}}, {"a": {"alpha": 1, "log10_b": "x", "sigma_lny": 0.1}}, []],
+    "reference_gas": ["gadget-x", None],
+    "gas_prior": [{}, {"alpha": [1.0, -1.0], "log10_b": [0, 0], "sigma_lny": [0, 0]}],
+    "gas_nodes": [0, 101],
+    "survey": [None, 3],
+    "level_variance": [0, -1e-3],
+}
+ARRAYS: dict[str, list[Any]] = {
+    "filters": [np.zeros((1, 143)), np.zeros(144), np.full((1, 144), np.nan)],
+    "noise_covariance": [np.zeros((1, 1)), np.ones((2, 2)), np.ones(1), -np.ones((1, 1))],
+    "feature_scale": [np.zeros(8), np.ones(7), np.ones((8, 1))],
+    "feature_centre": [np.zeros(7), np.zeros(30), np.zeros(8, dtype=int), np.array(["a"] * 8)],
+    "population_redshift": [np.zeros(20), np.ones(19), np.ones(0)],
+    "mass_function_density": [np.ones((26, 370)), np.zeros((26, 371)), np.ones((25, 371))],
+    "mass_function_redshift": [np.linspace(1.0, 0.01, 26), np.ones(3)],
+    "usual_chi2": [np.ones((2, 0)), np.ones((1, 2)), np.array([[1.0, 2.0], [0.0, 1.0]])],
+    "usual_offset_arcmin": [np.array([[2.0, 1.0], [1.0, 1.0]])],
+    "usual_elsewhere": [-np.ones(1), np.array([np.inf]), np.ones(2)],
+    "network_1_0": [np.zeros((7, 3)), np.zeros((8, 4)), np.full((8, 3), np.inf)],
+    "network_0_1": [np.zeros(4), np.zeros((3, 1))],
+    "network_0_2": [np.zeros((8, 6)), np.zeros((9, 3))],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in FACTS.items() for value in values]
+)
+def test_a_changed_fact_is_named(path, name, value):
+    rewrite(path, facts=facts_of(path) | {name: value})
+    message = refusal(path)
+    # a number of arrays that is too large misses the arrays
+    assert f"{name} = " in message or "array 'network_" in message or "mass_function_d" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name in ARRAYS for number in range(len(ARRAYS[name]))]
+)
+def test_a_changed_array_is_named(path, name, number):
+    rewrite(path, **{name: ARRAYS[name][number]})
+    message = refusal(path)
+    # or one that no longer fits to it
+    assert f"array '{name.partition('_')[0]}" in message
+
+
+def test_a_number_that_was_changed_is_noticed(path):
+    """Of the right shape and size: nothing but the digest tells."""
+    with np.load(path) as file:
+        scale = file["feature_scale"]
+    scale[3] *= 1.001
+    rewrite(path, feature_scale=scale)
+    assert ": digest = '" in refusal(path)
+
+
+def test_a_fact_that_was_changed_is_noticed(path):
+    rewrite(path, facts=facts_of(path) | {"y_scale": 2.0})
+    assert ": digest = '" in refusal(path)
+
+
+def test_an_array_that_claims_more_than_it_has_takes_no_memory(path, tmp_path):
+    """A header of 8 TB over a few bytes."""
+    content = np.lib.format.magic(1, 0)
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }"
+    header = header.ljust(118 - 1) + b"\n"
+    content += len(header).to_bytes(2, "little") + header + bytes(64)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{name: values for name, values in arrays.items() if name != "filters"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("filters.npy", content)
+    assert "array 'filters' of shape (1000000, 1000000), float64: expected so much" in refusal(path)
+
+
+def test_a_bomb_is_not_unpacked(path):
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.npy", bytes(2**27))
+    assert path.stat().st_size < 2**18
+    assert "bytes of arrays: expected at most 134217728" in refusal(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_stands_once(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("filters.npy", b"")
+    assert "array 'filters' stands twice" in refusal(path)

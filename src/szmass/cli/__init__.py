@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -55,13 +56,35 @@ ANYWHERE = ("predict", "check-masses")
 """Commands for any folder; the others are for the repository's root."""
 
 
+READER_GONE = 141
+"""Exit status when whatever read the output has gone, as in `szmass scale laptop | head -1`: what a
+shell gives for a tool that SIGPIPE ends, 128 + 13."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; an error becomes one line and exit status 1."""
+    try:
+        _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        sys.exit(READER_GONE)
+    except SystemExit:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
+        raise
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     options = _parser().parse_args(arguments)
     try:
         if options.command not in ANYWHERE:
             require_project(options.command)
         options.run(options)
+    except BrokenPipeError:
+        raise
     except ModuleNotFoundError as error:
         library = str(error.name)
         if library.startswith(szmass.__name__):
@@ -69,6 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"szmass: {MissingExtraError(f'szmass {options.command}', library)}")
     except (SzmassError, OSError) as error:
         sys.exit(f"szmass: {error}")
+
+
+def _discard_output() -> None:
+    """Sends what is still buffered nowhere: Python would try to write it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from szmass.predict.command import (
 )
 
 if TYPE_CHECKING:  # numpy
-    from szmass.predict.weighing import Weighed
+    from szmass.predict.masses import Weighed
 
 HELP = "infer the masses of clusters in y-maps"
 EXAMPLE = "szmass predict cutout.fits --redshift 0.3"
@@ -44,10 +44,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
     parser.add_argument(
         "--prior",
-        help="psz2 (the default), flat in log10 M, or a CSV table log10_msun,density; not of CNNs",
+        help="psz2 (the default), flat in log10 M, training, mass-function, or a CSV table "
+        "log10_msun,density[,redshift]; not of CNNs",
     )
     parser.add_argument(
-        "--gas", metavar="NAME", help="model of the gas, as in baryon_models; not of CNNs"
+        "--gas",
+        metavar="NAME",
+        help="model of the gas, as in baryon_models, or all of them; not of CNNs",
     )
     parser.add_argument(
         "--models",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from szmass.planck.files import column, open_table, read_map
 from szmass.predict.cutouts import COARSEST_ARCMIN
 from szmass.predict.files import UserMap
 from szmass.predict.fits_images import whole_headers
+from szmass.predict.headers import in_y
 from szmass.predict.limits import (
     LARGEST_FILE_BYTES,
     LARGEST_SKY_BYTES,
@@ -25,6 +27,8 @@ from szmass.units import ARCMIN_RAD
 POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
 """Columns of a catalogue, and where on the sky they end, in degrees."""
 CUTOUTS_AT_ONCE = 64
+UNSEEN = 1e30
+"""Values this large, of either sign, are HEALPix' mark of a pixel without data."""
 FINEST_NSIDE = 8192
 """Whose pixels have numbers of 32 bits."""
 
@@ -45,7 +49,7 @@ def cut_catalogue(
             expected.
     """
     names, clusters = _read_catalogue(catalogue)
-    sky, nside = _read_sky(ymap, nside)
+    sky, nside, notes = _read_sky(ymap, nside)
     problems = _position_problems(clusters)
     placed = np.flatnonzero(problems == "")
     for start in range(0, len(names), CUTOUTS_AT_ONCE):
@@ -56,19 +60,20 @@ def cut_catalogue(
         for row in rows:
             redshift = float(clusters["REDSHIFT"][row])
             yield (
-                names[row],
+                names[row] or f"row {row}",
                 UserMap(
                     f"{catalogue}, row {row} ({names[row]})",
                     cutouts.get(row, np.empty((0, 0))),
                     grid.pixel_arcmin,
                     None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
+                    notes=notes,
                     problem=problems[row],
                 ),
             )
 
 
-def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int]:
-    """A map, and its Nside."""
+def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str, ...]]:
+    """A map as Compton y, NaN where it has none; its Nside; and what was done for it."""
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         _require_columns_once(path, plain, ["FULL"])
         header, _ = open_table(plain)
@@ -77,7 +82,11 @@ def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int]:
             raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC")
         if nside is None:
             nside = _fine_nside(path, header.get("NSIDE"))
-        return read_map(plain, "FULL", nside), nside
+        sky = read_map(plain, "FULL", nside)
+        sky[np.abs(sky) >= UNSEEN] = np.nan
+        key = _unit_key(header, "FULL")
+        values, notes = in_y(sky, key, header.get(key))
+        return values, nside, notes
 
 
 def _fine_nside(path: Path, stated: object) -> int:
@@ -90,6 +99,16 @@ def _fine_nside(path: Path, stated: object) -> int:
         f"{path}: NSIDE = {stated!r}: expected pixels of at most {COARSEST_ARCMIN:g}', as NSIDE = "
         f"2048 has, and at most {FINEST_NSIDE}"
     )
+
+
+def _unit_key(header: Mapping[str, Any], name: str) -> str:
+    """The keyword of a column's unit; of the map itself where the column is not among TTYPE."""
+    columns = {
+        str(value).strip().upper(): key.removeprefix("TTYPE")
+        for key, value in header.items()
+        if key.startswith("TTYPE")
+    }
+    return f"TUNIT{columns.get(name, '1')}"
 
 
 def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:

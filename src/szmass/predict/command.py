@@ -38,7 +38,7 @@ class PredictionError(SzmassError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for."""
+    """The options of one `szmass predict`: which maps, and how their masses are to be found."""
 
     files: Sequence[Path] = ()
     redshift: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from szmass.predict.limits import (
     require_file,
     require_folder,
     require_maps,
+    require_no_bomb,
     require_redshifts,
 )
 
@@ -125,13 +127,14 @@ def _hdf5(path: Path) -> FileContent:
             raise SzmassError(f"no dataset {MAP_ARRAY!r}; it has {', '.join(file) or 'none'}")
         maps = _dataset(file, MAP_ARRAY)
         require_maps(path, maps.shape, maps.dtype)
-        if maps.chunks is not None:
-            require_chunk(path, maps.chunks, maps.dtype.itemsize)
+        _require_chunks(path, maps)
+        require_no_bomb(path, path.stat().st_size, maps.nbytes)
         pixel = maps.attrs.get("pixel_arcmin", file.attrs.get("pixel_arcmin"))
         redshift = None
         if REDSHIFT_ARRAY in file:
             redshifts = _dataset(file, REDSHIFT_ARRAY)
             require_redshifts(path, int(redshifts.size or 0), maps.shape)
+            _require_chunks(path, redshifts)
             redshift = redshifts[()]
         pixel_arcmin = None if pixel is None else number("pixel_arcmin", pixel)
         images, notes = in_y(maps[()], "units", _text(maps.attrs.get("units")))
@@ -142,6 +145,11 @@ def _hdf5(path: Path) -> FileContent:
         f"dataset {REDSHIFT_ARRAY!r}",
         (*_pixel_note(pixel_arcmin, "attribute pixel_arcmin"), *notes),
     )
+
+
+def _require_chunks(path: Path, dataset: Any) -> None:
+    if dataset.chunks is not None:
+        require_chunk(path, dataset.chunks, dataset.dtype.itemsize)
 
 
 def _dataset(file: Any, name: str) -> Any:
@@ -173,12 +181,20 @@ def _zarr(path: Path) -> FileContent:
         raise MissingExtraError("a Zarr store", str(error.name)) from error
 
     require_folder(path)
+    for metadata in path.rglob("zarr.json"):
+        _json(metadata)
     group = path / "zarr.json"
+    # zarr opens arrays side by side; of several that fail, asyncio would print all but the first
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         store = MapStore(path, _attributes(group).get("title", "") if group.is_file() else "")
-        return _store_content(store)
+        content = _store_content(store)
     except StoreError as error:
         raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
+    logger.setLevel(level)
+    return content
 
 
 def _store_content(store: MapStore) -> FileContent:
@@ -190,6 +206,8 @@ def _store_content(store: MapStore) -> FileContent:
     for metadata in store.path.rglob("zarr.json"):
         for chunk in _chunk_shapes(_json(metadata)):
             require_chunk(store.path, chunk, dtype.itemsize)
+    stored = sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file())
+    require_no_bomb(store.path, stored, math.prod(shape) * dtype.itemsize)
     redshift = pixel_arcmin = None
     if REDSHIFT_ARRAY in store.names:
         require_redshifts(store.path, math.prod(store.layout(REDSHIFT_ARRAY)[1]), shape)

@@ -29,6 +29,11 @@ LARGEST_SKY_BYTES = 2**32
 """Of a full-sky map's file: Planck's are 0.6 GB. Also of a store of szmass, read shard by shard."""
 LARGEST_TABLE_BYTES = 2**26
 """Of a table of files: some 500 000 rows."""
+MOST_EXPANSION = 100
+"""Bytes of maps for each byte of a compressed file, at most. Noise, which every map has, does not
+compress so far; what does is empty, or made to fill the memory."""
+EXPANDED_BYTES = 2**26
+"""That may be more than `MOST_EXPANSION` times what the file has."""
 GZIP_MAGIC = b"\x1f\x8b"
 UNPACKED_AT_ONCE = 2**20
 
@@ -148,6 +153,19 @@ def require_chunk(path: Path, shape: Sequence[int], itemsize: int) -> None:
         )
 
 
+def require_no_bomb(path: Path, stored_bytes: int, claimed_bytes: int) -> None:
+    """Requires that a compressed array does not claim very much more than a file stores.
+
+    Raises:
+        UserFileError: it does.
+    """
+    if claimed_bytes > max(EXPANDED_BYTES, MOST_EXPANSION * stored_bytes):
+        raise UserFileError(
+            f"{path}: {in_words(claimed_bytes)} of maps in {in_words(stored_bytes)} of file: "
+            f"expected at most {MOST_EXPANSION} times as much"
+        )
+
+
 def require_redshifts(path: Path, count: int, shape: Sequence[int]) -> None:
     """Requires one redshift, or one for each map of an array of some shape.
 
@@ -187,7 +205,7 @@ def plain_fits(path: Path, *, largest_bytes: int) -> Iterator[Path]:
 
 
 def _unpack(path: Path, copy: Path, largest_bytes: int) -> None:
-    size = 0
+    size, stored = 0, path.stat().st_size
     try:
         with gzip.open(path) as packed, copy.open("wb") as file:
             while part := packed.read(UNPACKED_AT_ONCE):
@@ -197,6 +215,7 @@ def _unpack(path: Path, copy: Path, largest_bytes: int) -> None:
                         f"{path}: unpacks to more than {in_words(largest_bytes)}, the most that "
                         "is read"
                     )
+                require_no_bomb(path, stored, size)
                 file.write(part)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise SzmassError(f"not a FITS file: its gzip is damaged ({_first_line(error)})") from error

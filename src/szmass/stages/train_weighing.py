@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from szmass.compton.maps.stores import open_planck_store
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
 from szmass.planck.catalogue import read_psz2
@@ -19,7 +20,7 @@ from szmass.weighing.make_record import (
     make_record,
     psz2_population,
     training_clusters,
-    usual_chi2,
+    usual_values,
 )
 from szmass.weighing.network import train_ensemble
 from szmass.weighing.survey import planck_survey
@@ -36,6 +37,7 @@ def train_weighing(
     planck_files: Path,
     psz2_catalogue: Path,
     weighing_clusters: Path,
+    planck_store: Path,
     weighing_record: Path,
     run: Run,
 ) -> None:
@@ -58,13 +60,20 @@ def train_weighing(
     with tqdm(total=total, desc="train_weighing", unit="cluster", disable=None) as bar:
         ensemble = train_ensemble(training, validation, seed=seed, run=run, progress=bar.update)
     population = psz2_population(read_psz2(psz2_catalogue).weighed(), compton, weighing)
+    usual = usual_values(
+        training,
+        survey,
+        open_planck_store(planck_store),
+        np.random.default_rng((seed, WEIGHING_NOISE, 3)),
+    )
     record = make_record(
         survey,
         ensemble,
         population,
-        usual_chi2(training, np.random.default_rng((seed, WEIGHING_NOISE, 3))),
+        usual,
         weighing,
         baryon_models,
+        cosmology,
         reference_gas=compton.baryon_model,
     )
     record.write(weighing_record)

@@ -10,6 +10,7 @@ import numpy as np
 import szmass
 from szmass.params import BaryonModel, Compton, Weighing
 from szmass.planck.catalogue import Psz2Catalogue
+from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
@@ -17,14 +18,16 @@ from szmass.weighing.clusters import PARTITIONS
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble
 from szmass.weighing.network import TrainingClusters
-from szmass.weighing.novelty import Chi2Limits, residual_chi2
-from szmass.weighing.priors import Population
+from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
+from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
+from szmass.weighing.spots import Finder, Spots
 from szmass.weighing.survey import Survey
 
 PSZ2 = "psz2"
 NOVELTY_DRAWS = 3
 """Of gas, scatter and noise for each cluster whose chi^2 is looked at."""
+MAPS_AT_ONCE = 1024
 
 
 def training_clusters(
@@ -63,8 +66,25 @@ def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighi
     )
 
 
-def usual_chi2(clusters: TrainingClusters, rng: np.random.Generator) -> Chi2Limits:
-    """What the best template leaves of simulated clusters, by their signal-to-noise ratio.
+def usual_values(
+    clusters: TrainingClusters, survey: Survey, maps: MapStore, rng: np.random.Generator
+) -> Usual:
+    """What is usual of simulated clusters: of amplitudes, and of the maps of development clusters.
+
+    Args:
+        clusters: those of the training.
+        survey: that they are of.
+        maps: a store of its maps with noise; those of development clusters alone are looked at.
+        rng: of the training clusters' gas, scatter and noise.
+    """
+    chi2, compact = usual_residuals(clusters, rng)
+    spots = _spots(survey, maps, clusters.settings)
+    offset_arcmin = Limits.of(spots.near, spots.offset_arcmin)
+    return Usual(chi2, compact, offset_arcmin, float(np.quantile(spots.elsewhere, USUAL)))
+
+
+def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tuple[Limits, Limits]:
+    """What the best template leaves of simulated clusters: limits of chi^2, and at the centre.
 
     Clusters that fill the map themselves, so that its noise seems to be above that of the training,
     are larger than any template, and flagged for their level: they set no limit.
@@ -76,16 +96,37 @@ def usual_chi2(clusters: TrainingClusters, rng: np.random.Generator) -> Chi2Limi
     rows = np.tile(np.arange(len(clusters.redshift)), NOVELTY_DRAWS)
     inputs, _ = clusters.draw(rng, rows)
     inputs = inputs.at(inputs.level <= clusters.noise_rms * clusters.settings.noise_levels[1])
-    return Chi2Limits.of(*residual_chi2(inputs.amplitude, inputs.level, clusters.bank))
+    residual = Residual.of(inputs.amplitude, inputs.level, clusters.bank)
+    ratio = residual.signal_to_noise
+    return Limits.of(ratio, residual.chi2), Limits.of(ratio, np.abs(residual.compact))
+
+
+def _spots(survey: Survey, maps: MapStore, settings: Weighing) -> Spots:
+    """The spots of the maps of development clusters."""
+    rows = np.flatnonzero(maps.read("partition") == MAP_PARTITIONS.index("development"))
+    beam, inner = survey.beam_fwhm_arcmin, settings.inner_arcmin
+    finder = Finder.of(survey.bank, survey.grid, beam, inner)
+    least_level = survey.noise_rms * settings.noise_levels[0]
+    parts = []
+    for start in range(0, len(rows), MAPS_AT_ONCE):
+        images = maps.read("compton_y", rows[start : start + MAPS_AT_ONCE])
+        parts.append(finder(images, np.maximum(survey.meter(images), least_level)))
+    return Spots(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("near", "offset_arcmin", "elsewhere")
+        )
+    )
 
 
 def make_record(
     survey: Survey,
     ensemble: Ensemble,
     population: Population,
-    chi2_limits: Chi2Limits,
+    usual: Usual,
     settings: Weighing,
     baryon_models: Mapping[str, BaryonModel],
+    cosmology: Cosmology,
     *,
     reference_gas: str,
 ) -> Record:
@@ -119,6 +160,7 @@ def make_record(
         survey_prior=PSZ2,
         population_width_ln_z=population.width_ln_z,
         population_width_dex=population.width_dex,
+        mass_function=f"Tinker et al. 2008 (arXiv 0803.2706) in {cosmology.name}",
         y_centre=ensemble.standard.y_centre,
         y_scale=ensemble.standard.y_scale,
         arrays_a_network=len(ensemble.weights[0]),
@@ -126,7 +168,15 @@ def make_record(
         made_with=f"szmass {szmass.__version__}",
         model_version=_digest(ensemble),
     )
-    return Record(facts, survey.bank, ensemble, population, chi2_limits)
+    nearest, farthest = settings.redshifts
+    return Record(
+        facts,
+        survey.bank,
+        ensemble,
+        population,
+        mass_function_prior(cosmology, (nearest, farthest), facts.axis),
+        usual,
+    )
 
 
 def _digest(ensemble: Ensemble) -> str:

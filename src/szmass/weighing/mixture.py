@@ -12,6 +12,7 @@ from scipy.special import log_softmax, logsumexp
 
 from szmass.sky.scaling import PIVOT_M500_MSUN
 from szmass.weighing.gas import Gas
+from szmass.weighing.spots import Spots
 
 LN_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 COLUMNS = 8
@@ -30,6 +31,8 @@ class Inputs:
     redshift: np.ndarray
     whitening: np.ndarray
     """Turns amplitudes into independent ones of the same noise; `FilterBank.whitening`."""
+    spots: Spots | None = None
+    """Of the maps, of which the network is not told; None where there are no maps."""
 
     @property
     def signal_to_noise(self) -> np.ndarray:
@@ -38,7 +41,9 @@ class Inputs:
 
     def at(self, rows: slice | np.ndarray) -> Inputs:
         """Some of the clusters."""
-        return Inputs(self.amplitude[rows], self.level[rows], self.redshift[rows], self.whitening)
+        spots = None if self.spots is None else self.spots.at(rows)
+        told = self.amplitude[rows], self.level[rows], self.redshift[rows]
+        return Inputs(*told, self.whitening, spots)
 
     def features(self, gas: Gas) -> np.ndarray:
         """The network's inputs before they are standardised, `(n, features)`.

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from scipy.special import logsumexp, ndtr
+
+from szmass.sky.cosmology import Cosmology
 
 TAIL_PER_DEX = -5.0
 """Slope of log10 of the density above the heaviest clusters of a population, much as that of a
 mass function's: a brighter cluster then is never lighter."""
 TAIL_FROM = 0.97
 """Share of the population below the mass where that tail begins."""
+STEEPEST = -10.0
+"""Least d ln n / d ln M of the mass function as a prior. It is as steep where one halo is expected
+to be heavier in some hundred skies; beyond, it would outweigh whatever a map shows."""
+REDSHIFT_NODES = 26
+"""From the nearest to the farthest redshift of the tabulated mass function."""
+
+
+class MassPrior(Protocol):
+    """A density of log10 M500c that may depend on redshift."""
+
+    def ln_density(self, redshift: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """The density p(log10 M | z) as ln p, to a constant in each row; finite everywhere.
+
+        Args:
+            redshift: of the clusters that are weighed, `(n,)`.
+            axis: of log10 M, ascending, `(nodes,)`.
+
+        Returns:
+            `(n, nodes)`.
+        """
 
 
 @dataclass(frozen=True)
@@ -63,3 +86,79 @@ class Population:
             kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
             self._known[key] = kernels, ndtr(apart)
         return self._known[key]
+
+
+@dataclass(frozen=True)
+class TabulatedPrior:
+    """Densities of log10 M500c at some redshifts.
+
+    Between redshifts and between masses the density is linear; beyond the first and the last
+    redshift it is theirs, beyond the masses it is 0 (the least number above 0, so that a map which
+    contradicts the table still has a mass).
+
+    Example:
+        Half-way from one redshift to another:
+
+        >>> density = np.array([[0.0, 2.0, 0.0], [1.0, 1.0, 1.0]])
+        >>> prior = TabulatedPrior(np.array([0.1, 0.3]), np.array([14.0, 14.5, 15.0]), density)
+        >>> np.exp(prior.ln_density(np.array([0.2]), np.array([14.25, 14.5]))).round(2)
+        array([[1. , 1.5]])
+    """
+
+    redshift: np.ndarray
+    """Ascending, `(redshifts,)`."""
+    log10_m500c_msun: np.ndarray
+    """Ascending, `(masses,)`."""
+    density: np.ndarray
+    """Per dex, `(redshifts, masses)`, from 0."""
+
+    @classmethod
+    def normalised(
+        cls, redshift: np.ndarray, log10_m500c_msun: np.ndarray, density: np.ndarray
+    ) -> TabulatedPrior:
+        """Of densities known up to a factor each; every row's integral becomes 1."""
+        integral = np.trapezoid(density, log10_m500c_msun, axis=1)
+        return cls(redshift, log10_m500c_msun, density / integral[:, None])
+
+    def ln_density(self, redshift: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """The density p(log10 M | z) as ln p, `(n, len(axis))`.
+
+        Args:
+            redshift: of the clusters that are weighed, `(n,)`.
+            axis: of log10 M, ascending.
+        """
+        at_axis = np.array(
+            [
+                np.interp(axis, self.log10_m500c_msun, row, left=0.0, right=0.0)
+                for row in self.density
+            ]
+        )
+        last = len(self.redshift) - 1
+        place = np.interp(redshift, self.redshift, np.arange(last + 1.0))
+        lower = np.minimum(place.astype(int), max(last - 1, 0))
+        share = (place - lower)[:, None]
+        density = (1.0 - share) * at_axis[lower] + share * at_axis[np.minimum(lower + 1, last)]
+        return np.log(np.maximum(density, np.finfo(float).tiny))
+
+
+def mass_function_prior(
+    cosmology: Cosmology, redshifts: tuple[float, float], axis: np.ndarray
+) -> TabulatedPrior:
+    """The halo mass function as a prior, p(log10 M | z) proportional to dn / dln M.
+
+    That of `Cosmology.halo_density_mpc3` (Tinker et al. 2008, arXiv 0803.2706), continued as a
+    power law above the mass where it falls as M^`STEEPEST`. It knows nothing of how a survey
+    selects its clusters; none has to be known if the map that is weighed is the one in which they
+    were found, for its likelihood then holds the selection.
+
+    Args:
+        cosmology: of the mass function.
+        redshifts: of the nearest and the farthest cluster, above 0.
+        axis: of log10 M500c in Msun, evenly spaced.
+    """
+    redshift = np.linspace(*redshifts, REDSHIFT_NODES)
+    ln_density = np.log([cosmology.halo_density_mpc3(10.0**axis, z) for z in redshift])
+    steps = np.maximum(np.diff(ln_density, axis=1), STEEPEST * np.log(10.0) * np.diff(axis))
+    bounded = np.concatenate([ln_density[:, :1], ln_density[:, :1] + np.cumsum(steps, axis=1)], 1)
+    relative = np.exp(bounded - bounded[:, :1])
+    return TabulatedPrior.normalised(redshift, axis, relative)

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,28 @@ from szmass.files import replacing_file
 from szmass.sky.grid import PixelGrid
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
-from szmass.weighing.novelty import Chi2Limits, Familiar
-from szmass.weighing.priors import Population
+from szmass.weighing.novelty import Familiar, Limits, Usual
+from szmass.weighing.priors import Population, TabulatedPrior
+from szmass.weighing.record_content import (
+    ContentError,
+    content_digest,
+    read_arrays,
+    require_arrays,
+    require_digest,
+    require_facts,
+)
+from szmass.weighing.spots import Finder
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+LIMITS = ("chi2", "compact", "offset_arcmin")
+"""Of what a record says what is usual, by signal-to-noise ratio."""
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
 _NO_RECORD = (
     # what numpy raises for files of all kinds: an array alone is no context (TypeError)
     *(OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
     *(NotImplementedError, RuntimeError),  # ways of compression that no record has
     *(KeyError, AttributeError),  # no facts, or facts that are no names with values
+    *(RecursionError, MemoryError, ContentError),
 )
 
 
@@ -65,6 +78,8 @@ class Facts:
     """Name of the population's prior."""
     population_width_ln_z: float
     population_width_dex: float
+    mass_function: str
+    """Whose, and of which cosmology, in words."""
     y_centre: float
     """Of ln Y, which the networks know standardised by it and `y_scale`."""
     y_scale: float
@@ -78,6 +93,12 @@ class Facts:
         """Pixels of the maps."""
         return PixelGrid(self.pixels, self.pixel_arcmin)
 
+    @property
+    def axis(self) -> np.ndarray:
+        """log10 M500c at which posteriors are computed."""
+        low, high = self.axis_log10_msun
+        return np.linspace(low, high, self.axis_nodes)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -87,14 +108,15 @@ class Record:
     bank: FilterBank
     ensemble: Ensemble
     population: Population
-    chi2_limits: Chi2Limits
+    mass_function: TabulatedPrior
+    usual: Usual
 
     @property
     def familiar(self) -> Familiar:
         """What the networks were trained on."""
         facts = self.facts
         levels = [facts.least_level, facts.largest_level]
-        return Familiar(self.chi2_limits, levels, facts.redshifts, facts.log10_m500c_msun)
+        return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
 
     @property
     def meter(self) -> LevelMeter:
@@ -102,11 +124,16 @@ class Record:
         outside = self.facts.grid.radius_arcmin.ravel() > self.facts.inner_arcmin
         return LevelMeter(outside, self.facts.level_variance, self.facts.level_modes)
 
+    @cached_property
+    def finder(self) -> Finder:
+        """Looks for the brightest spots of a map."""
+        facts = self.facts
+        return Finder.of(self.bank, facts.grid, facts.beam_fwhm_arcmin, facts.inner_arcmin)
+
     @property
     def axis(self) -> np.ndarray:
         """log10 M500c at which posteriors are computed."""
-        low, high = self.facts.axis_log10_msun
-        return np.linspace(low, high, self.facts.axis_nodes)
+        return self.facts.axis
 
     def write(self, path: Path) -> None:
         """Writes the record; the same record gives the same bytes."""
@@ -117,57 +144,60 @@ class Record:
             "feature_scale": self.ensemble.standard.scale,
             "population_redshift": self.population.redshift,
             "population_log10_m500c_msun": self.population.log10_m500c_msun,
-            "novelty_signal_to_noise": self.chi2_limits.signal_to_noise,
-            "novelty_chi2": self.chi2_limits.chi2,
+            "mass_function_redshift": self.mass_function.redshift,
+            "mass_function_density": self.mass_function.density,
+            "usual_elsewhere": np.array([self.usual.elsewhere]),
         }
+        for name in LIMITS:
+            limits = getattr(self.usual, name)
+            arrays[f"usual_{name}"] = np.array([limits.signal_to_noise, limits.largest])
         for network, weights in enumerate(self.ensemble.weights):
             for number, values in enumerate(weights):
                 arrays[f"network_{network}_{number}"] = values
-        facts = {"format_version": FORMAT_VERSION, **asdict(self.facts)}
-        arrays["facts"] = np.array(json.dumps(facts, sort_keys=True))
+        facts = asdict(self.facts)
+        stated = {
+            **facts,
+            "format_version": FORMAT_VERSION,
+            "digest": content_digest(facts, arrays),
+        }
+        arrays["facts"] = np.array(json.dumps(stated, sort_keys=True))
         with replacing_file(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """Reads a record.
+        """Reads a record, of which every fact and array is checked before it is used.
 
         Raises:
-            RecordError: there is none, it is damaged, or another version wrote it.
+            RecordError: there is none, it is damaged or changed, or another version wrote it; the
+                message names the file, and the fact or array.
         """
         try:
-            # numpy leaves a file open that it opened and cannot read
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = dict(file)
-            facts = json.loads(str(arrays["facts"]))
-            version = facts.pop("format_version", None)
+            arrays = read_arrays(path)
+            facts = json.loads(str(arrays.pop("facts")))
+            version, digest = facts.pop("format_version", None), facts.pop("digest", None)
         except FileNotFoundError as error:
             raise RecordError(
                 f"{path}: no such file; `dvc repro train_weighing` makes it"
             ) from error
         except _NO_RECORD as error:
+            reason = " ".join(str(error).split())
             raise RecordError(
                 f"{path}: expected a record of weighing, found another file or a damaged one "
-                f"({error}); {MAKE_AGAIN}"
+                f"({reason}); {MAKE_AGAIN}"
             ) from None
         if version != FORMAT_VERSION:
             raise RecordError(
                 f"{path}: format_version = {version!r}: expected {FORMAT_VERSION}, which this "
                 f"version of szmass reads; {MAKE_AGAIN}"
             )
-        expected = [field.name for field in fields(Facts)]
-        if differing := sorted(set(expected).symmetric_difference(facts)):
-            raise RecordError(
-                f"{path}: {', '.join(differing)}: expected the facts {', '.join(expected)}; "
-                f"{MAKE_AGAIN}"
-            )
         try:
-            return cls._of(Facts(**facts), arrays)
-        except KeyError as error:
-            raise RecordError(
-                f"{path}: expected an array {error}, found {', '.join(sorted(arrays))}; "
-                f"{MAKE_AGAIN}"
-            ) from None
+            require_facts(facts, {field.name: str(field.type) for field in fields(Facts)})
+            require_arrays(arrays, Facts(**facts))
+            require_digest(digest, facts, arrays)
+        except ContentError as error:
+            raise RecordError(f"{path}: {error}; {MAKE_AGAIN}") from None
+        return cls._of(Facts(**facts), arrays)
 
     @classmethod
     def _of(cls, facts: Facts, arrays: Mapping[str, np.ndarray]) -> Record:
@@ -188,5 +218,11 @@ class Record:
                 facts.population_width_ln_z,
                 facts.population_width_dex,
             ),
-            Chi2Limits(arrays["novelty_signal_to_noise"], arrays["novelty_chi2"]),
+            TabulatedPrior(
+                arrays["mass_function_redshift"], facts.axis, arrays["mass_function_density"]
+            ),
+            Usual(
+                **{name: Limits(*arrays[f"usual_{name}"]) for name in LIMITS},
+                elsewhere=float(arrays["usual_elsewhere"][0]),
+            ),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,18 +15,21 @@ from szmass.errors import SzmassError, did_you_mean
 from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
 from szmass.weighing.gas import Gas, prior_nodes
 from szmass.weighing.mixture import Inputs, Mixture
-from szmass.weighing.novelty import residual_chi2
+from szmass.weighing.novelty import Residual
+from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
+from szmass.weighing.spots import Spots
 
 AT_ONCE = 96
 """Clusters that are computed together: ever as many, the last ones filled up with copies. A product
 of matrices rounds otherwise with another number of rows; so may it those that are left when BLAS
 has taken 4, 8, 12, 16, 24 or 48 at a time, which is as many as its kernels take."""
 UNTRUSTED = 2.5e-3
+"""Probability at either end of a network's density where no prior is applied."""
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
-MARGINALISED = "all"
-FLAT = "flat"
+FLAT, TRAINING, MASS_FUNCTION = "flat", "training", "mass-function"
+"""Priors of every record. The training's masses are flat in log10 M, so the first two are one."""
 
 
 class WeighingError(SzmassError):
@@ -46,16 +49,19 @@ class Weigher:
             maps: `(n, pixels, pixels)`, clusters at the centre.
             redshift: `(n,)`.
         """
-        bank, meter = self.record.bank, self.record.meter
+        bank, meter, finder = self.record.bank, self.record.meter, self.record.finder
+        least = self.record.facts.least_level
 
         def part(rows: slice, filled: slice | np.ndarray) -> dict[str, np.ndarray]:
             kept = slice(rows.stop - rows.start)
             images = maps[filled]
-            return {"amplitude": bank.amplitudes(images)[kept], "level": meter(images)[kept]}
+            level = np.maximum(meter(images)[kept], least)
+            spots = asdict(finder(images[kept], level))
+            return {"amplitude": bank.amplitudes(images)[kept], "level": level, **spots}
 
         found = _in_blocks(part, len(maps))
-        level = np.maximum(found["level"], self.record.facts.least_level)
-        return Inputs(found["amplitude"], level, np.asarray(redshift, float), bank.whitening)
+        amplitude, level = found.pop("amplitude"), found.pop("level")
+        return Inputs(amplitude, level, np.asarray(redshift, float), bank.whitening, Spots(**found))
 
     def novelty(self, inputs: Inputs, m500_msun: np.ndarray) -> dict[str, np.ndarray]:
         """What is unusual about maps: columns `signal_to_noise`, `chi2` and `flags`.
@@ -66,20 +72,24 @@ class Weigher:
         """
 
         def part(rows: slice, filled: slice | np.ndarray) -> dict[str, np.ndarray]:
-            kept = slice(rows.stop - rows.start)
             told = inputs.at(filled)
-            ratio, chi2 = residual_chi2(told.amplitude, told.level, self.record.bank)
-            return {"ratio": ratio[kept], "chi2": chi2[kept]}
+            residual = Residual.of(told.amplitude, told.level, self.record.bank)
+            kept = slice(rows.stop - rows.start)
+            return {name: values[kept] for name, values in asdict(residual).items()}
 
-        ratio, chi2 = _in_blocks(part, len(inputs.redshift)).values()
+        residual = Residual(**_in_blocks(part, len(inputs.redshift)))
         flags = self.record.familiar.flags(
-            signal_to_noise=ratio,
-            chi2=chi2,
+            residual,
+            inputs.spots,
             level=inputs.level,
             redshift=inputs.redshift,
             m500_msun=m500_msun,
         )
-        return {"signal_to_noise": ratio, "chi2": chi2, "flags": flags}
+        return {
+            "signal_to_noise": residual.signal_to_noise,
+            "chi2": residual.chi2,
+            "flags": flags,
+        }
 
     def gas(self, name: str) -> Gas:
         """The relation of a model of the gas.
@@ -103,27 +113,37 @@ class Weigher:
             Gas(*values) for values in zip(gas.alpha, gas.log10_b, gas.sigma_lny, strict=True)
         ], weights
 
-    def ln_prior(self, name: str | np.ndarray, redshift: np.ndarray) -> np.ndarray:
+    @property
+    def priors(self) -> dict[str, MassPrior | None]:
+        """The priors that can be named; None is flat in log10 M."""
+        record = self.record
+        return {
+            record.facts.survey_prior: record.population,
+            FLAT: None,
+            TRAINING: None,
+            MASS_FUNCTION: record.mass_function,
+        }
+
+    def ln_prior(self, prior: str | MassPrior, redshift: np.ndarray) -> np.ndarray:
         """A prior of log10 M at redshifts, as its logarithm, `(n, nodes)`.
 
         Args:
-            name: of a prior; or a density itself, `(nodes,)`, for all redshifts.
+            prior: its name, or the prior itself.
             redshift: `(n,)`.
 
         Raises:
             WeighingError: there is no such prior.
         """
-        if not isinstance(name, str):
-            with np.errstate(divide="ignore"):
-                return np.tile(np.log(name), (len(redshift), 1))
-        if name == FLAT:
-            return np.zeros((len(redshift), len(self.record.axis)))
-        if name == self.record.facts.survey_prior:
-            return self.record.population.ln_density(redshift, self.record.axis)
-        known = [FLAT, self.record.facts.survey_prior]
-        raise WeighingError(
-            f"prior {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}"
-        )
+        if isinstance(prior, str):
+            known = self.priors
+            if prior not in known:
+                hint = did_you_mean(prior, list(known))
+                raise WeighingError(f"prior {prior!r}: expected one of {', '.join(known)}{hint}")
+            named = known[prior]
+            if named is None:
+                return np.zeros((len(redshift), len(self.record.axis)))
+            prior = named
+        return prior.ln_density(redshift, self.record.axis)
 
     def posteriors(self, inputs: Inputs, gas: Gas, ln_prior: np.ndarray) -> MassPosteriors:
         """Posteriors under one relation of the gas.
@@ -146,7 +166,7 @@ class Weigher:
         return _posteriors(self.record.axis, mixture.density(self.record.axis), ln_prior)
 
     def in_parts(
-        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
         """Some clusters at a time: which, their posteriors under one gas, and over all known gas.
 
@@ -166,7 +186,7 @@ class Weigher:
             yield rows, of_one, with_gas
 
     def __call__(
-        self, inputs: Inputs, *, prior: str | np.ndarray, gas: str, total: bool = True
+        self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> dict[str, np.ndarray]:
         """Masses in Msun: medians, and the ends of the 68 and 95 % intervals.
 

@@ -1,0 +1,208 @@
+"""Masses by weighing, as columns and a table, as JSON, and as text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from szmass.predict.command import WEIGHING, in_columns, plain
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+HEADER = ("cluster", "z", "M500 [1e14 Msun]", "95 % (stat.)", "S/N", "flags")
+MASS_COLUMN, MASS_UNIT = "m500_msun", "solMass"
+
+
+@dataclass(frozen=True)
+class Masses:
+    """Masses M500c in Msun of `n` clusters, `(n,)` each: medians and percentiles.
+
+    Those with `total` hold what is known of the gas as well, which is common to all clusters.
+    """
+
+    redshift: np.ndarray
+    m500_msun: np.ndarray
+    m500_msun_p2p5: np.ndarray
+    m500_msun_p16: np.ndarray
+    m500_msun_p84: np.ndarray
+    m500_msun_p97p5: np.ndarray
+    m500_msun_total: np.ndarray
+    m500_msun_total_p2p5: np.ndarray
+    m500_msun_total_p16: np.ndarray
+    m500_msun_total_p84: np.ndarray
+    m500_msun_total_p97p5: np.ndarray
+    signal_to_noise: np.ndarray
+    chi2: np.ndarray
+    """For each mode of the noise, of what the best template leaves."""
+    flags: np.ndarray
+    """What is unusual about a map, in words; "" if nothing is."""
+    prior: str
+    gas: str
+    model_version: str
+    by_gas: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    """Under every model of the gas: `m500_msun` and its percentiles; empty unless asked for."""
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The arrays by name."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+    @property
+    def table(self) -> Table:
+        """A row a cluster, with units; prior, gas and version are in its `meta`.
+
+        Masses under every model of the gas are columns such as `m500_msun_magneticum_p16`.
+        """
+        from astropy.table import Table
+
+        columns = self.columns | {
+            name.replace(MASS_COLUMN, f"{MASS_COLUMN}_{gas}"): values
+            for gas, masses in self.by_gas.items()
+            for name, values in masses.items()
+        }
+        units = {name: MASS_UNIT for name in columns if name.startswith(MASS_COLUMN)}
+        meta = {"prior": self.prior, "gas": self.gas, "model_version": self.model_version}
+        return Table(columns, units=units, meta=meta)
+
+    @property
+    def common_dex(self) -> np.ndarray:
+        """By how much the gas alone widens the 68 % interval of each cluster, `(n,)`.
+
+        sqrt(t^2 - s^2) of the half-widths of the total and the statistical interval in log10 M.
+        """
+        total, of_one = (
+            np.log10(self.columns[f"{name}_p84"] / self.columns[f"{name}_p16"]) / 2.0
+            for name in ("m500_msun_total", "m500_msun")
+        )
+        return np.sqrt(np.maximum(total**2 - of_one**2, 0.0))
+
+    @property
+    def shift_dex(self) -> np.ndarray:
+        """From the median for one gas to that for all known gas, `(n,)`."""
+        return np.log10(self.m500_msun_total / self.m500_msun)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Masses of all usable maps of a user, and what was wrong with the others."""
+
+    names: list[str]
+    masses: Masses
+    problems: list[str]
+    notes: Sequence[str]
+    survey: str
+    made_with: str
+    prior: str
+    """In words."""
+    record: str
+    """Where it is from, in words."""
+
+    def as_json(self) -> str:
+        """For programs: one object, with a list of clusters in it."""
+        common_dex, flags = self.masses.common_dex, self.masses.flags
+        columns = self.masses.columns | {
+            "systematic_dex": common_dex,
+            "out_of_range": flags != "",
+            "out_of_range_reason": flags,
+        }
+        rows = [
+            {"name": name}
+            | {key: plain(values[row]) for key, values in columns.items()}
+            | self._by_gas(row)
+            for row, name in enumerate(self.names)
+        ]
+        content = {
+            "models": WEIGHING,
+            "record": self.record,
+            "scale": None,
+            "model_version": self.masses.model_version,
+            "made_with": self.made_with,
+            "prior": {"all": self.prior},
+            "gas": self.masses.gas,
+            "common_dex": float(np.median(common_dex)),
+            "clusters": rows,
+            "problems": self.problems,
+            "notes": list(self.notes),
+        }
+        return json.dumps(content, indent=1)
+
+    def as_text(self) -> str:
+        """For people: a table, then what it rests on."""
+        masses = self.masses
+        lines = in_columns([HEADER, *(self._row(row) for row in range(len(self.names)))])
+        common_dex, shift_dex = np.median(masses.common_dex), np.median(masses.shift_dex)
+        side = "above" if shift_dex > 0 else "below"
+        excess = f"the excess, {common_dex:.3f} dex or {_percent(common_dex)}"
+        version = f"version {masses.model_version}, {self.made_with}"
+        lines += self._table_by_gas()
+        lines += [
+            "",
+            f"stat.: noise and scatter of one cluster, with the gas of {masses.gas}",
+            "with the gas: and what simulations and observations disagree about",
+            f"  {excess}, is common to all clusters: it does not average out",
+            f"  the median with the gas is {_percent(abs(shift_dex))} {side} the mass shown",
+            f"prior: {self.prior}",
+            f"model: weighing, {self.record}, trained for maps of {self.survey}, {version}",
+        ]
+        lines += [f"taken from {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def _by_gas(self, row: int) -> dict[str, dict[str, dict[str, float]]]:
+        if not self.masses.by_gas:
+            return {}
+        return {
+            "by_gas": {
+                gas: {key: plain(values[row]) for key, values in columns.items()}
+                for gas, columns in self.masses.by_gas.items()
+            }
+        }
+
+    def _table_by_gas(self) -> list[str]:
+        """The lines of a table of masses with a column for each model of the gas."""
+        models = self.masses.by_gas
+        if not models:
+            return []
+        rows = [
+            (name, *(_with_ends(columns, row) for columns in models.values()))
+            for row, name in enumerate(self.names)
+        ]
+        title = (
+            "M500 [1e14 Msun] with the gas of each model, its relation taken for certain (stat.)"
+        )
+        return ["", title, *in_columns([("cluster", *models), *rows])]
+
+    def _row(self, row: int) -> tuple[str, ...]:
+        columns = self.masses.columns
+        mass = {name: values[row] for name, values in columns.items()}
+        low, high = (f"{mass[f'm500_msun_{end}'] / 1e14:.2f}" for end in ("p2p5", "p97p5"))
+        with_gas = f"{_ends(columns, row, 'm500_msun_total')} (with the gas)"
+        return (
+            self.names[row],
+            f"{mass['redshift']:.4g}",
+            f"{_with_ends(columns, row)} (stat.) {with_gas}",
+            f"{low} - {high}",
+            f"{mass['signal_to_noise']:.1f}",
+            mass["flags"] or "no",
+        )
+
+
+def _percent(dex: float) -> str:
+    return f"{100.0 * (10.0**dex - 1.0):.0f} %"
+
+
+def _ends(columns: Mapping[str, np.ndarray], row: int, name: str = MASS_COLUMN) -> str:
+    """The ends of an interval of 68 %, from the median mass, in 1e14 Msun."""
+    middle = columns[MASS_COLUMN][row]
+    ends = (columns[f"{name}_{end}"][row] for end in ("p16", "p84"))
+    return " ".join(f"{(end - middle) / 1e14:+.2f}" for end in ends)
+
+
+def _with_ends(columns: Mapping[str, np.ndarray], row: int) -> str:
+    """A mass in 1e14 Msun, and the ends of its interval of 68 %."""
+    return f"{columns[MASS_COLUMN][row] / 1e14:.2f} {_ends(columns, row)}"
