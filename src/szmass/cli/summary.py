@@ -20,6 +20,7 @@ RESULTS = {  # a table's path: the stage that writes it
 }
 IN_THE_PAGE = {
     **RESULTS,
+    "weighing_microwave_table": "weigh_microwave",
     "compton_table": "evaluate_cnn",
     "differences_table": "summarise",
 }
