@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from szmass.params import MicrowaveSets, Mresunet
 from szmass.params.checks import PositiveInt, Section, section
@@ -40,7 +41,7 @@ class PaperRecipe(Section):
         )
 
 
-def _of_section(values: Mapping[str, Scalar], section_name: str) -> dict[str, Scalar]:
+def _of_section(values: Mapping[str, Scalar], section_name: str) -> dict[str, Any]:
     """A scale's values of one section, by setting."""
     return {
         key.removeprefix(f"{section_name}."): value
