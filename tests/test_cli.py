@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from helpers import ROOT
 from szmass.cli import READER_GONE, VERBS, _parser, main
-from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE
+from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE, STUDIES_IN_THE_PAGE
 from szmass.params import load
 from szmass.params.scales import read_scale, scale_in_force, scale_names
 
@@ -283,6 +283,16 @@ def test_summary_writes_the_tables_into_the_page_of_results(project: Path) -> No
             f"<!-- {name} -->\n\n| {name} |\n|---|\n| \\1 |\n\n<!-- /{name} -->\nbetween\n"
             for name in IN_THE_PAGE
         )
+    (project / RESULTS_PAGE).write_text(f"{places}<!-- paper_recipe --><!-- /paper_recipe -->\n")
+    (study,) = STUDIES_IN_THE_PAGE.values()
+    (project / study).parent.mkdir(parents=True, exist_ok=True)
+    (project / study).write_text("of a study\n")
+    with pytest.raises(SystemExit, match="<!-- paper_recipe -->"):
+        main(["summary", "--docs"])
+    place = "<!-- paper_recipe -->\n\nof a study\n\n<!-- /paper_recipe -->\n"
+    (project / RESULTS_PAGE).write_text(f"{places}{place.replace('of a study', 'not run yet')}")
+    main(["summary", "--docs"])
+    assert (project / RESULTS_PAGE).read_text().endswith(place)
     (project / RESULTS_PAGE).write_text("no place for it\n")
     with pytest.raises(SystemExit, match="results.md: expected the lines <!-- weighing_table -->"):
         main(["summary", "--docs"])

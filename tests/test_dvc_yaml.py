@@ -162,18 +162,21 @@ COMPTON_RESULTS = {
     "report",
 }
 WEIGHING = {"simulate_training_clusters", "train_weighing", "evaluate_weighing", "weigh_psz2"}
+OF_150_GHZ = {"weigh_microwave", "weigh_psz2"}
 COMPTON_MAPS = {"add_planck_noise", "cut_psz2", "validate_compton", "train_cnn"}
 CHANGES = {
     "mresunet": {"train_mresunet", *MICROWAVE_RESULTS},
     "cnn": {"train_cnn", *COMPTON_RESULTS},
-    "evaluation": MICROWAVE_RESULTS | COMPTON_RESULTS - {"infer_psz2"},
+    "evaluation": MICROWAVE_RESULTS | OF_150_GHZ | COMPTON_RESULTS - {"infer_psz2"},
     "posterior": COMPTON_RESULTS,
     "hydro": {"simulate_hydro", "evaluate_hydro", "summarise", "report"},
     "microwave_sets": {
         *("simulate_microwave", "validate_microwave", "train_mresunet"),
         *MICROWAVE_RESULTS,
+        *OF_150_GHZ,
     },
-    "weighing": {*WEIGHING, "summarise", "report"},
+    "weighing": {*WEIGHING, "weigh_microwave", "summarise", "report"},
+    "weighing_microwave": {*OF_150_GHZ, "summarise", "report"},
     "planck_sky": {"make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
     "compton": {"simulate_clusters", "make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
 }

@@ -11,7 +11,8 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
     cutouts + ensembles -> infer_psz2 -> masses of PSZ2 ; simulate_hydro -> evaluate_hydro
 
     simulate_training_clusters -> amplitudes -> train_weighing -> record ; evaluate_weighing -> gate
-    record + gate + cutouts -> weigh_psz2 -> the catalogue of PSZ2
+    150 GHz maps -> weigh_microwave -> gate
+    record + both gates + cutouts -> weigh_psz2 -> the catalogue of PSZ2
 
 `units` <- `sky` (physics, numpy alone) <- `storage` <- `networks`, `evaluation`, `validation` <-
 `microwave`, `planck` and `compton` (the papers), `weighing` (our estimator) <- `predict`. A stage

@@ -38,6 +38,7 @@ WEIGHING_NETWORKS = 53  # first weights
 
 # comparison with other tables of masses
 CHECKED_MASSES = 54  # draws from the posterior of 1 - b, slope and scatter
+WEIGHING_MICROWAVE = 55  # masses of training clusters of one redshift, and the training's own seed
 
 # studies
 TRAINING_SIZE_CLUSTERS = 60  # which clusters a smaller training set has

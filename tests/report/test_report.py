@@ -260,7 +260,7 @@ def test_what_cannot_be_read_is_named_and_the_old_page_stays(
 
 
 def test_the_summary_has_the_numbers_of_the_metrics(tmp_path: Path) -> None:
-    names = ("weighing", "microwave", "hydro", "cnn", "psz2")
+    names = ("weighing", "weighing_microwave", "microwave", "hydro", "cnn", "psz2")
     files = {name: ROOT / "metrics" / f"{name}.json" for name in names}
     write_summary(tmp_path / "summary.json", files)
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -273,7 +273,9 @@ def test_a_summary_of_an_old_or_empty_file_names_it(tmp_path: Path) -> None:
     files = {"hydro": tmp_path / "hydro.json"}
     files["hydro"].write_text('{"scatter_ln_mass_gauss": 0.2}')
     every = dict.fromkeys(("microwave", "cnn", "psz2"), files["hydro"]) | files
-    every["weighing"] = ROOT / "metrics" / "weighing.json"
+    every |= {
+        name: ROOT / "metrics" / f"{name}.json" for name in ("weighing", "weighing_microwave")
+    }
     with pytest.raises(ReportError, match="hydro.json: mresunet: expected an object of numbers"):
         write_summary(tmp_path / "summary.json", every)
     assert not (tmp_path / "summary.json").exists()

@@ -20,9 +20,13 @@ RESULTS = {  # a table's path: the stage that writes it
 }
 IN_THE_PAGE = {
     **RESULTS,
+    "weighing_microwave_table": "weigh_microwave",
     "compton_table": "evaluate_cnn",
     "differences_table": "summarise",
 }
+
+STUDIES_IN_THE_PAGE = {"paper_recipe": Path("studies/paper_recipe/table.md")}
+"""Tables of studies that the page has too, once they were run."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,7 +48,12 @@ def run(options: Namespace) -> None:
         raise UsageError("\n".join(["not there yet; made by:", *missing]))
     tables = {key: path.read_text().strip() for key, path in there.items()}
     if options.docs:
-        RESULTS_PAGE.write_text(_with_tables(RESULTS_PAGE.read_text(), tables))
+        studies = {
+            key: path.read_text().strip()
+            for key, path in STUDIES_IN_THE_PAGE.items()
+            if path.is_file()
+        }
+        RESULTS_PAGE.write_text(_with_tables(RESULTS_PAGE.read_text(), tables | studies))
         return
     local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
     runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local

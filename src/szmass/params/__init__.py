@@ -14,7 +14,7 @@ from szmass.params.microwave import (
 )
 from szmass.params.pipeline import Evaluation, Params, Resources
 from szmass.params.problems import ParamsError, require
-from szmass.params.weighing import GasPrior, Weighing
+from szmass.params.weighing import GasPrior, Weighing, WeighingMicrowave
 
 __all__ = [
     "BaryonModel",
@@ -36,6 +36,7 @@ __all__ = [
     "Resources",
     "Spectra",
     "Weighing",
+    "WeighingMicrowave",
     "did_you_mean",
     "load",
     "load_as",

@@ -23,7 +23,7 @@ from szmass.params.checks import (
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.microwave import Hydro, Microwave, MicrowaveSets, Mresunet, Spectra
 from szmass.params.problems import wrong
-from szmass.params.weighing import Weighing
+from szmass.params.weighing import Weighing, WeighingMicrowave
 
 
 @section
@@ -82,6 +82,7 @@ class Params(Section):
     cnn: Cnn
     posterior: Posterior
     weighing: Weighing
+    weighing_microwave: WeighingMicrowave
     evaluation: Evaluation
     resources: Resources
     paths: Names[File]

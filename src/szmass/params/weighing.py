@@ -1,11 +1,13 @@
 """Settings of weighing: its clusters, filters, network, and what it assumes of the gas."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from szmass.params.checks import (
+    MassRange,
     NotNegativeFloat,
     Pair,
     PositiveFloat,
@@ -122,3 +124,32 @@ class Weighing(Section):
             if not ends[0] <= mean - 2 * width <= mean + 2 * width <= ends[1]:
                 expected = f"two widths about the mean within {name} = {ends}"
                 yield wrong(f"gas_prior.{name}", [mean, width], expected)
+
+
+@section
+class WeighingMicrowave(Section):
+    """Weighing of the 150 GHz maps, whose exact posterior is known."""
+
+    filters: Annotated[Whole, Field(ge=2, le=64)]
+    """Matched filters, of masses evenly spaced in the logarithm from end to end of the prior."""
+    prior_range_1e14: MassRange
+    """Ends of the uniform masses of the training, M200c in 1e14 Msun; also the exact prior."""
+    training_clusters: PositiveInt
+    """Clusters that networks are trained on."""
+    validation_clusters: PositiveInt
+    """Clusters by which the best epoch is chosen."""
+    networks: PositiveInt
+    """Networks whose densities are averaged."""
+    epochs: PositiveInt
+    """Epochs of training, each with new scatter and noise."""
+
+    def applied(self, weighing: Weighing) -> Weighing:
+        """The settings of networks and their training; what is not here is as for Planck."""
+        return replace(
+            weighing,
+            filters=self.filters,
+            training_clusters=self.training_clusters,
+            validation_clusters=self.validation_clusters,
+            networks=self.networks,
+            epochs=self.epochs,
+        )

@@ -15,6 +15,8 @@ SUMMARY = (
     "weighing.planck.all.matched_filter_relerr_half_width",
     "weighing.planck.all.coverage_68",
     "weighing.planck.all.coverage_95",
+    "weighing_microwave.scatter_test.scatter_ln_mass_over_exact",
+    "weighing_microwave.scatter_test.divergence_nats",
     "microwave.mresunet.scatter_ln_mass_gauss",
     "microwave.mresunet.scatter_ln_mass_gauss_no_scatter",
     "microwave.mresunet.scatter_ln_mass_over_bound",

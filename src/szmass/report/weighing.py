@@ -40,6 +40,16 @@ WEIGHING = Part(
                 Table("weighing_table.md", "Simulated Planck maps by redshift"),
             ),
         ),
+        Exhibit(
+            names=(),
+            title="Beside the exact posterior",
+            ours=(
+                "The clusters of Gupta & Reichardt 2020's Figure 5, at 150 GHz, whose posterior is "
+                "known exactly. The same filters and networks as for Planck are told nothing but "
+                "the covariance of these maps and the images of their clusters."
+            ),
+            tables=(Table("weighing_microwave_table.md"),),
+        ),
     ),
 )
 
@@ -58,5 +68,12 @@ WEIGHING_HEADLINES = (
         Row("Weighing: truth inside the 68 % interval", "coverage_68"),
         "weighing.planck.all",
         "weighing-intervals-on-clusters-that-nothing-else-has-seen",
+    ),
+    Headline(
+        Row(
+            "Weighing at 150 GHz: scatter over the exact posterior's", "scatter_ln_mass_over_exact"
+        ),
+        "weighing_microwave.scatter_test",
+        "weighing-beside-the-exact-posterior",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,13 @@ from szmass.compton.maps.stores import baryon_model_names, open_clean_store, ope
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.params import Compton, PlanckSky, Weighing
 from szmass.planck.stores import PARTITIONS, open_psz2_store
-from szmass.provenance import sha256
 from szmass.reporting import Run, report_figures
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.redshift_bins import bin_labels
 from szmass.storage.store import MapStore
 from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.clusters import open_clusters
-from szmass.weighing.gate import judge, judge_expected_coverage
+from szmass.weighing.gate import as_verdict, judge, judge_expected_coverage
 from szmass.weighing.judgement import Judged, calibrate, compare, measure, weigh_known
 from szmass.weighing.make_record import PSZ2, training_clusters
 from szmass.weighing.record import Record
@@ -67,14 +65,7 @@ def evaluate_weighing(
     calibration = calibrate(weigher, unseen, rng)
     checks = judge(calibration.rank, calibration.groups(bins))
     checks += judge_expected_coverage(calibration.expected_coverage(rng), len(calibration.rank))
-    failed = [check.in_words() for check in checks if not check.passed]
-    verdict = {
-        "success": not failed,
-        "record_sha256": sha256(weighing_record),
-        "failed": failed,
-        "checks": [asdict(check) | {"passed": check.passed} for check in checks],
-    }
-    write_metrics(weighing_verdict, verdict)
+    write_metrics(weighing_verdict, as_verdict(checks, weighing_record))
 
     planck = open_planck_store(planck_store)
     judged = [

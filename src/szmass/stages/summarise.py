@@ -11,6 +11,7 @@ from szmass.report.summary import write_summary
 def summarise(
     *,
     weighing_metrics: Path,
+    weighing_microwave_metrics: Path,
     microwave_metrics: Path,
     hydro_metrics: Path,
     cnn_metrics: Path,
@@ -24,6 +25,7 @@ def summarise(
     """
     files = {
         "weighing": weighing_metrics,
+        "weighing_microwave": weighing_microwave_metrics,
         "microwave": microwave_metrics,
         "hydro": hydro_metrics,
         "cnn": cnn_metrics,

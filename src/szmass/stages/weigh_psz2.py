@@ -35,6 +35,7 @@ def weigh_psz2(
     compton: Compton,
     *,
     weighing_verdict: Path,
+    weighing_microwave_verdict: Path,
     weighing_record: Path,
     psz2_store: Path,
     psz2_catalogue: Path,
@@ -45,6 +46,7 @@ def weigh_psz2(
 ) -> None:
     """Writes the mass catalogue, with the CNN's masses beside."""
     require_passed_gate(weighing_verdict, weighing_record)
+    require_passed_gate(weighing_microwave_verdict)
     weigher = Weigher(Record.read(weighing_record))
     psz2 = open_psz2_store(psz2_store)
     names = read_psz2(psz2_catalogue).at(psz2.read("catalogue_row")).name

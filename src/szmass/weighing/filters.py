@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -14,6 +15,82 @@ from szmass.sky.grid import PixelGrid
 MEAN_LEVEL_VARIANCES = 1e4
 """Variance that the map's mean level is given, over a pixel's: it is then of no weight."""
 LEAST_MODE = 1e-6
+
+
+class Noise(Protocol):
+    """Noise of level 1 in a map's pixels, whose covariance has the square's eight symmetries."""
+
+    @property
+    def grid(self) -> PixelGrid:
+        """The pixels."""
+
+    @property
+    def variance(self) -> float:
+        """Of a pixel, or their mean where pixels differ."""
+
+    def symmetric_covariance(self) -> np.ndarray:
+        """The covariance among images that have the symmetries, `(orbits, orbits)`.
+
+        The basis vector of one of `orbits(grid)` is 1 / sqrt(size) on its pixels.
+        """
+
+
+def orbits(grid: PixelGrid) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each pixel's orbit under the square's eight symmetries, and their sizes."""
+    steps = np.abs(2 * np.arange(grid.pixels) - (grid.pixels - 1))
+    far, near = np.maximum.outer(steps, steps), np.minimum.outer(steps, steps)
+    _, index, sizes = np.unique(
+        far * 2 * grid.pixels + near, return_inverse=True, return_counts=True
+    )
+    return index.ravel(), sizes
+
+
+def in_orbits(images: np.ndarray, grid: PixelGrid) -> np.ndarray:
+    """Images that have the symmetries, in the orthonormal basis of `Noise`, `(n, orbits)`."""
+    index, sizes = orbits(grid)
+    flat = images.reshape(len(images), -1)
+    return np.array([np.bincount(index, image) for image in flat]) / np.sqrt(sizes)
+
+
+def information(images: np.ndarray, noise: Noise) -> np.ndarray:
+    """Squares of the signal-to-noise ratios of images in noise of level 1, s^T C^-1 s, `(n,)`.
+
+    Args:
+        images: `(n, pixels, pixels)`, with the square's symmetries.
+        noise: of the pixels.
+    """
+    values = in_orbits(images, noise.grid)
+    whole = cho_solve(cho_factor(noise.symmetric_covariance()), values.T).T
+    return np.asarray(np.sum(values * whole, axis=1))
+
+
+@dataclass(frozen=True)
+class CovarianceNoise:
+    """Noise whose covariance is given as a matrix, as where a taper makes pixels differ.
+
+    Example:
+        Three orbits of 4, 8 and 4 pixels, all independent:
+
+        >>> noise = CovarianceNoise(PixelGrid(pixels=4, pixel_arcmin=1.0), np.eye(16))
+        >>> noise.symmetric_covariance().round(1).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+
+    grid: PixelGrid
+    covariance: np.ndarray
+    """`(pixels**2, pixels**2)`, with the square's symmetries."""
+
+    @property
+    def variance(self) -> float:
+        """Mean of the pixels'."""
+        return float(np.trace(self.covariance)) / len(self.covariance)
+
+    def symmetric_covariance(self) -> np.ndarray:
+        """C among images that have the square's symmetries; see `Noise`."""
+        index, sizes = orbits(self.grid)
+        basis = np.zeros((len(index), len(sizes)))
+        basis[np.arange(len(index)), index] = 1.0 / np.sqrt(sizes[index])
+        return basis.T @ self.covariance @ basis
 
 
 @dataclass(frozen=True)
@@ -51,15 +128,10 @@ class PixelNoise:
         of_square[0] = correlation_function(cl, np.zeros(1))[0]
         return cls(grid, of_square)
 
-    @cached_property
-    def orbits(self) -> tuple[np.ndarray, np.ndarray]:
-        """The number of each pixel's orbit under the square's eight symmetries, and their sizes."""
-        steps = np.abs(2 * np.arange(self.grid.pixels) - (self.grid.pixels - 1))
-        far, near = np.maximum.outer(steps, steps), np.minimum.outer(steps, steps)
-        _, index, sizes = np.unique(
-            far * 2 * self.grid.pixels + near, return_inverse=True, return_counts=True
-        )
-        return index.ravel(), sizes
+    @property
+    def variance(self) -> float:
+        """Of a pixel."""
+        return float(self.of_square[0])
 
     def symmetric_covariance(self) -> np.ndarray:
         """C among images that have the square's symmetries, in their orthonormal basis.
@@ -70,7 +142,7 @@ class PixelNoise:
         Returns:
             `(orbits, orbits)`; the basis vector of an orbit is 1 / sqrt(size) on its pixels.
         """
-        index, sizes = self.orbits
+        index, sizes = orbits(self.grid)
         row, column = np.divmod(np.arange(self.grid.pixels**2), self.grid.pixels)
         order = np.argsort(index, kind="stable")
         first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -96,20 +168,19 @@ class FilterBank:
     """Of the amplitudes under noise of level 1, `(filters, filters)`; 1 on its diagonal."""
 
     @classmethod
-    def of_templates(cls, templates: np.ndarray, noise: PixelNoise) -> FilterBank:
+    def of_templates(cls, templates: np.ndarray, noise: Noise) -> FilterBank:
         """The filters of round images.
 
         Args:
             templates: `(filters, pixels, pixels)`, with the square's symmetries.
             noise: of the map's pixels.
         """
-        index, sizes = noise.orbits
+        index, sizes = orbits(noise.grid)
         covariance = noise.symmetric_covariance()
         level = np.sqrt(sizes)
-        free_mean = MEAN_LEVEL_VARIANCES * noise.of_square[0] * np.outer(level, level)
-        flat = templates.reshape(len(templates), -1)
-        sums = np.array([np.bincount(index, image) for image in flat])
-        values = cho_solve(cho_factor(covariance + free_mean), (sums / level).T).T
+        free_mean = MEAN_LEVEL_VARIANCES * noise.variance * np.outer(level, level)
+        images = in_orbits(templates, noise.grid)
+        values = cho_solve(cho_factor(covariance + free_mean), images.T).T
         # the rest of the mean level, of which the free one leaves some 1e-8
         values -= np.outer(values @ level / np.sum(sizes), level)
         deviation = np.sqrt(np.einsum("ki,ij,kj->k", values, covariance, values))

@@ -8,9 +8,10 @@ that are chosen by what the posterior may know.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -30,12 +31,12 @@ class GateError(SzmassError):
     """Posteriors do not hold what they say, or there is no verdict on them."""
 
 
-def require_passed_gate(verdict: Path, record: Path) -> None:
-    """Raises an error unless the verdict that `evaluate_weighing` wrote says that all is right.
+def require_passed_gate(verdict: Path, record: Path | None = None) -> None:
+    """Raises an error unless a verdict, as `as_verdict` makes it, says that all is right.
 
     Args:
-        verdict: on the record's intervals.
-        record: that is to be used.
+        verdict: on the record's intervals, or on the method.
+        record: that is to be used, where the verdict is one on a record.
 
     Raises:
         GateError: names each check that failed, or what is wrong with the file, or it judged
@@ -44,12 +45,12 @@ def require_passed_gate(verdict: Path, record: Path) -> None:
     try:
         content = json.loads(verdict.read_text())
         success, failed = content["success"], list(content["failed"])
-        judged = content["record_sha256"]
+        judged = "" if record is None else content["record_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GateError(f"{verdict}: cannot be read as the gate's verdict: {error!r}") from error
     if success is not True:
-        raise GateError("\n".join([f"{verdict}: the intervals do not hold:", *map(str, failed)]))
-    if judged != (digest := sha256(record)):
+        raise GateError("\n".join([f"{verdict}: weighing fails its checks:", *map(str, failed)]))
+    if record is not None and judged != (digest := sha256(record)):
         raise GateError(
             f"{verdict}: judged a record of sha256 {judged[:12]}..., {record} has "
             f"{digest[:12]}...: judge this one (dvc repro evaluate_weighing)"
@@ -83,6 +84,36 @@ class Check:
             f"{self.group}: {self.what} = {self.found:.3f} of {self.clusters} clusters: expected "
             f"{self.expected:g}, {self.low:.3f} to {self.high:.3f}{power}"
         )
+
+
+def as_verdict(checks: Sequence[Check], record: Path | None = None) -> dict[str, Any]:
+    """What `require_passed_gate` reads: whether all passed, which did not in words, and all.
+
+    Args:
+        checks: all of them.
+        record: that was judged, where it was one.
+    """
+    failed = [check.in_words() for check in checks if not check.passed]
+    return {
+        "success": not failed,
+        **({} if record is None else {"record_sha256": sha256(record)}),
+        "failed": failed,
+        "checks": [asdict(check) | {"passed": check.passed} for check in checks],
+    }
+
+
+def in_words(checks: Sequence[Check], of: str) -> str:
+    """The gate in Markdown: how many checks passed, or those that did not.
+
+    Args:
+        checks: all of them.
+        of: what they look at.
+    """
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return f"The gate: all {len(checks)} checks passed, {of}."
+    lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
+    return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
 
 
 def coverage(ranks: np.ndarray, level: float) -> float:

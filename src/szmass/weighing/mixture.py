@@ -164,10 +164,12 @@ class Standard:
 
     @classmethod
     def of(cls, features: np.ndarray, ln_y: np.ndarray) -> Standard:
-        """Means and standard deviations of a draw of clusters."""
-        return cls(
-            features.mean(axis=0), features.std(axis=0), float(ln_y.mean()), float(ln_y.std())
-        )
+        """Means and standard deviations of a draw of clusters.
+
+        A feature that is the same for all, such as the redshift of maps of one, is told as 0.
+        """
+        scale = np.where(np.ptp(features, axis=0) > 0.0, features.std(axis=0), 1.0)
+        return cls(features.mean(axis=0), scale, float(ln_y.mean()), float(ln_y.std()))
 
     def features(self, features: np.ndarray) -> np.ndarray:
         """Inputs of a network, float32."""

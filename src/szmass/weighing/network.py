@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -61,6 +62,23 @@ def build(features: int, settings: Weighing, *, steps: int, seed: int) -> keras.
     return model
 
 
+class Clusters(Protocol):
+    """Clusters that a network learns from, seen anew each time."""
+
+    @property
+    def settings(self) -> Weighing:
+        """Of the networks and their training."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def examples(self, rng: np.random.Generator, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a network is told of some of them, `(n, features)`, and their ln Y, `(n,)`.
+
+        Y is that of the mean relation at the cluster's mass, over the pivot's: `Gas.ln_y`.
+        """
+
+
 @dataclass(frozen=True)
 class TrainingClusters:
     """Simulated clusters, to which gas, scatter and noise are drawn anew each time."""
@@ -78,6 +96,14 @@ class TrainingClusters:
     noise_rms: float
     """The level of noise that levels of the settings are in units of."""
 
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def examples(self, rng: np.random.Generator, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features and ln Y of some of the clusters, drawn as `draw` does."""
+        inputs, gas = self.draw(rng, rows)
+        return inputs.features(gas), gas.ln_y(self.log10_m500c_msun[rows])
+
     def draw(self, rng: np.random.Generator, rows: np.ndarray) -> tuple[Inputs, Gas]:
         """Some of the clusters with new gas, scatter and noise.
 
@@ -94,7 +120,7 @@ class TrainingClusters:
         y = pivot.mean_y_arcmin2(self.log10_m500c_msun[rows], gas)
         y *= np.exp(gas.sigma_lny * rng.standard_normal(count))
         level = self.noise_rms * _levels(self.settings, rng, count)
-        root = _root(self.bank.noise_covariance)
+        root = noise_root(self.bank.noise_covariance)
         noise = rng.standard_normal((count, len(root))) @ root
         return observed(
             y[:, None] * self.amplitude[rows] + level[:, None] * noise,
@@ -140,15 +166,15 @@ def _levels(settings: Weighing, rng: np.random.Generator, count: int) -> np.ndar
     return np.exp(low + (high - low) * place)
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
+def noise_root(covariance: np.ndarray) -> np.ndarray:
     """R with R^T R = C, for a covariance whose rows are all but dependent."""
     values, vectors = np.linalg.eigh(covariance)
     return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 
 
 def train_ensemble(
-    training: TrainingClusters,
-    validation: TrainingClusters,
+    training: Clusters,
+    validation: Clusters,
     *,
     seed: int,
     run: Run,
@@ -163,28 +189,20 @@ def train_ensemble(
         run: gets a child for each network.
         progress: is told of clusters as they have been trained on.
     """
-    settings, count = training.settings, len(training.redshift)
-
-    def drawn(
-        clusters: TrainingClusters, rng: np.random.Generator, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        inputs, gas = clusters.draw(rng, rows)
-        return inputs.features(gas), gas.ln_y(clusters.log10_m500c_msun[rows])
-
+    settings, count = training.settings, len(training)
     standard = Standard.of(
-        *drawn(training, np.random.default_rng((seed, WEIGHING_NOISE, 0)), np.arange(count))
+        *training.examples(np.random.default_rng((seed, WEIGHING_NOISE, 0)), np.arange(count))
     )
-    features, ln_y = drawn(
-        validation,
+    features, ln_y = validation.examples(
         np.random.default_rng((seed, WEIGHING_NOISE, 1)),
-        np.tile(np.arange(len(validation.redshift)), VALIDATION_DRAWS),
+        np.tile(np.arange(len(validation)), VALIDATION_DRAWS),
     )
     unseen = standard.features(features), standard.labels(ln_y)
 
     def train_network(member: int) -> list[np.ndarray]:
         def blocks(epoch: int) -> Iterator[Arrays]:
             rng = np.random.default_rng((seed, WEIGHING_EPOCHS, member, epoch))
-            features, ln_y = drawn(training, rng, rng.permutation(count))
+            features, ln_y = training.examples(rng, rng.permutation(count))
             yield standard.features(features), standard.labels(ln_y)
 
         first = int(np.random.default_rng((seed, WEIGHING_NETWORKS, member)).integers(2**30))

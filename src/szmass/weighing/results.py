@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from szmass.evaluation.charts import log_mass_axis, save
 from szmass.evaluation.tables import markdown_table
 from szmass.units import MASS_UNIT_MSUN
-from szmass.weighing.gate import Check, coverage
+from szmass.weighing.gate import Check, coverage, in_words
 from szmass.weighing.judgement import Calibration, Judged
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -52,7 +52,10 @@ def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check])
         _by_data_set(metrics).strip(),
         "Simulated Planck maps by redshift.",
         _by_bin(planck, labels).strip(),
-        _gate_in_words(checks),
+        in_words(
+            checks,
+            "of coverage, mean rank and expected coverage of\nclusters that nothing else has seen",
+        ),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -87,17 +90,6 @@ def _by_data_set(metrics: Metrics) -> str:
 def _by_bin(by_bin: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> str:
     rows = [[labels[name], *_row(values)] for name, values in by_bin.items()]
     return markdown_table(["redshift", *COLUMNS], rows)
-
-
-def _gate_in_words(checks: Sequence[Check]) -> str:
-    failed = [check for check in checks if not check.passed]
-    if not failed:
-        return (
-            f"The gate: all {len(checks)} checks passed, of coverage, mean rank and expected "
-            "coverage of\nclusters that nothing else has seen."
-        )
-    lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
-    return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
 
 
 def draw(
