@@ -18,7 +18,8 @@ from helpers.toy_weighing import (
 )
 from szmass.sky.scaling import PIVOT_M500_MSUN
 from szmass.weighing.gate import judge
-from szmass.weighing.judgement import Calibration, calibrate, compare, measure, weigh_known
+from szmass.weighing.judgement import Calibration, calibrate, weigh_known
+from szmass.weighing.metrics import compare, measure
 from szmass.weighing.weigher import Weigher
 
 AMPLITUDE, SIGMA_LNY = 1e9, 0.11
@@ -79,6 +80,14 @@ def test_groups_divide_all_clusters(clusters):
     )
     groups = calibration.groups(BINS)
     assert groups.pop("all").all()
+    for name in BINS:
+        of_bin, z = groups[f"redshift {name}"], calibration.redshift
+        near, far = (
+            groups.pop(f"redshift {name}, {word} fifth") for word in ("nearest", "farthest")
+        )
+        assert near.sum() == pytest.approx(of_bin.sum() / 5.0, abs=1.0) == far.sum()
+        assert z[near].max() < z[of_bin & ~near].min()
+        assert z[far].min() > z[of_bin & ~far].max()
     for kind, count in (("redshift", 2), ("log10 mass", 5), ("signal to noise", 5)):
         rows = [rows for name, rows in groups.items() if name.startswith(kind)]
         assert len(rows) == count

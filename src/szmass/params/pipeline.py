@@ -108,6 +108,10 @@ class Params(Section):
             if chosen not in self.baryon_models:
                 expected = f"one of baryon_models, {', '.join(self.baryon_models)}"
                 yield wrong(f"{name}.baryon_model", chosen, expected)
+        yield from self._problems_of_weighing()
+
+    def _problems_of_weighing(self) -> Iterator[str]:
+        """Its seed is its own, and its training holds every model of the gas."""
         if self.weighing.test_seed == self.seed:
             expected = f"another than seed = {self.seed}, which choices have seen"
             yield wrong("weighing.test_seed", self.weighing.test_seed, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from matplotlib.figure import Figure
 from szmass.evaluation.charts import log_mass_axis, save
 from szmass.evaluation.tables import markdown_table
 from szmass.units import MASS_UNIT_MSUN
-from szmass.weighing.gate import Check, coverage
+from szmass.weighing.gate import BANDS, Check, coverage
 from szmass.weighing.judgement import Calibration, Judged
+from szmass.weighing.metrics import Tail
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By data set and redshift bin."""
@@ -23,12 +25,21 @@ besides the map; the CNNs know the redshift bin."""
 DATA_SETS = """\
 Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
 true masses in the 68 and 95 % intervals: of one cluster (stat.), and with what is known of the gas
-(total). Clusters of another gas are weighed by their own relation."""
+(total). Clusters of another gas are weighed by their own relation. The stand-in sky is also weighed
+with as many point sources again, and with a scatter of Y, which it does not have itself. Flagged is
+the share with a word of warning."""
+TAILS = """\
+Heavy clusters of the simulated Planck maps: the share that intervals hold, and the share that the
+posteriors themselves expect, with its standard deviation. Intervals hold fewer of the clusters that
+are chosen because their true mass is high, and what they say of those chosen by the estimate."""
 STAND_IN = "stand_in"
+BRIGHTENED = "planck_brightened"
 SHARES = np.linspace(0.0, 1.0, 51)
 
 
-def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check]) -> str:
+def tables(
+    metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check], tails: Sequence[Tail]
+) -> str:
     """The tables of `docs/results.md`."""
     planck = metrics["planck"]
     header = ["redshift", "maps", "weighing", "matched filter", "CNN posterior", "CNN ensemble"]
@@ -52,6 +63,8 @@ def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check])
         _by_data_set(metrics).strip(),
         "Simulated Planck maps by redshift.",
         _by_bin(planck, labels).strip(),
+        TAILS,
+        _by_tail(tails).strip(),
         _gate_in_words(checks),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -67,11 +80,13 @@ def _row(values: Mapping[str, float]) -> list[str]:
         f"{values['coverage_95']:.3f}",
         f"{values['coverage_68_total']:.3f}",
         f"{values['coverage_95_total']:.3f}",
+        f"{values['flagged_share']:.3f}",
     ]
 
 
 COLUMNS = [
     "maps", "median", "half-width", "dex", "68 % stat.", "95 % stat.", "68 % total", "95 % total",
+    "flagged",
 ]  # fmt: skip
 
 
@@ -89,15 +104,42 @@ def _by_bin(by_bin: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]
     return markdown_table(["redshift", *COLUMNS], rows)
 
 
+def _by_tail(tails: Sequence[Tail]) -> str:
+    header = ["clusters", "maps"]
+    for level in BANDS:
+        header += [f"{100 * level:.0f} % holds", "expected"]
+    rows = []
+    for tail in tails:
+        row = [tail.words]
+        for one in tail.coverage.values():
+            row += [] if len(row) > 1 else [f"{one.clusters}"]
+            row += [f"{one.found:.3f}", f"{one.expected:.3f} +- {one.error:.3f}"]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
 def _gate_in_words(checks: Sequence[Check]) -> str:
+    """What failed, and which checks would not have found much."""
     failed = [check for check in checks if not check.passed]
-    if not failed:
-        return (
-            f"The gate: all {len(checks)} checks passed, of coverage, mean rank and expected "
-            "coverage of\nclusters that nothing else has seen."
+    lines = [
+        f"The gate: all {len(checks)} checks passed, of clusters that nothing else has seen and of "
+        "simulated\nPlanck maps."
+        if not failed
+        else f"The gate: {len(failed)} of {len(checks)} checks failed:"
+    ]
+    if failed:
+        lines += ["", *(f"- {check.in_words()}" for check in failed)]
+    weak = [check for check in checks if check.of_low_power]
+    if weak:
+        faults = Counter(check.fault for check in weak)
+        counts = ", ".join(f"{fault} in {count}" for fault, count in faults.items())
+        words = (
+            f"Of low power, since their clusters are few: {len(weak)} of {len(checks)} checks "
+            f"would more often\npass than find a fault ({counts});\n"
+            "`data/weighing_verdict.json` says which."
         )
-    lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
-    return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
+        lines += ["", words]
+    return "\n".join(lines)
 
 
 def draw(
