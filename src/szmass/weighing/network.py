@@ -160,7 +160,7 @@ def train_ensemble(
         training: the clusters that they see.
         validation: the clusters by whose loss each network's best epoch is chosen.
         seed: of the pipeline.
-        run: gets a child for each network.
+        run: gets a child for each network, and the ensemble's loss on the validation clusters.
         progress: is told of clusters as they have been trained on.
     """
     settings, count = training.settings, len(training.redshift)
@@ -174,12 +174,10 @@ def train_ensemble(
     standard = Standard.of(
         *drawn(training, np.random.default_rng((seed, WEIGHING_NOISE, 0)), np.arange(count))
     )
-    features, ln_y = drawn(
-        validation,
-        np.random.default_rng((seed, WEIGHING_NOISE, 1)),
-        np.tile(np.arange(len(validation.redshift)), VALIDATION_DRAWS),
-    )
-    unseen = standard.features(features), standard.labels(ln_y)
+    rows = np.tile(np.arange(len(validation.redshift)), VALIDATION_DRAWS)
+    inputs, gas = validation.draw(np.random.default_rng((seed, WEIGHING_NOISE, 1)), rows)
+    truth = validation.log10_m500c_msun[rows]
+    unseen = standard.features(inputs.features(gas)), standard.labels(gas.ln_y(truth))
 
     def train_network(member: int) -> list[np.ndarray]:
         def blocks(epoch: int) -> Iterator[Arrays]:
@@ -189,7 +187,7 @@ def train_ensemble(
 
         first = int(np.random.default_rng((seed, WEIGHING_NETWORKS, member)).integers(2**30))
         steps = settings.epochs * -(-count // settings.batch)
-        model = build(features.shape[1], settings, steps=steps, seed=first)
+        model = build(unseen[0].shape[1], settings, steps=steps, seed=first)
         plan = Plan(
             epochs=settings.epochs,
             batch=settings.batch,
@@ -205,4 +203,11 @@ def train_ensemble(
         return [np.array(values) for values in model.get_weights()]
 
     weights = [train_network(member) for member in range(settings.networks)]
-    return Ensemble(weights, standard)
+    ensemble = Ensemble(weights, standard)
+    run.metric("validation_loss", mean_loss(ensemble, inputs, gas, truth))
+    return ensemble
+
+
+def mean_loss(ensemble: Ensemble, inputs: Inputs, gas: Gas, log10_m500c_msun: np.ndarray) -> float:
+    """Mean of -ln p of true log10 M under the ensemble's densities, per dex."""
+    return float(-ensemble(inputs, gas).ln_density(log10_m500c_msun[:, None]).mean())
