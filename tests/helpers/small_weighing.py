@@ -22,7 +22,7 @@ def small_weighing(params: Params) -> Params:
         hidden=8, hidden_layers=1, gaussians=1, networks=1, epochs=30, batch=32,
         learning_rate=0.01, gas_nodes=2, axis_nodes=101, threads=1,
     )  # fmt: skip
-    planck_sky = replace(small.planck_sky, nside=1024, lmax=3071, point_sources=500)
+    planck_sky = replace(small.planck_sky, nside=512, lmax=1535, point_sources=500)
     return replace(small, weighing=weighing, planck_sky=planck_sky)
 
 

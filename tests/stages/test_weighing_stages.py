@@ -13,7 +13,9 @@ from helpers import mock_stores as mock
 from helpers.recording import ListRun
 from helpers.small_weighing import TEST, TRAINING, VALIDATION, small_weighing
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
+from szmass.planck.files import write_maps
 from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
+from szmass.sky.healpix import pixel_count
 from szmass.stages import simulate_training_clusters as stage
 from szmass.stages.evaluate_weighing import evaluate_weighing
 from szmass.stages.train_weighing import train_weighing
@@ -158,6 +160,11 @@ def map_stores(settings, folder):
     paths = mock.write_stores(folder, settings)
     paths["psz2_store"] = folder / "psz2.zarr"
     mock.write_psz2(paths["psz2_store"], settings)
+    paths["planck_ymap"] = folder / "ymap.fits"
+    shape = 2, pixel_count(settings.planck_sky.nside)
+    sky, noise = mock.NOISE_Y * np.random.default_rng(2).standard_normal(shape, dtype=np.float32)
+    halves = {"FIRST": sky + noise, "LAST": sky - noise}
+    write_maps(paths["planck_ymap"], "Y-MAP", {"FULL": sky, **halves}, {})
     return paths
 
 
@@ -288,12 +295,20 @@ def test_every_gas_and_the_stand_in_are_judged(metrics, settings):
     others = [name for name in settings.baryon_models if name != settings.compton.baryon_model]
     assert list(metrics) == [
         *("planck", "clean", *(f"planck_{n}" for n in others)),
-        *("stand_in", "stand_in_sources", "stand_in_scatter", "planck_brightened"),
+        *("stand_in", "stand_in_sources", "stand_in_scatter"),
+        *("planck_brightened", "half_differences"),
     ]
     skies = [metrics[name]["all"] for name in metrics if name.startswith("stand_in")]
     assert len({sky["maps"] for sky in skies}) == 1
     # the same clusters, on skies that differ
     assert len({sky["scatter_dex"] for sky in skies}) == 3
+
+
+def test_the_two_halves_noise_is_compared_with_what_weighing_takes_it_to_be(metrics, judged):
+    values = metrics["half_differences"]["all"]
+    assert values["maps"] == metrics["stand_in"]["all"]["maps"]
+    assert 0.2 < values["noise_ratio"] < 5.0
+    assert f"{values['noise_ratio']:.3f} of the noise" in (judged / "table.md").read_text()
 
 
 def test_clusters_are_brightened_with_their_noise_as_it_is(metrics):

@@ -13,6 +13,7 @@ from szmass.compton.maps.stores import baryon_model_names, open_clean_store, ope
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
 from szmass.planck.catalogue import Psz2Catalogue, read_psz2
+from szmass.planck.cutouts import half_differences
 from szmass.planck.stand_in import other_skies, true_clusters
 from szmass.planck.stores import PARTITIONS, open_psz2_store
 from szmass.provenance import sha256
@@ -33,9 +34,9 @@ from szmass.weighing.gate import (
 )
 from szmass.weighing.judgement import Judged, calibrate, weigh_known
 from szmass.weighing.make_record import PSZ2, survey_of, training_clusters
-from szmass.weighing.metrics import compare, measure, shares, tails, total_shares
+from szmass.weighing.metrics import compare, measure, noise_metrics, shares, tails, total_shares
 from szmass.weighing.record import Record
-from szmass.weighing.results import BRIGHTENED, STAND_IN, draw, tables
+from szmass.weighing.results import BRIGHTENED, HALVES, STAND_IN, draw, tables
 from szmass.weighing.weigher import Weigher
 
 MAP_SETS = ("planck", "clean")
@@ -51,6 +52,7 @@ def evaluate_weighing(
     weighing: Weighing,
     *,
     psz2_catalogue: Path,
+    planck_ymap: Path,
     weighing_record: Path,
     weighing_clusters: Path,
     clean_store: Path,
@@ -74,6 +76,7 @@ def evaluate_weighing(
     calibration = calibrate(weigher, unseen, rng)
 
     clean, planck = open_clean_store(clean_store), open_planck_store(planck_store)
+    psz2, catalogue = open_psz2_store(psz2_store), read_psz2(psz2_catalogue)
     gas = compton.baryon_model
     of_planck = _of_test_maps(weigher, "planck", planck, gas)
     of_others = _of_other_models(weigher, planck, gas)
@@ -83,8 +86,8 @@ def evaluate_weighing(
         *of_others,
         *_of_stand_ins(
             weigher,
-            open_psz2_store(psz2_store),
-            read_psz2(psz2_catalogue),
+            psz2,
+            catalogue,
             seed=seed,
             planck_sky=planck_sky,
             compton=compton,
@@ -123,6 +126,10 @@ def evaluate_weighing(
             for name, values in compare(one, of_set, bins).items():
                 metrics[one.data_set][name] |= values
     metrics[BRIGHTENED] = brightened
+    sources = catalogue.at(psz2.read("catalogue_row"))
+    noise = half_differences(planck_ymap, sources, nside=planck_sky.nside, grid=survey.grid)
+    if noise is not None:
+        metrics[HALVES] = {"all": noise_metrics(weigher, psz2.read("compton_y"), noise)}
     write_metrics(weighing_metrics, metrics)
     write_text(weighing_table, tables(metrics, bin_labels(bins), checks, tails(of_planck[0])))
     draw(weighing_figures, judged, calibration, bin_labels(bins))

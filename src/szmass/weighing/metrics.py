@@ -19,6 +19,7 @@ from szmass.weighing.gate import (
     coverage,
 )
 from szmass.weighing.judgement import TAILS_MSUN, Judged, fifths_of
+from szmass.weighing.weigher import Weigher
 
 FEWEST = 10
 """Percentiles of fewer clusters mean nothing."""
@@ -209,3 +210,28 @@ OTHERS = {
     "cnn_posterior": "posterior_msun",
 }
 """Other estimators' columns, by the beginning of the metrics' names."""
+
+
+def noise_metrics(weigher: Weigher, maps: np.ndarray, noise: np.ndarray) -> dict[str, float]:
+    """The noise that maps have against the noise that weighing takes them to have.
+
+    Args:
+        weigher: the estimator.
+        maps: of clusters, `(n, pixels, pixels)`.
+        noise: of the same maps, without the sky; those with NaN are left out.
+
+    Returns:
+        `maps`; `noise_ratio`, the root mean square of the noise's amplitudes over the level that
+        is measured in the map, 1 where all is right; `noise_ratio_p16` and `noise_ratio_p84` over
+        the maps. All filters count alike.
+    """
+    whole = np.isfinite(noise).all(axis=(1, 2))
+    level = weigher.inputs(maps[whole], np.ones(int(whole.sum()))).level
+    square = (weigher.record.bank.amplitudes(noise[whole]) / level[:, None]) ** 2
+    low, high = np.percentile(np.sqrt(square.mean(axis=1)), [16, 84])
+    return {
+        "maps": int(whole.sum()),
+        "noise_ratio": float(np.sqrt(square.mean())),
+        "noise_ratio_p16": float(low),
+        "noise_ratio_p84": float(high),
+    }

@@ -33,7 +33,7 @@ Heavy clusters of the simulated Planck maps: the share that intervals hold, and 
 posteriors themselves expect, with its standard deviation. Intervals hold fewer of the clusters that
 are chosen because their true mass is high, and what they say of those chosen by the estimate."""
 STAND_IN = "stand_in"
-BRIGHTENED = "planck_brightened"
+BRIGHTENED, HALVES = "planck_brightened", "half_differences"
 SHARES = np.linspace(0.0, 1.0, 51)
 
 
@@ -65,6 +65,7 @@ def tables(
         _by_bin(planck, labels).strip(),
         TAILS,
         _by_tail(tails).strip(),
+        *([_noise_in_words(metrics[HALVES]["all"])] if HALVES in metrics else []),
         _gate_in_words(checks),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -94,7 +95,7 @@ def _by_data_set(metrics: Metrics) -> str:
     rows = [
         [name.replace("_", " "), *_row(by_bin["all"])]
         for name, by_bin in metrics.items()
-        if "all" in by_bin
+        if "relerr_median" in by_bin.get("all", {})
     ]
     return markdown_table(["clusters", *COLUMNS], rows)
 
@@ -116,6 +117,15 @@ def _by_tail(tails: Sequence[Tail]) -> str:
             row += [f"{one.found:.3f}", f"{one.expected:.3f} +- {one.error:.3f}"]
         rows.append(row)
     return markdown_table(header, rows)
+
+
+def _noise_in_words(values: Mapping[str, float]) -> str:
+    return (
+        f"Half the difference of the y-map's two halves, at {values['maps']:.0f} clusters of PSZ2: "
+        f"amplitudes of the\nfilters of {values['noise_ratio']:.3f} of the noise that weighing "
+        f"takes the maps to have ({values['noise_ratio_p16']:.2f} to "
+        f"{values['noise_ratio_p84']:.2f} in 68 %\nof the maps)."
+    )
 
 
 def _gate_in_words(checks: Sequence[Check]) -> str:
