@@ -99,7 +99,7 @@ class Check:
         power = f"; {self.fault} pass in {1 - self.power:.0%}" if self.of_low_power else ""
         return (
             f"{self.group}: {self.what} = {self.found:.3f} of {self.clusters} clusters: expected "
-            f"{self.expected:g}, {self.low:.3f} to {self.high:.3f}{power}"
+            f"{round(self.expected, 3):g}, {self.low:.3f} to {self.high:.3f}{power}"
         )
 
 
