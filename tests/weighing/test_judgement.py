@@ -97,12 +97,12 @@ def test_groups_divide_all_clusters(clusters):
             assert [int(of_one.sum()) for of_one in rows] == [200] * 5
 
 
-def known_masses(count=400):
+def known_masses(count=400, brightest=1.0):
     """Gaussian posteriors of one gas, with truths drawn from them; and the width in dex."""
     gas = GAS_MODELS["gadget_x"]
     weigher = Weigher(toy_record(toy_ensemble(linear_network(slope=1.0, offset=-3.0, sigma=0.2))))
     rng = np.random.default_rng(4)
-    ln_y = rng.uniform(-1.5, 1.0, count)
+    ln_y = rng.uniform(-1.5, brightest, count)
     width = 0.2 / np.log(10.0) / gas["alpha"]
     mean = np.log10(PIVOT_M500_MSUN) + (ln_y / np.log(10.0) - gas["log10_b"]) / gas["alpha"]
     truth = mean + width * rng.standard_normal(count)
@@ -159,14 +159,14 @@ def test_others_masses_are_found_by_their_clusters_number():
 
 
 def test_the_tails_are_those_of_the_masses_above_a_cut():
-    judged, mean, width, truth = known_masses(4000)
+    judged, mean, width, truth = known_masses(4000, brightest=1.8)
     found = {(one.cut_msun, one.by_truth): one for one in tails(judged)}
     for cut in (1e15, 1.7e15):
         above = truth > np.log10(cut)
         one = found[cut, True].coverage[0.68]
         assert one.clusters == above.sum()
         inside = np.abs(truth - mean) < norm.ppf(0.84) * width
-        assert one.found == pytest.approx(inside[above].mean(), abs=0.02)
+        assert one.found == pytest.approx(inside[above].mean(), abs=0.03)
         # a posterior's own share, in closed form: P(inside, above) / P(above)
         low, high = (mean + side * norm.ppf(0.84) * width for side in (-1.0, 1.0))
         below_high = norm.cdf(np.maximum(high, np.log10(cut)), mean, width)
@@ -202,4 +202,4 @@ def test_noise_is_compared_with_what_is_claimed(too_much):
     values = noise_metrics(weigher, maps, too_much * noise)
     assert values["maps"] == 2999
     assert values["noise_ratio"] == pytest.approx(too_much, rel=0.05)
-    assert values["noise_ratio_p16"] < values["noise_ratio"] < values["noise_ratio_p84"]
+    assert values["noise_ratio_own_level"] == pytest.approx(1.0, rel=0.05)

@@ -222,16 +222,19 @@ def noise_metrics(weigher: Weigher, maps: np.ndarray, noise: np.ndarray) -> dict
 
     Returns:
         `maps`; `noise_ratio`, the root mean square of the noise's amplitudes over the level that
-        is measured in the map, 1 where all is right; `noise_ratio_p16` and `noise_ratio_p84` over
-        the maps. All filters count alike.
+        is measured in the map, below 1 where sources and clusters raise that level;
+        `noise_ratio_own_level`, the same over the level that is measured in the noise, 1 where the
+        filters' spectrum is the noise's. All filters count alike.
     """
     whole = np.isfinite(noise).all(axis=(1, 2))
-    level = weigher.inputs(maps[whole], np.ones(int(whole.sum()))).level
-    square = (weigher.record.bank.amplitudes(noise[whole]) / level[:, None]) ** 2
-    low, high = np.percentile(np.sqrt(square.mean(axis=1)), [16, 84])
+    anywhere = np.ones(int(whole.sum()))
+    amplitude = weigher.inputs(noise[whole], anywhere).amplitude
+    of_map, of_noise = (
+        float(np.sqrt(np.mean((amplitude / level[:, None]) ** 2)))
+        for level in (weigher.inputs(part[whole], anywhere).level for part in (maps, noise))
+    )
     return {
         "maps": int(whole.sum()),
-        "noise_ratio": float(np.sqrt(square.mean())),
-        "noise_ratio_p16": float(low),
-        "noise_ratio_p84": float(high),
+        "noise_ratio": of_map,
+        "noise_ratio_own_level": of_noise,
     }

@@ -121,10 +121,10 @@ def _by_tail(tails: Sequence[Tail]) -> str:
 
 def _noise_in_words(values: Mapping[str, float]) -> str:
     return (
-        f"Half the difference of the y-map's two halves, at {values['maps']:.0f} clusters of PSZ2: "
-        f"amplitudes of the\nfilters of {values['noise_ratio']:.3f} of the noise that weighing "
-        f"takes the maps to have ({values['noise_ratio_p16']:.2f} to "
-        f"{values['noise_ratio_p84']:.2f} in 68 %\nof the maps)."
+        f"Half the difference of the y-map's two halves, at {values['maps']:.0f} clusters of PSZ2, "
+        f"is noise alone. In the\nfilters it has {values['noise_ratio_own_level']:.3f} of what its "
+        f"own level says, and {values['noise_ratio']:.3f} of what weighing takes\n"
+        "the maps to have, whose level sources and clusters raise."
     )
 
 
