@@ -89,7 +89,7 @@ class Tail:
                 clusters=one.clusters,
                 found=one.found,
                 expected=one.expected,
-                low=one.expected + BANDS[level][0] - level,
+                low=max(0.0, one.expected + BANDS[level][0] - level),
                 high=min(1.0, one.expected + BANDS[level][1] - level),
             )
             for level, one in self.coverage.items()
