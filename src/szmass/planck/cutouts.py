@@ -95,7 +95,7 @@ def half_differences(
         PlanckFilesError: the file cannot be read or is not what it should be.
     """
     _, rows = open_table(ymap)
-    if not set(HALVES) <= set(rows.dtype.names):
+    if not set(HALVES) <= set(rows.dtype.names or ()):
         return None
     pixels = gnomonic_pixels(nside, catalogue.glon_deg, catalogue.glat_deg, grid)
     first, last = (read_map(ymap, name, nside)[pixels] for name in HALVES)
