@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.brightness import MOST_CLUSTERS, Brightened, RoundFit, brighten
 from szmass.weighing.clusters import open_clusters
 from szmass.weighing.gate import (
+    as_verdict,
     judge,
     judge_brightness,
     judge_expected_coverage,
@@ -106,14 +106,7 @@ def evaluate_weighing(
         ]
     )
     checks += judge_brightness(brightened)
-    failed = [check.in_words() for check in checks if not check.passed]
-    verdict = {
-        "success": not failed,
-        "record_sha256": sha256(weighing_record),
-        "failed": failed,
-        "checks": [asdict(check) | {"passed": check.passed} for check in checks],
-    }
-    write_metrics(weighing_verdict, verdict)
+    write_metrics(weighing_verdict, as_verdict(checks))
 
     masses = pd.concat([one.table() for one in judged])
     with replacing_file(weighing_masses) as unfinished:

@@ -8,9 +8,11 @@ that are chosen by what the posterior may know.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -81,7 +83,7 @@ class Check:
     high: float
     power: float
     """Probability of finding `fault`."""
-    fault: str
+    fault: str = ""
     """What is to be found; empty where the number has no finite-sample error."""
 
     @property
@@ -101,6 +103,40 @@ class Check:
             f"{self.group}: {self.what} = {self.found:.3f} of {self.clusters} clusters: expected "
             f"{round(self.expected, 3):g}, {self.low:.3f} to {self.high:.3f}{power}"
         )
+
+
+def as_verdict(checks: Sequence[Check]) -> dict[str, Any]:
+    """What `require_passed_gate` reads: whether all passed, which did not in words, and all."""
+    failed = [check.in_words() for check in checks if not check.passed]
+    return {
+        "success": not failed,
+        "failed": failed,
+        "checks": [asdict(check) | {"passed": check.passed} for check in checks],
+    }
+
+
+def in_words(checks: Sequence[Check], of: str) -> str:
+    """The gate in Markdown: how many checks passed, or those that did not; those of low power.
+
+    Args:
+        checks: all of them.
+        of: what they look at.
+    """
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
+        lines += [f"- {check.in_words()}" for check in failed]
+    else:
+        lines = [f"The gate: all {len(checks)} checks passed, {of}."]
+    faults = Counter(check.fault for check in checks if check.of_low_power)
+    if faults:
+        counts = ", ".join(f"{fault} in {count}" for fault, count in faults.items())
+        words = (
+            f"Of low power, since their clusters are few: {faults.total()} of {len(checks)} checks "
+            f"would more often\npass than find a fault ({counts}); the verdict says which."
+        )
+        lines += ["", words]
+    return "\n".join(lines)
 
 
 def coverage(ranks: np.ndarray, level: float) -> float:
@@ -232,7 +268,6 @@ def judge_brightness(by_bin: Mapping[str, Mapping[str, float]]) -> list[Check]:
             low=0.0,
             high=most,
             power=1.0,
-            fault="",
         )
         for name, values in by_bin.items()
         for what, most in limits.items()

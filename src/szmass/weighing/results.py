@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from szmass.evaluation.charts import log_mass_axis, save
 from szmass.evaluation.tables import markdown_table
 from szmass.units import MASS_UNIT_MSUN
-from szmass.weighing.gate import BANDS, Check, coverage
+from szmass.weighing.gate import BANDS, Check, coverage, in_words
 from szmass.weighing.judgement import Calibration, Judged
 from szmass.weighing.metrics import Tail
 
@@ -32,6 +31,7 @@ TAILS = """\
 Heavy clusters of the simulated Planck maps: the share that intervals hold, and the share that the
 posteriors themselves expect, with its standard deviation. Intervals hold fewer of the clusters that
 are chosen because their true mass is high, and what they say of those chosen by the estimate."""
+JUDGED = "of clusters that nothing else has seen and of simulated\nPlanck maps"
 STAND_IN = "stand_in"
 BRIGHTENED, HALVES = "planck_brightened", "half_differences"
 SHARES = np.linspace(0.0, 1.0, 51)
@@ -66,7 +66,7 @@ def tables(
         TAILS,
         _by_tail(tails).strip(),
         *([_noise_in_words(metrics[HALVES]["all"])] if HALVES in metrics else []),
-        _gate_in_words(checks),
+        in_words(checks, JUDGED),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -126,30 +126,6 @@ def _noise_in_words(values: Mapping[str, float]) -> str:
         f"own level says, and {values['noise_ratio']:.3f} of what weighing takes\n"
         "the maps to have, whose level sources and clusters raise."
     )
-
-
-def _gate_in_words(checks: Sequence[Check]) -> str:
-    """What failed, and which checks would not have found much."""
-    failed = [check for check in checks if not check.passed]
-    lines = [
-        f"The gate: all {len(checks)} checks passed, of clusters that nothing else has seen and of "
-        "simulated\nPlanck maps."
-        if not failed
-        else f"The gate: {len(failed)} of {len(checks)} checks failed:"
-    ]
-    if failed:
-        lines += ["", *(f"- {check.in_words()}" for check in failed)]
-    weak = [check for check in checks if check.of_low_power]
-    if weak:
-        faults = Counter(check.fault for check in weak)
-        counts = ", ".join(f"{fault} in {count}" for fault, count in faults.items())
-        words = (
-            f"Of low power, since their clusters are few: {len(weak)} of {len(checks)} checks "
-            f"would more often\npass than find a fault ({counts});\n"
-            "`data/weighing_verdict.json` says which."
-        )
-        lines += ["", words]
-    return "\n".join(lines)
 
 
 def draw(
