@@ -106,7 +106,8 @@ def evaluate_weighing(
         ]
     )
     checks += judge_brightness(brightened)
-    write_metrics(weighing_verdict, as_verdict(checks))
+    verdict = {"record_sha256": sha256(weighing_record)} | as_verdict(checks)
+    write_metrics(weighing_verdict, verdict)
 
     masses = pd.concat([one.table() for one in judged])
     with replacing_file(weighing_masses) as unfinished:
