@@ -34,7 +34,8 @@ BANDS = {0.68: (0.65, 0.71), 0.95: (0.93, 0.97)}
 MOST_FALL_DEX = 1e-3
 """Decrease of a median between two nodes of its axis, a tenth of their distance, that is none."""
 MOST_APART_DEX = 0.1
-"""Between weighing and the round fit, of all but 5 % of the bright clusters."""
+"""Between weighing and the round fit, the median over the bright clusters of a bin; single ones
+are farther apart where they are brighter than any real cluster, and the prior still counts."""
 TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
 """Coverage by total intervals of clusters whose gas had no part in the prior's making."""
 
@@ -257,7 +258,7 @@ def judge_brightness(by_bin: Mapping[str, Mapping[str, float]]) -> list[Check]:
     Args:
         by_bin: `brightness.Brightened.metrics`.
     """
-    limits = {"fall_dex": MOST_FALL_DEX, "bright_dex_p95": MOST_APART_DEX}
+    limits = {"fall_dex": MOST_FALL_DEX, "bright_dex": MOST_APART_DEX}
     return [
         Check(
             group=f"brightened, {name}",
