@@ -55,6 +55,7 @@ OWNERS = {
         "szmass.tracking",
         "szmass.predict.served_cnn",
         "szmass.predict.served_mresunet",
+        "szmass.predict.served_weighing",
     ),
     "PIL": ("szmass.report.results",),
     "pydantic": ("szmass.params", "szmass.studies"),
@@ -68,6 +69,7 @@ CALLS_ON_IMPORT = {
     "szmass.evaluation.charts": "mpl.use(",
     "szmass.predict.served_cnn": "set_model(",
     "szmass.predict.served_mresunet": "set_model(",
+    "szmass.predict.served_weighing": "set_model(",
     "szmass.tracking": "os.environ.setdefault('MLFLOW_",
     "szmass.tracking.datasets": "register_dataset_source(",
 }

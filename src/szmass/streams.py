@@ -21,6 +21,7 @@ NOISE_REALISATIONS = 20  # noise on the full sky, cut out for simulated maps
 STAND_IN_NOISE = 21  # the noise of the stand-in for Planck's y-map
 NOISE_LEVEL = 22  # how the noise varies over the sky
 STAND_IN_SOURCES = 23  # point sources of the stand-in
+STAND_IN_SCATTER = 24  # of Y, of the stand-in's clusters on another sky
 
 # the hydrodynamical test of the microwave line
 HYDRO_SKIES = 30  # primary anisotropies, foregrounds and noise over a cluster

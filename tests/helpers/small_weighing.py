@@ -14,7 +14,7 @@ TRAINING, VALIDATION, TEST = 160, 40, 100
 
 
 def small_weighing(params: Params) -> Params:
-    """The settings of `small_params`, with four filters and networks that train in seconds."""
+    """The settings of `small_params`, four filters, quick networks, and a coarse sky."""
     small = small_params(params)
     weighing = replace(
         small.weighing, filters=4, filter_theta500_arcmin=[2.0, 15.0], inner_arcmin=18.0,
@@ -22,7 +22,8 @@ def small_weighing(params: Params) -> Params:
         hidden=8, hidden_layers=1, gaussians=1, networks=1, epochs=30, batch=32,
         learning_rate=0.01, gas_nodes=2, axis_nodes=101, threads=1,
     )  # fmt: skip
-    return replace(small, weighing=weighing)
+    planck_sky = replace(small.planck_sky, nside=512, lmax=1535, point_sources=500)
+    return replace(small, weighing=weighing, planck_sky=planck_sky)
 
 
 def small_survey(params: Params, planck_files: Path) -> Survey:

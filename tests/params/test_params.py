@@ -381,6 +381,16 @@ ABSURD = [
     ("weighing.gas_prior.alpha", [1.3, 0.0]),
     ("weighing.gas_prior.log10_b", [-0.24, 0.14]),
     ("weighing.gas_prior.log10_b", [0.2, 0.0]),
+    ("weighing.gas_prior.sigma_lny", [0.3, 0.0]),
+    ("weighing.gas_prior.sigma_lny", [0.04, 0.0]),
+    ("weighing.axis_log10_msun", [13.3, 16.5]),
+    ("weighing.axis_log10_msun", [13.9, 17.0]),
+    ("weighing.alpha", [0.0, 2.0]),
+    ("weighing.alpha", [-0.5, 2.0]),
+    ("weighing.cool_core_mean", [-0.1, 0.7]),
+    ("weighing.cool_core_mean", [0.2, 1.1]),
+    ("weighing.test_seed", -1),
+    ("weighing.test_seed", COMMITTED["seed"]),
 ]
 
 
@@ -446,10 +456,36 @@ def test_sections_that_do_not_fit_each_other_are_told_at_once():
             [1.71, 0.16],
             "two widths about the mean within alpha = [1.4, 2.0]",
         ),
+        (
+            "weighing.axis_log10_msun",
+            [13.3, 16.5],
+            "an axis that holds log10_m500c_msun = [13.8, 16.6]",
+        ),
+        ("weighing.cool_core_mean", [0.2, 1.1], "weights from 0 to 1"),
+        ("weighing.alpha", [0.0, 2.0], "slopes above 0: Y grows with mass"),
+        ("weighing.gas_prior.sigma_lny", [0.3, 0.0], "a mean within sigma_lny = [0.05, 0.2]"),
+        ("weighing.test_seed", 1, "another than seed = 1, which choices have seen"),
     ],
 )
 def test_a_limit_is_told_from_both_sides(key, value, expected):
     assert refusal(edited(key, value)) == f"{key} = {value}: expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("key", "ends", "model", "value"),
+    [
+        ("alpha", [1.5, 1.75], "magneticum", 1.79),
+        ("log10_b", [-0.3, 0.1], "magneticum", -0.304),
+        ("sigma_lny", [0.1, 0.2], "magneticum", 0.087),
+        ("cool_core_mean", [0.3, 0.7], "gizmo_simba", 0.25),
+    ],
+)
+def test_the_training_holds_the_gas_of_every_model(key, ends, model, value):
+    content = edited(f"weighing.{key}", ends)
+    content["weighing"]["gas_prior"][key] = [sum(ends) / 2.0, 0.0]
+    content["weighing"]["gas_prior"].pop("cool_core_mean", None)
+    expected = f"a range that holds baryon_models.{model}.{key} = {value}"
+    assert refusal(content) == f"weighing.{key} = {ends}: expected {expected}"
 
 
 def test_settings_that_are_replaced_are_checked_and_no_setting_can_be_set(params):

@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 from helpers.planck_release import BAD, write_release
 from szmass.planck.catalogue import Psz2Catalogue, read_psz2
-from szmass.planck.cutouts import cut_clusters, labels, noise_at
+from szmass.planck.cutouts import cut_clusters, half_differences, labels, noise_at
 from szmass.planck.stores import noise_spec, open_noise_store, open_psz2_store, psz2_spec
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import disc, gnomonic_pixels, pixel_count, unit_vectors
@@ -139,3 +139,17 @@ def test_a_cutout_is_the_full_maps(files, catalogue):
     )
     pixels = gnomonic_pixels(NSIDE, catalogue.glon_deg, catalogue.glat_deg, GRID)
     np.testing.assert_array_equal(found.compton_y, values[pixels])
+
+
+def test_half_differences_hold_the_noise_and_nothing_of_the_sky(tmp_path, catalogue):
+    """Of a made-up file with two halves; a file that has none gives none."""
+    rng = np.random.default_rng(2)
+    sky, noise = rng.standard_normal((2, pixel_count(NSIDE)), dtype=np.float32)
+    halves = {"FIRST": sky + noise, "LAST": sky - noise}
+    path = tmp_path / "halves.fits"
+    ymap = write_release(path, {"FULL": sky} | halves, ordering="RING", extension="Y-MAP")
+    found = half_differences(ymap, catalogue, nside=NSIDE, grid=GRID)
+    pixels = gnomonic_pixels(NSIDE, catalogue.glon_deg, catalogue.glat_deg, GRID)
+    np.testing.assert_allclose(found, noise[pixels], atol=1e-6)
+    full = write_release(tmp_path / "full.fits", {"FULL": sky}, ordering="RING", extension="Y-MAP")
+    assert half_differences(full, catalogue, nside=NSIDE, grid=GRID) is None

@@ -17,6 +17,7 @@ from szmass.planck.stand_in import (
     add_galactic_residuals,
     add_point_sources,
     galactic_masks,
+    other_skies,
     stand_in_signal,
     true_clusters,
 )
@@ -147,3 +148,40 @@ def test_the_sky_is_the_sum_of_its_parts(params, settings, catalogue, clusters):
     np.testing.assert_array_equal(y, parts)
     assert list(masks) == ["M1", "M2", "M3", "M4", "M5"]
     np.testing.assert_array_equal(masks["M5"], sources)
+
+
+@pytest.fixture
+def skies(settings, params, catalogue, clusters):
+    """What other skies have more than the stand-in, of a few clusters."""
+    few = np.arange(0, len(catalogue), 40)
+    some = TrueClusters(**{name: values[few] for name, values in vars(clusters).items()})
+    arguments = 1, settings, params.compton, catalogue.at(few), some
+    return dict(other_skies(*arguments, sigma_lny=0.11)), catalogue.at(few), some
+
+
+def test_another_sky_has_as_many_other_sources(skies, settings):
+    first, again, second = (np.zeros(pixel_count(NSIDE), dtype=np.float32) for _ in range(3))
+    add_point_sources(first, 1, settings, beam_fwhm_arcmin=BEAM_ARCMIN)
+    add_point_sources(again, 1, settings, beam_fwhm_arcmin=BEAM_ARCMIN, population=0)
+    add_point_sources(second, 1, settings, beam_fwhm_arcmin=BEAM_ARCMIN, population=1)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(skies[0]["sources"], second)
+    # of the same counts, at other places
+    assert np.count_nonzero(second) == pytest.approx(np.count_nonzero(first), rel=0.05)
+    assert np.abs(second).sum() == pytest.approx(np.abs(first).sum(), rel=0.3)
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.05
+
+
+def test_another_sky_has_clusters_whose_y_scatters(skies, settings):
+    more, few, clusters = skies[0]["scatter"], *skies[1:]
+    mean = np.zeros(pixel_count(NSIDE), dtype=np.float32)
+    add_clusters(mean, few, clusters, nside=NSIDE, beam_fwhm_arcmin=BEAM_ARCMIN)
+    centres = unit_vectors(few.glon_deg, few.glat_deg)
+    ratio = []
+    for centre in centres:
+        pixels, _ = disc(NSIDE, centre, 10.0)
+        ratio.append(1.0 + more[pixels].sum() / mean[pixels].sum())
+    scatter = np.log(ratio)
+    assert len(ratio) == 28
+    assert abs(scatter.mean()) < 4.0 * 0.11 / np.sqrt(28)
+    assert scatter.std() == pytest.approx(0.11, rel=4.0 / np.sqrt(2 * 28))

@@ -52,8 +52,16 @@ def test_no_two_clusters_are_alike_and_another_seed_gives_others(settings, clust
     assert len(np.unique(clusters.seeds, axis=0)) == len(clusters) == 4000
     assert len(np.unique(clusters.log10_m500c_msun)) == 4000
     fewer = replace(settings, training_clusters=20, validation_clusters=1, test_clusters=1)
-    other = list_clusters(2, fewer, COSMOLOGY)
+    other = list_clusters(2, replace(fewer, test_seed=fewer.test_seed + 1), COSMOLOGY)
     assert not np.isin(other.log10_m500c_msun, clusters.log10_m500c_msun).any()
+
+
+def test_another_test_seed_gives_other_test_clusters_and_no_other_training(settings, clusters):
+    other = list_clusters(1, replace(settings, test_seed=settings.test_seed + 1), COSMOLOGY)
+    for name in PARTITIONS:
+        masses = of_partition(clusters, name).log10_m500c_msun
+        same = np.isin(of_partition(other, name).log10_m500c_msun, masses)
+        assert (same.any(), same.all()) == ((False,) * 2 if name == "test" else (True,) * 2)
 
 
 @pytest.mark.parametrize("name", ["log10_m500c_msun", "cool_core_mean"])

@@ -9,9 +9,13 @@ from scipy.stats import binom, norm
 from szmass.weighing.gate import (
     FALSE_ALARM,
     LEVELS,
+    Share,
+    TailCoverage,
     coverage,
     expected_coverage,
     judge,
+    judge_brightness,
+    judge_shares,
 )
 
 CLUSTERS = 6000
@@ -87,7 +91,9 @@ def test_the_ranges_are_the_binomials_of_the_shared_alarm():
             # the mean of uniform ranks has the scatter 1 / sqrt(12 n)
             sigmas = (check.high - 0.5) * np.sqrt(12.0 * check.clusters)
             assert 2.0 * norm.sf(sigmas) == pytest.approx(alarm)
+            assert check.fault == "a bias of 0.2 sigma"
             continue
+        assert check.fault == "widths 15 % too small"
         count = check.clusters
         low, high = round(check.low * count), round(check.high * count)
         outside = binom.cdf(low - 1, count, check.expected)
@@ -109,6 +115,83 @@ def test_the_power_is_the_share_of_narrow_posteriors_that_fail():
         caught, power = caught + (not check.passed), check.power
     assert 0.1 < power < 0.9
     assert caught / 400 == pytest.approx(power, abs=5 * np.sqrt(power * (1 - power) / 400))
+
+
+def test_the_mean_ranks_power_is_the_share_of_biased_posteriors_that_fail():
+    rng = np.random.default_rng(12)
+    everyone = {"all": np.ones(150, dtype=bool)}
+    caught, power = 0, 0.0
+    for _ in range(1000):
+        check = judge(ranks(rng, 150, bias=-0.2), everyone)[-1]
+        caught, power = caught + (not check.passed), check.power
+    assert check.what == "mean_rank"
+    assert 0.1 < power < 0.9
+    # ranks of biased posteriors scatter a little less than uniform ones, which power leaves out
+    assert caught / 1000 == pytest.approx(power, abs=0.05)
+
+
+PRIOR_SIGMA, NOISE_SIGMA = 1.0, 0.5
+
+
+def posteriors_of_a_population(rng, count, *, width=1.0):
+    """Truths from N(0, 1) seen with noise: ranks, the probability below a cut, the truths."""
+    truth, mean, sigma = *seen(rng, count), width * NOISE_SIGMA / np.sqrt(1.25)
+    return norm.cdf(truth, mean, sigma), lambda cut: norm.cdf(cut, mean, sigma), truth
+
+
+def seen(rng, count):
+    """Truths, and the means of their exact posteriors."""
+    truth = PRIOR_SIGMA * rng.standard_normal(count)
+    return truth, (truth + NOISE_SIGMA * rng.standard_normal(count)) / 1.25
+
+
+@pytest.mark.parametrize("level", [0.68, 0.95])
+def test_intervals_hold_what_posteriors_expect_of_those_above_a_true_value(level):
+    """Fewer than the level, as selection by truth makes it; found and expected agree."""
+    pulls = []
+    for seed in range(60):
+        values, below, truth = posteriors_of_a_population(np.random.default_rng((13, seed)), 4000)
+        tail = TailCoverage.of(values, below(2.0), truth > 2.0, level)
+        assert tail.clusters == (truth > 2.0).sum()
+        assert tail.expected < level - 0.02
+        pulls.append((tail.found - tail.expected) / tail.error)
+    assert abs(np.mean(pulls)) < 4.0 / np.sqrt(60)
+    assert 0.75 < np.std(pulls) < 1.25
+
+
+def test_what_is_expected_above_a_true_value_is_the_integral_over_the_population():
+    """P(inside | truth > cut) by quadrature over truth and noise."""
+    values, below, truth = posteriors_of_a_population(np.random.default_rng(14), 400_000)
+    tail = TailCoverage.of(values, below(2.0), truth > 2.0, 0.68)
+    of_truth = np.linspace(2.0, 7.0, 2001)
+    sigma, half = NOISE_SIGMA / np.sqrt(1.25), norm.ppf(0.84)
+    # the truth t is inside where |(t + n) / 1.25 - t| < half sigma
+    ends = [1.25 * (of_truth + side * half * sigma) - of_truth for side in (-1.0, 1.0)]
+    inside = norm.cdf(ends[1], scale=NOISE_SIGMA) - norm.cdf(ends[0], scale=NOISE_SIGMA)
+    weight = norm.pdf(of_truth)
+    exact = np.trapezoid(inside * weight, of_truth) / np.trapezoid(weight, of_truth)
+    assert tail.expected == pytest.approx(exact, abs=0.004)
+
+
+def test_a_share_may_leave_its_bounds_by_its_finite_sample_error_alone():
+    bounds = {"expected": 0.68, "low": 0.65, "high": 0.71}
+    few = Share("planck, z1", "coverage_68", 100, 0.60, **bounds)
+    many = Share("planck, z2", "coverage_68", 4000, 0.60, **bounds)
+    within = Share("planck, z3", "coverage_68", 400_000, 0.652, **bounds)
+    assert [check.passed for check in judge_shares([few, many, within])] == [True, False, True]
+    # a probability of at least so much has no upper end
+    most = Share("planck_magneticum", "coverage_68_total", 800, 0.99, 0.68, 0.5, 1.0)
+    least = replace(most, found=0.4)
+    assert [check.passed for check in judge_shares([most, least])] == [True, False]
+
+
+def test_a_mass_that_falls_as_its_cluster_brightens_is_stopped():
+    right = {"maps": 200, "fall_dex": 0.0, "bright_dex": 0.02, "bright_dex_p95": 0.06}
+    assert all(check.passed for check in judge_brightness({"z1": right}))
+    for wrong in ({"fall_dex": 0.01}, {"bright_dex": 0.12}):
+        checks = judge_brightness({"z1": right, "z2": right | wrong})
+        failed_ones = [check for check in checks if not check.passed]
+        assert [(one.group, one.what) for one in failed_ones] == [("brightened, z2", *wrong)]
 
 
 def test_a_small_groups_want_of_power_is_said():

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from helpers.toy_weighing import (
     GAS_MODELS,
+    GRID,
     linear_network,
     one_level,
     toy_clusters,
@@ -17,8 +18,9 @@ from helpers.toy_weighing import (
     toy_record,
 )
 from szmass.sky.scaling import PIVOT_M500_MSUN
-from szmass.weighing.gate import judge
-from szmass.weighing.judgement import Calibration, calibrate, compare, measure, weigh_known
+from szmass.weighing.gate import judge, judge_shares
+from szmass.weighing.judgement import Calibration, calibrate, weigh_known
+from szmass.weighing.metrics import compare, measure, noise_metrics, shares, tails, total_shares
 from szmass.weighing.weigher import Weigher
 
 AMPLITUDE, SIGMA_LNY = 1e9, 0.11
@@ -79,6 +81,14 @@ def test_groups_divide_all_clusters(clusters):
     )
     groups = calibration.groups(BINS)
     assert groups.pop("all").all()
+    for name in BINS:
+        of_bin, z = groups[f"redshift {name}"], calibration.redshift
+        near, far = (
+            groups.pop(f"redshift {name}, {word} fifth") for word in ("nearest", "farthest")
+        )
+        assert near.sum() == pytest.approx(of_bin.sum() / 5.0, abs=1.0) == far.sum()
+        assert z[near].max() < z[of_bin & ~near].min()
+        assert z[far].min() > z[of_bin & ~far].max()
     for kind, count in (("redshift", 2), ("log10 mass", 5), ("signal to noise", 5)):
         rows = [rows for name, rows in groups.items() if name.startswith(kind)]
         assert len(rows) == count
@@ -87,12 +97,12 @@ def test_groups_divide_all_clusters(clusters):
             assert [int(of_one.sum()) for of_one in rows] == [200] * 5
 
 
-def known_masses(count=400):
+def known_masses(count=400, brightest=1.0):
     """Gaussian posteriors of one gas, with truths drawn from them; and the width in dex."""
     gas = GAS_MODELS["gadget_x"]
     weigher = Weigher(toy_record(toy_ensemble(linear_network(slope=1.0, offset=-3.0, sigma=0.2))))
     rng = np.random.default_rng(4)
-    ln_y = rng.uniform(-1.5, 1.0, count)
+    ln_y = rng.uniform(-1.5, brightest, count)
     width = 0.2 / np.log(10.0) / gas["alpha"]
     mean = np.log10(PIVOT_M500_MSUN) + (ln_y / np.log(10.0) - gas["log10_b"]) / gas["alpha"]
     truth = mean + width * rng.standard_normal(count)
@@ -146,3 +156,50 @@ def test_others_masses_are_found_by_their_clusters_number():
     assert found["z2"]["cnn_relerr_median"] == pytest.approx(0.3)
     assert found["all"]["matched_filter_relerr_median"] == pytest.approx(0.1)
     assert found["all"]["cnn_posterior_relerr_half_width"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_tails_are_those_of_the_masses_above_a_cut():
+    judged, mean, width, truth = known_masses(4000, brightest=1.8)
+    found = {(one.cut_msun, one.by_truth): one for one in tails(judged)}
+    for cut in (1e15, 1.7e15):
+        above = truth > np.log10(cut)
+        one = found[cut, True].coverage[0.68]
+        assert one.clusters == above.sum()
+        inside = np.abs(truth - mean) < norm.ppf(0.84) * width
+        assert one.found == pytest.approx(inside[above].mean(), abs=0.03)
+        # a posterior's own share, in closed form: P(inside, above) / P(above)
+        low, high = (mean + side * norm.ppf(0.84) * width for side in (-1.0, 1.0))
+        below_high = norm.cdf(np.maximum(high, np.log10(cut)), mean, width)
+        held = below_high - norm.cdf(np.maximum(low, np.log10(cut)), mean, width)
+        expected = held.sum() / norm.sf(np.log10(cut), mean, width).sum()
+        assert one.expected == pytest.approx(expected, abs=0.005)
+        estimated = found[cut, False].coverage[0.95]
+        assert estimated.expected == pytest.approx(0.95)
+        assert estimated.error == pytest.approx(np.sqrt(0.95 * 0.05 / estimated.clusters))
+    values = measure(judged, BINS)["all"]
+    assert values["coverage_68_above_1p0e15"] == found[1e15, True].coverage[0.68].found
+    assert values["maps_above_1p7e15_estimated"] == found[1.7e15, False].coverage[0.95].clusters
+
+
+def test_shares_for_the_gate_name_their_groups_once():
+    judged, *_ = known_masses(4000)
+    of_gate = shares(judged, BINS)
+    names = [(one.group, one.what) for one in of_gate]
+    assert len(set(names)) == len(names)
+    assert {"toy, z1", "toy, z2, nearest fifth", "toy, all"} < {group for group, _ in names}
+    assert "toy, true mass above 1e+15 Msun" in {group for group, _ in names}
+    assert [check for check in judge_shares(of_gate) if not check.passed] == []
+    assert [(one.low, one.high) for one in total_shares(judged)] == [(0.5, 1.0), (0.9, 1.0)]
+
+
+@pytest.mark.parametrize("too_much", [1.0, 1.3])
+def test_noise_is_compared_with_what_is_claimed(too_much):
+    """White noise of level 2 in the maps, and in their halves' difference as much or more."""
+    weigher = Weigher(toy_record(toy_ensemble(linear_network(slope=1.0, offset=0.0, sigma=0.2))))
+    rng = np.random.default_rng(6)
+    maps, noise = 2.0 * rng.standard_normal((2, 3000, GRID.pixels, GRID.pixels))
+    noise[5, 3, 3] = np.nan
+    values = noise_metrics(weigher, maps, too_much * noise)
+    assert values["maps"] == 2999
+    assert values["noise_ratio"] == pytest.approx(too_much, rel=0.05)
+    assert values["noise_ratio_own_level"] == pytest.approx(1.0, rel=0.05)

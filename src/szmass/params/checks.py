@@ -104,3 +104,8 @@ MassRange = Annotated[Masses, TWO, pair("low < high", lambda low, high: low < hi
 PositiveRange = Annotated[Pair, pair("0 < low < high", lambda low, high: 0 < low < high)]
 RedshiftRange = Annotated[Pair, pair("0 < low < high <= 2", lambda low, high: 0 < low < high <= 2)]
 RedshiftBin = Annotated[Pair, pair("0 <= low < high <= 2", lambda low, high: 0 <= low < high <= 2)]
+
+
+def within(inner: list[float], outer: list[float]) -> bool:
+    """Whether one range lies within another."""
+    return outer[0] <= inner[0] and inner[1] <= outer[1]

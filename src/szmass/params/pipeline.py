@@ -19,6 +19,7 @@ from szmass.params.checks import (
     Whole,
     rule,
     section,
+    within,
 )
 from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
 from szmass.params.microwave import Hydro, Microwave, MicrowaveSets, Mresunet, Spectra
@@ -41,7 +42,7 @@ class Evaluation(Section):
 
     def problems(self) -> Iterator[str]:
         """The prior lies within the axis."""
-        if not _within(self.bound_range_1e14, self.mass_axis_1e14):
+        if not within(self.bound_range_1e14, self.mass_axis_1e14):
             expected = f"a range within mass_axis_1e14 = {self.mass_axis_1e14}"
             yield wrong("bound_range_1e14", self.bound_range_1e14, expected)
 
@@ -98,7 +99,7 @@ class Params(Section):
         if set(cuts) != set(self.bins):
             expected = f"one mass for each of bins, {', '.join(self.bins)}"
             yield wrong("compton.mass_cuts_1e14", sorted(cuts), expected)
-        if not _within(self.mresunet.prior_range_1e14, axis):
+        if not within(self.mresunet.prior_range_1e14, axis):
             expected = f"a range within evaluation.mass_axis_1e14 = {axis}"
             yield wrong("mresunet.prior_range_1e14", self.mresunet.prior_range_1e14, expected)
         for name, chosen in (
@@ -108,8 +109,17 @@ class Params(Section):
             if chosen not in self.baryon_models:
                 expected = f"one of baryon_models, {', '.join(self.baryon_models)}"
                 yield wrong(f"{name}.baryon_model", chosen, expected)
+        yield from self._problems_of_weighing()
 
-
-def _within(inner: list[float], outer: list[float]) -> bool:
-    """Whether one range lies within another."""
-    return outer[0] <= inner[0] and inner[1] <= outer[1]
+    def _problems_of_weighing(self) -> Iterator[str]:
+        """Its seed is its own, and its training holds every model of the gas."""
+        if self.weighing.test_seed == self.seed:
+            expected = f"another than seed = {self.seed}, which choices have seen"
+            yield wrong("weighing.test_seed", self.weighing.test_seed, expected)
+        for key in ("alpha", "log10_b", "sigma_lny", "cool_core_mean"):
+            ends: list[float] = getattr(self.weighing, key)
+            for name, model in self.baryon_models.items():
+                value: float = getattr(model, key)
+                if not ends[0] <= value <= ends[1]:
+                    expected = f"a range that holds baryon_models.{name}.{key} = {value}"
+                    yield wrong(f"weighing.{key}", ends, expected)

@@ -9,6 +9,7 @@ from pydantic import Field
 from szmass.params.checks import (
     MassRange,
     NotNegativeFloat,
+    NotNegativeInt,
     Pair,
     PositiveFloat,
     PositiveInt,
@@ -19,6 +20,7 @@ from szmass.params.checks import (
     Whole,
     pair,
     section,
+    within,
 )
 from szmass.params.problems import wrong
 
@@ -57,7 +59,9 @@ class Weighing(Section):
     validation_clusters: PositiveInt
     """Clusters by which the best epoch is chosen."""
     test_clusters: PositiveInt
-    """Clusters that nothing but the last judgement sees."""
+    """Clusters that nothing but the gate sees."""
+    test_seed: NotNegativeInt
+    """Seed of these clusters alone, and of their gas, scatter and noise."""
     log10_m500c_msun: Range
     """Ends of the masses, flat in between whatever the redshift."""
     redshifts: RedshiftRange
@@ -112,7 +116,7 @@ class Weighing(Section):
     """Nodes of that axis."""
 
     def problems(self) -> Iterator[str]:
-        """Ranges lie within each other."""
+        """Ranges lie within each other, and are ones that clusters can have."""
         low, high = self.noise_levels
         if not low <= self.usual_levels[0] < self.usual_levels[1] <= high:
             yield wrong("usual_levels", self.usual_levels, f"a range in noise_levels, {low}-{high}")
@@ -124,6 +128,17 @@ class Weighing(Section):
             if not ends[0] <= mean - 2 * width <= mean + 2 * width <= ends[1]:
                 expected = f"two widths about the mean within {name} = {ends}"
                 yield wrong(f"gas_prior.{name}", [mean, width], expected)
+        if not within(self.log10_m500c_msun, self.axis_log10_msun):
+            expected = f"an axis that holds log10_m500c_msun = {self.log10_m500c_msun}"
+            yield wrong("axis_log10_msun", self.axis_log10_msun, expected)
+        if self.alpha[0] <= 0:
+            yield wrong("alpha", self.alpha, "slopes above 0: Y grows with mass")
+        if not within(self.cool_core_mean, [0.0, 1.0]):
+            yield wrong("cool_core_mean", self.cool_core_mean, "weights from 0 to 1")
+        scatter = self.gas_prior.sigma_lny
+        if not self.sigma_lny[0] <= scatter[0] <= self.sigma_lny[1]:
+            expected = f"a mean within sigma_lny = {self.sigma_lny}"
+            yield wrong("gas_prior.sigma_lny", scatter, expected)
 
 
 @section

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from szmass.planck.catalogue import Psz2Catalogue
-from szmass.planck.files import POINT_SOURCE_MASK, read_map, read_mask
+from szmass.planck.files import POINT_SOURCE_MASK, open_table, read_map, read_mask
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
 from szmass.storage.store import MapStore, StoreError
 
+HALVES = ("FIRST", "LAST")
 GALACTIC_MASK = "M1"  # the strictest, and the same in all releases
 
 
@@ -72,6 +73,33 @@ def cut_clusters(
         golden=~(hidden & near).any(axis=(1, 2)),
         masked_fraction=hidden.mean(axis=(1, 2)),
     )
+
+
+def half_differences(
+    ymap: Path, catalogue: Psz2Catalogue, *, nside: int, grid: PixelGrid
+) -> np.ndarray | None:
+    """Half the difference of a y-map's two halves at clusters: its noise, and nothing of the sky.
+
+    (FIRST - LAST) / 2 has the noise of FULL = (FIRST + LAST) / 2, whose two halves share none.
+
+    Args:
+        ymap: file of the y-map.
+        catalogue: the clusters.
+        nside: of the map.
+        grid: of a cutout.
+
+    Returns:
+        `(n, pixels, pixels)` float32, NaN without data; None where the file has no such columns.
+
+    Raises:
+        PlanckFilesError: the file cannot be read or is not what it should be.
+    """
+    _, rows = open_table(ymap)
+    if not set(HALVES) <= set(rows.dtype.names or ()):
+        return None
+    pixels = gnomonic_pixels(nside, catalogue.glon_deg, catalogue.glat_deg, grid)
+    first, last = (read_map(ymap, name, nside)[pixels] for name in HALVES)
+    return (first - last) / np.float32(2.0)
 
 
 def noise_at(store: MapStore, catalogue: Psz2Catalogue) -> np.ndarray:

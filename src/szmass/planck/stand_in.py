@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -19,7 +20,7 @@ from szmass.sky.scaling import (
     y_cyl_mpc2,
 )
 from szmass.sky.universal import UNIVERSAL_PRESSURE, beamed_profiles
-from szmass.streams import STAND_IN_SOURCES
+from szmass.streams import STAND_IN_SCATTER, STAND_IN_SOURCES
 from szmass.units import FWHM_PER_SIGMA, MASS_UNIT_MSUN
 
 KEPT_SKY = {"M1": 0.4, "M2": 0.5, "M3": 0.6, "M4": 0.7}
@@ -84,17 +85,24 @@ def add_clusters(
 
 
 def add_point_sources(
-    y: np.ndarray, seed: int, planck_sky: PlanckSky, *, beam_fwhm_arcmin: float
+    y: np.ndarray, seed: int, planck_sky: PlanckSky, *, beam_fwhm_arcmin: float, population: int = 0
 ) -> np.ndarray:
     """Adds point sources of either sign on a full-sky map, and returns their mask.
 
     Placed at random, with Euclidean counts above a least |y|, so that `point_source_y` is the
     median at the centre.
 
+    Args:
+        y: the map.
+        seed: of the pipeline.
+        planck_sky: how many sources, and how bright.
+        beam_fwhm_arcmin: of the map.
+        population: 0 for the sources of the stand-in sky; another number for as many others.
+
     Returns:
         1 where the sky is kept, 0 within a beam's FWHM of a source; uint8.
     """
-    rng = np.random.default_rng((seed, STAND_IN_SOURCES))
+    rng = np.random.default_rng((seed, STAND_IN_SOURCES, population))
     directions = rng.standard_normal((planck_sky.point_sources, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     brightness = planck_sky.point_source_y * (2.0 - 2.0 * rng.random(len(directions))) ** (
@@ -143,3 +151,43 @@ def stand_in_signal(
     sources = add_point_sources(y, seed, planck_sky, beam_fwhm_arcmin=beam)
     add_galactic_residuals(y, planck_sky)
     return y, galactic_masks(planck_sky.nside) | {"M5": sources}
+
+
+def other_skies(
+    seed: int,
+    planck_sky: PlanckSky,
+    compton: Compton,
+    catalogue: Psz2Catalogue,
+    clusters: TrueClusters,
+    *,
+    sigma_lny: float,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """What two other skies have more than the stand-in, by name, full sky.
+
+    `sources`: as many point sources again. `scatter`: each cluster's Y times exp N(0, sigma^2),
+    so that the true mass stays the one whose relation gives Y without scatter.
+
+    Args:
+        seed: of the pipeline.
+        planck_sky: Nside and sources.
+        compton: the beam.
+        catalogue: the clusters' positions.
+        clusters: their Y without scatter.
+        sigma_lny: the scatter of ln Y.
+    """
+    beam, pixels = compton.beam_fwhm_arcmin, pixel_count(planck_sky.nside)
+    y = np.zeros(pixels, dtype=np.float32)
+    add_point_sources(y, seed, planck_sky, beam_fwhm_arcmin=beam, population=1)
+    yield "sources", y
+    # of a source by its row in the catalogue, whichever others are weighed
+    drawn = np.array(
+        [
+            np.random.default_rng((seed, STAND_IN_SCATTER, row)).standard_normal()
+            for row in catalogue.row.tolist()
+        ]
+    )
+    more = np.expm1(sigma_lny * drawn) * clusters.y_cyl_arcmin2
+    y = np.zeros(pixels, dtype=np.float32)
+    changed = replace(clusters, y_cyl_arcmin2=more)
+    add_clusters(y, catalogue, changed, nside=planck_sky.nside, beam_fwhm_arcmin=beam)
+    yield "scatter", y

@@ -32,12 +32,15 @@ WEIGHING = Part(
             title="Intervals on clusters that nothing else has seen",
             ours=(
                 "Clusters of the stand-in sky have no scatter of Y, so their intervals hold more "
-                "than they say. The grey band is twice the error of the smallest sample."
+                "than they say; the rows below have it with a scatter, and with twice the point "
+                "sources. The grey band is twice the error of the smallest sample. Of clusters "
+                "chosen by a high true mass intervals hold fewer, as their posteriors expect."
             ),
             figures={f"{FIGURES}coverage.png": "Coverage minus what is said"},
             tables=(
                 Table("weighing_table.md", "Weighing by data set"),
                 Table("weighing_table.md", "Simulated Planck maps by redshift"),
+                Table("weighing_table.md", "Heavy clusters of the simulated Planck maps"),
             ),
         ),
         Exhibit(

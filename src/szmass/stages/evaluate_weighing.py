@@ -10,32 +10,48 @@ import pandas as pd
 
 from szmass.compton.maps.stores import baryon_model_names, open_clean_store, open_planck_store
 from szmass.files import replacing_file, write_metrics, write_text
-from szmass.params import Compton, PlanckSky, Weighing
+from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
+from szmass.planck.catalogue import Psz2Catalogue, read_psz2
+from szmass.planck.cutouts import half_differences
+from szmass.planck.stand_in import other_skies, true_clusters
 from szmass.planck.stores import PARTITIONS, open_psz2_store
 from szmass.reporting import Run, report_figures
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.redshift_bins import bin_labels
+from szmass.sky.healpix import gnomonic_pixels
+from szmass.sky.redshift_bins import bin_labels, redshift_bin
+from szmass.sky.scaling import ScalingRelation
 from szmass.storage.store import MapStore
 from szmass.streams import WEIGHING_NOISE
+from szmass.weighing.brightness import MOST_CLUSTERS, Brightened, RoundFit, brighten
 from szmass.weighing.clusters import open_clusters
-from szmass.weighing.gate import as_verdict, judge, judge_expected_coverage
-from szmass.weighing.judgement import Judged, calibrate, compare, measure, weigh_known
-from szmass.weighing.make_record import PSZ2, training_clusters
+from szmass.weighing.gate import (
+    as_verdict,
+    judge,
+    judge_brightness,
+    judge_expected_coverage,
+    judge_shares,
+)
+from szmass.weighing.judgement import Judged, calibrate, weigh_known
+from szmass.weighing.make_record import PSZ2, survey_of, training_clusters
+from szmass.weighing.metrics import compare, measure, noise_metrics, shares, tails, total_shares
 from szmass.weighing.record import Record
-from szmass.weighing.results import STAND_IN, draw, tables
-from szmass.weighing.survey import planck_survey
+from szmass.weighing.results import BRIGHTENED, HALVES, STAND_IN, draw, tables
 from szmass.weighing.weigher import Weigher
+
+MAP_SETS = ("planck", "clean")
+"""Whose maps other estimators have weighed as well."""
 
 
 def evaluate_weighing(
     seed: int,
     bins: Mapping[str, list[float]],
     compton: Compton,
+    baryon_models: Mapping[str, BaryonModel],
     planck_sky: PlanckSky,
     weighing: Weighing,
     *,
-    planck_noise_spectrum: Path,
-    planck_files: Path,
+    psz2_catalogue: Path,
+    planck_ymap: Path,
     weighing_record: Path,
     weighing_clusters: Path,
     clean_store: Path,
@@ -50,41 +66,64 @@ def evaluate_weighing(
     run: Run,
 ) -> None:
     """Writes masses of clusters of known mass, the gate's verdict, metrics, tables and figures."""
-    weigher = Weigher(Record.read(weighing_record))
-    survey = planck_survey(
-        compton,
-        planck_sky,
-        weighing,
-        planck_noise_spectrum=planck_noise_spectrum,
-        planck_files=planck_files,
-    )
+    weigher, cosmology = Weigher(Record.read(weighing_record)), Cosmology.of(compton)
+    survey = survey_of(weigher.record, planck_sky.noise_rms)
     unseen = training_clusters(
-        open_clusters(weighing_clusters), "test", survey, weighing, Cosmology.of(compton)
+        open_clusters(weighing_clusters), "test", survey, weighing, cosmology
     )
-    rng = np.random.default_rng((seed, WEIGHING_NOISE, 2))
+    rng = np.random.default_rng((weighing.test_seed, WEIGHING_NOISE, 2))
     calibration = calibrate(weigher, unseen, rng)
+
+    clean, planck = open_clean_store(clean_store), open_planck_store(planck_store)
+    psz2, catalogue = open_psz2_store(psz2_store), read_psz2(psz2_catalogue)
+    gas = compton.baryon_model
+    of_planck = _of_test_maps(weigher, "planck", planck, gas)
+    of_others = _of_other_models(weigher, planck, gas)
+    judged = [
+        *of_planck,
+        *_of_test_maps(weigher, "clean", clean, gas),
+        *of_others,
+        *_of_stand_ins(
+            weigher,
+            psz2,
+            catalogue,
+            seed=seed,
+            planck_sky=planck_sky,
+            compton=compton,
+            model=baryon_models[gas],
+        ),
+    ]
+    fit = RoundFit.of(survey, weighing, cosmology)
+    brightened = _brightened(weigher, clean, planck, bins, fit=fit, gas=gas).metrics(bins)
+
     checks = judge(calibration.rank, calibration.groups(bins))
     checks += judge_expected_coverage(calibration.expected_coverage(rng), len(calibration.rank))
+    checks += judge_shares(
+        [
+            *(share for one in of_planck for share in shares(one, bins)),
+            *(share for one in of_others for share in total_shares(one)),
+        ]
+    )
+    checks += judge_brightness(brightened)
     write_metrics(weighing_verdict, as_verdict(checks, weighing_record))
 
-    planck = open_planck_store(planck_store)
-    judged = [
-        *_of_test_maps(weigher, "planck", planck, compton.baryon_model),
-        *_of_test_maps(weigher, "clean", open_clean_store(clean_store), compton.baryon_model),
-        *_of_other_models(weigher, planck, compton.baryon_model),
-        *_of_stand_in(weigher, open_psz2_store(psz2_store), compton.baryon_model),
-    ]
     masses = pd.concat([one.table() for one in judged])
     with replacing_file(weighing_masses) as unfinished:
         masses.to_csv(unfinished, index=False, float_format="%.6g")
     metrics = {one.data_set: measure(one, bins) for one in judged}
     others = pd.read_csv(cnn_predictions)
-    for one in judged[:2]:
+    for one in judged:
         of_set = others[others.data_set == one.data_set]
-        for name, values in compare(one, of_set, bins).items():
-            metrics[one.data_set][name] |= values
+        if len(of_set) and one.data_set in MAP_SETS:
+            for name, values in compare(one, of_set, bins).items():
+                metrics[one.data_set][name] |= values
+    metrics[BRIGHTENED] = brightened
+    sources = catalogue.at(psz2.read("catalogue_row"))
+    noise = half_differences(planck_ymap, sources, nside=planck_sky.nside, grid=survey.grid)
+    if noise is not None:
+        metrics[HALVES] = {"all": noise_metrics(weigher, psz2.read("compton_y"), noise)}
     write_metrics(weighing_metrics, metrics)
-    write_text(weighing_table, tables(metrics, bin_labels(bins), checks))
+    write_text(weighing_table, tables(metrics, bin_labels(bins), checks, tails(of_planck[0])))
     draw(weighing_figures, judged, calibration, bin_labels(bins))
     for data_set, by_bin in metrics.items():
         for key, value in by_bin.get("all", {}).items():
@@ -104,9 +143,12 @@ def _judged(
     return [weigh_known(weigher, name, inputs, truth, cluster, prior=PSZ2, gas=gas)]
 
 
+def _test_rows(store: MapStore) -> np.ndarray:
+    return np.flatnonzero(store.read("partition") == PARTITIONS.index("test"))
+
+
 def _of_test_maps(weigher: Weigher, name: str, store: MapStore, gas: str) -> list[Judged]:
-    rows = np.flatnonzero(store.read("partition") == PARTITIONS.index("test"))
-    return _judged(weigher, name, store, rows, gas)
+    return _judged(weigher, name, store, _test_rows(store), gas)
 
 
 def _of_other_models(weigher: Weigher, planck: MapStore, reference: str) -> list[Judged]:
@@ -120,12 +162,64 @@ def _of_other_models(weigher: Weigher, planck: MapStore, reference: str) -> list
     return judged
 
 
-def _of_stand_in(weigher: Weigher, psz2: MapStore, gas: str) -> list[Judged]:
-    """The clusters of PSZ2 where their true masses are known: on the stand-in sky."""
+def _brightened(
+    weigher: Weigher,
+    clean: MapStore,
+    planck: MapStore,
+    bins: Mapping[str, list[float]],
+    *,
+    fit: RoundFit,
+    gas: str,
+) -> Brightened:
+    """The first test clusters of each bin: their signal multiplied, their noise as it is."""
+    rows = _test_rows(planck)
+    index = redshift_bin(planck.read("redshift", rows), bins)
+    rows = np.sort(
+        np.concatenate([rows[index == bin_][:MOST_CLUSTERS] for bin_ in range(len(bins))])
+    )
+    number = {cluster: row for row, cluster in enumerate(clean.read("cluster").tolist())}
+    same = np.array([number[cluster] for cluster in planck.read("cluster", rows).tolist()])
+    signal = clean.read("compton_y", same)
+    return brighten(
+        weigher,
+        signal,
+        planck.read("compton_y", rows) - signal,
+        planck.read("redshift", rows),
+        bins,
+        fit=fit,
+        prior=PSZ2,
+        gas=gas,
+    )
+
+
+def _of_stand_ins(
+    weigher: Weigher,
+    psz2: MapStore,
+    catalogue: Psz2Catalogue,
+    *,
+    seed: int,
+    planck_sky: PlanckSky,
+    compton: Compton,
+    model: BaryonModel,
+) -> list[Judged]:
+    """The clusters of PSZ2 where their true masses are known: on the stand-in, and other, skies."""
     truth = psz2.read("m500c_true_msun")
-    rows = np.flatnonzero(np.isfinite(truth))
-    if not len(rows):
+    if not np.isfinite(truth).all():
         return []
-    inputs = weigher.inputs(psz2.read("compton_y", rows), psz2.read("redshift", rows))
-    numbers = psz2.read("catalogue_row", rows)
-    return [weigh_known(weigher, STAND_IN, inputs, truth[rows], numbers, prior=PSZ2, gas=gas)]
+    numbers, redshift = psz2.read("catalogue_row"), psz2.read("redshift")
+    maps = psz2.read("compton_y")
+    sources = catalogue.at(numbers)
+    grid = weigher.record.facts.grid
+    pixels = gnomonic_pixels(planck_sky.nside, sources.glon_deg, sources.glat_deg, grid)
+    clusters = true_clusters(sources, ScalingRelation.of(model), Cosmology.of(compton))
+
+    def weighed(name: str, images: np.ndarray) -> Judged:
+        inputs = weigher.inputs(images, redshift)
+        gas = compton.baryon_model
+        return weigh_known(weigher, name, inputs, truth, numbers, prior=PSZ2, gas=gas)
+
+    others = other_skies(seed, planck_sky, compton, sources, clusters, sigma_lny=model.sigma_lny)
+    return [
+        weighed(STAND_IN, maps),
+        *(weighed(f"{STAND_IN}_{name}", maps + more[pixels]) for name, more in others),
+    ]

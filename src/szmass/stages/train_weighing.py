@@ -78,3 +78,4 @@ def train_weighing(
     )
     record.write(weighing_record)
     run.artifact(weighing_record)
+    run.model(weighing_record, "weighing")

@@ -11,14 +11,14 @@ ALIAS = "best"
 
 @dataclass(frozen=True)
 class Criterion:
-    """How versions of a model are compared; the least scatter is the best.
+    """How versions of a model are compared; the one with the least number is the best.
 
     Both are of the run that registered a version. No choice is made on test maps, so that the best
     version's figures on them stay fair.
     """
 
     metric: str
-    """Scatter of the masses of validation maps, each by networks that were not trained on it."""
+    """Scatter or loss of the masses of validation maps or clusters, none of them trained on."""
     data: str
     """Tag with the digest of the store that these maps are from."""
 
@@ -26,11 +26,13 @@ class Criterion:
 CRITERIA = {  # by model, which is named as its experiment
     "mresunet": Criterion("validation_scatter_ln_mass", "data.microwave_store.md5"),
     "cnn-ensemble": Criterion("validation_scatter_dex", "data.planck_store.md5"),
+    # of the ensemble, in the training's run; the gate's clusters choose nothing
+    "weighing": Criterion("validation_loss", "data.weighing_clusters.md5"),
 }
 
 
 def mark_best(service: Service) -> None:
-    """Gives the alias to the version that has the least scatter on the validation maps of today.
+    """Gives the alias to the version that is the best on the validation maps of today.
 
     These are the maps of the last version that was registered outside of DVC's experiments, or of
     the last of all: a variant with another sky, and so with other maps, does not compete.

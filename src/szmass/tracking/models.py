@@ -25,6 +25,15 @@ SERVED_COLUMNS = (
     "m500_msun_p97p5",
     "out_of_range",
 )
+WEIGHING_COLUMNS = (
+    *(
+        f"m500_msun{kind}{end}"
+        for kind in ("", "_total")
+        for end in ("", "_p2p5", "_p16", "_p84", "_p97p5")
+    ),
+    "signal_to_noise",
+    "chi2",
+)
 SERVING_REQUIREMENTS = (
     "colossus",
     "keras",
@@ -97,6 +106,26 @@ def validation_scatter_dex(models: Path) -> float:
     files = sorted(models.glob("*/planck/m500c/ensemble.json"))
     scatters = [json.loads(file.read_text())["validation_scatter_dex"] for file in files]
     return float(np.sqrt(np.mean(np.square(scatters))))
+
+
+def served_weighing(record: Path) -> Served:
+    """The record that weighing's training wrote."""
+    with np.load(record, allow_pickle=False) as arrays:
+        pixels = json.loads(str(arrays["facts"]))["pixels"]
+    number = partial(TensorSpec, np.dtype("float64"), (-1,))
+    return Served(
+        identity=record,
+        code="predict/served_weighing.py",
+        artifacts={"record": record},
+        inputs=[
+            TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
+            number("redshift"),
+        ],
+        outputs=[
+            *(number(name) for name in WEIGHING_COLUMNS),
+            TensorSpec(np.dtype("str"), (-1,), "flags"),
+        ],
+    )
 
 
 def log_model(run_id: str, served: Served, name: str) -> None:

@@ -22,6 +22,7 @@ from szmass.tracking.models import (
     log_model,
     served_ensemble,
     served_mresunet,
+    served_weighing,
     validation_scatter_dex,
 )
 from szmass.tracking.service import Service
@@ -29,6 +30,7 @@ from szmass.tracking.service import Service
 BATCH = 100  # of parameters, MLflow's limit
 METRIC_BATCH = 1000  # the same of metrics
 PARENT = "mlflow.parentRunId"
+RECORD_SUFFIX = ".npz"  # of what weighing's training writes; the others write folders
 TRAINED, JUDGED = "model.sha256", "evaluated_model.sha256"
 
 logger = logging.getLogger(__name__)
@@ -150,7 +152,10 @@ class MlflowRun:
 
     def model(self, folder: Path, name: str, *beside: Path) -> None:
         """See `Run`. The model loads without szmass installed, as `models:/<name>/latest`."""
-        served = served_ensemble(folder, *beside) if beside else served_mresunet(folder)
+        if folder.suffix == RECORD_SUFFIX:
+            served = served_weighing(folder)
+        else:
+            served = served_ensemble(folder, *beside) if beside else served_mresunet(folder)
         self.tags({TRAINED: provenance.sha256(served.identity)})
         for models in beside:
             self.metric("validation_scatter_dex", validation_scatter_dex(models))

@@ -52,7 +52,8 @@ class ClusterList:
 def list_clusters(seed: int, settings: Weighing, cosmology: Cosmology) -> ClusterList:
     """Draws masses flat in log10 M500c whatever the redshift, and redshifts that cover the range.
 
-    A cluster is seeded by (seed, stream, partition, number). A share of `near_share` has a
+    A cluster is seeded by (seed, stream, partition, number), where those of the test have a seed
+    of their own, `test_seed`, that nothing else is drawn from. A share of `near_share` has a
     redshift flat in ln z up to `near_redshift`, the others flat in z.
 
     Args:
@@ -60,11 +61,15 @@ def list_clusters(seed: int, settings: Weighing, cosmology: Cosmology) -> Cluste
         settings: how many, and their ranges.
         cosmology: distances.
     """
-    counts = settings.training_clusters, settings.validation_clusters, settings.test_clusters
+    sizes = (
+        (seed, settings.training_clusters),
+        (seed, settings.validation_clusters),
+        (settings.test_seed, settings.test_clusters),
+    )
     seeds = np.array(
         [
-            (seed, WEIGHING_CLUSTERS, partition, number)
-            for partition, count in enumerate(counts)
+            (of_part, WEIGHING_CLUSTERS, partition, number)
+            for partition, (of_part, count) in enumerate(sizes)
             for number in range(count)
         ]
     )

@@ -8,6 +8,7 @@ that are chosen by what the posterior may know.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,18 @@ FALSE_ALARM = 0.005
 """Probability that calibrated posteriors fail any of the checks."""
 SHRUNK = 0.85
 """Widths so much too small are to be found; where they would not, a group has little power."""
+BIASED = 0.2
+"""A bias of so many sigmas is to be found likewise, by the mean rank."""
+NARROW_FAULT, BIAS_FAULT = "widths 15 % too small", "a bias of 0.2 sigma"
+BANDS = {0.68: (0.65, 0.71), 0.95: (0.93, 0.97)}
+"""Coverage that is right enough where the prior is an estimate, before any finite-sample error."""
+MOST_FALL_DEX = 1e-3
+"""Decrease of a median between two nodes of its axis, a tenth of their distance, that is none."""
+MOST_APART_DEX = 0.1
+"""Between weighing and the round fit, the median over the bright clusters of a bin; single ones
+are farther apart where they are brighter than any real cluster, and the prior still counts."""
+TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
+"""Coverage by total intervals of clusters whose gas had no part in the prior's making."""
 
 
 class GateError(SzmassError):
@@ -70,19 +83,26 @@ class Check:
     low: float
     high: float
     power: float
-    """Probability of finding widths that are 15 % too small."""
+    """Probability of finding `fault`."""
+    fault: str = ""
+    """What is to be found; empty where the number has no finite-sample error."""
 
     @property
     def passed(self) -> bool:
         """Whether the number lies in its range."""
         return bool(self.low <= self.found <= self.high)
 
+    @property
+    def of_low_power(self) -> bool:
+        """Whether the fault would more often pass than not."""
+        return self.power < 0.5
+
     def in_words(self) -> str:
         """What was found, and what was expected."""
-        power = "" if self.power >= 0.5 else f"; widths 15 % too small pass in {1 - self.power:.0%}"
+        power = f"; {self.fault} pass in {1 - self.power:.0%}" if self.of_low_power else ""
         return (
             f"{self.group}: {self.what} = {self.found:.3f} of {self.clusters} clusters: expected "
-            f"{self.expected:g}, {self.low:.3f} to {self.high:.3f}{power}"
+            f"{round(self.expected, 3):g}, {self.low:.3f} to {self.high:.3f}{power}"
         )
 
 
@@ -103,17 +123,27 @@ def as_verdict(checks: Sequence[Check], record: Path | None = None) -> dict[str,
 
 
 def in_words(checks: Sequence[Check], of: str) -> str:
-    """The gate in Markdown: how many checks passed, or those that did not.
+    """The gate in Markdown: how many checks passed, or those that did not; those of low power.
 
     Args:
         checks: all of them.
         of: what they look at.
     """
     failed = [check for check in checks if not check.passed]
-    if not failed:
-        return f"The gate: all {len(checks)} checks passed, {of}."
-    lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
-    return "\n".join(lines + [f"- {check.in_words()}" for check in failed])
+    if failed:
+        lines = [f"The gate: {len(failed)} of {len(checks)} checks failed:", ""]
+        lines += [f"- {check.in_words()}" for check in failed]
+    else:
+        lines = [f"The gate: all {len(checks)} checks passed, {of}."]
+    faults = Counter(check.fault for check in checks if check.of_low_power)
+    if faults:
+        counts = ", ".join(f"{fault} in {count}" for fault, count in faults.items())
+        words = (
+            f"Of low power, since their clusters are few: {faults.total()} of {len(checks)} checks "
+            f"would more often\npass than find a fault ({counts}); the verdict says which."
+        )
+        lines += ["", words]
+    return "\n".join(lines)
 
 
 def coverage(ranks: np.ndarray, level: float) -> float:
@@ -154,32 +184,134 @@ def judge_expected_coverage(found: np.ndarray, count: int) -> list[Check]:
     ]
 
 
+@dataclass(frozen=True)
+class TailCoverage:
+    """Clusters with a true mass above a cut: the share that intervals hold, and should hold.
+
+    Central intervals of probability p hold p of all clusters, and p of those that are chosen by
+    what their posteriors know; of those chosen by their true mass they hold another share. A
+    posterior that gives the probability c to masses below the cut has 1 - c above it, and
+    q = max(0, (1 + p)/2 - max((1 - p)/2, c)) both above it and within its interval: the expected
+    share is e = sum q / sum (1 - c), over all clusters.
+    """
+
+    clusters: int
+    found: float
+    expected: float
+    error: float
+    """Standard deviation of `found` about `expected` where the posteriors are right, from the
+    variance of (inside - e) above, summed over all clusters."""
+
+    @classmethod
+    def of(
+        cls, ranks: np.ndarray, below: np.ndarray, above: np.ndarray, level: float
+    ) -> TailCoverage:
+        """The share that central intervals of a probability hold.
+
+        Args:
+            ranks: of the true masses, `(n,)`.
+            below: the probability c of each posterior, `(n,)`.
+            above: whether the true mass is above the cut, `(n,)` bool; at least one is.
+            level: probability of the intervals.
+
+        Example:
+            Half of a cluster's posterior lies above the cut, and so does the upper half of its
+            interval, which is 0.34 of all and 0.68 of what lies above:
+
+            >>> ranks, below = np.array([0.7]), np.array([0.5])
+            >>> float(round(TailCoverage.of(ranks, below, ranks > below, 0.68).expected, 3))
+            0.68
+        """
+        tail = 1.0 - below
+        held = np.maximum(0.0, (1.0 + level) / 2.0 - np.maximum((1.0 - level) / 2.0, below))
+        expected = float(held.sum() / tail.sum())
+        mean = held - expected * tail
+        square = held * (1.0 - expected) ** 2 + (tail - held) * expected**2
+        error = np.sqrt(np.sum(square - mean**2)) / tail.sum()
+        return cls(int(above.sum()), coverage(ranks[above], level), expected, float(error))
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of clusters, and between what it should lie but for their finite number."""
+
+    group: str
+    what: str
+    clusters: int
+    found: float
+    expected: float
+    low: float
+    high: float
+
+
+def judge_shares(shares: Sequence[Share]) -> list[Check]:
+    """Checks shares, with the alarm of all of them shared equally.
+
+    A share may leave its bounds by what the binomial distribution of so many clusters allows.
+    """
+    alarm = FALSE_ALARM / max(1, len(shares))
+    return [
+        _share_check(
+            one.group, one.what, one.clusters, one.expected, one.found, alarm, (one.low, one.high)
+        )
+        for one in shares
+    ]
+
+
+def judge_brightness(by_bin: Mapping[str, Mapping[str, float]]) -> list[Check]:
+    """Checks that no mass falls as its cluster brightens, and that bright ones are as a fit says.
+
+    Args:
+        by_bin: `brightness.Brightened.metrics`.
+    """
+    limits = {"fall_dex": MOST_FALL_DEX, "bright_dex": MOST_APART_DEX}
+    return [
+        Check(
+            group=f"brightened, {name}",
+            what=what,
+            clusters=int(values["maps"]),
+            expected=0.0,
+            found=values[what],
+            low=0.0,
+            high=most,
+            power=1.0,
+        )
+        for name, values in by_bin.items()
+        for what, most in limits.items()
+        if what in values
+    ]
+
+
 def _coverage_check(group: str, ranks: np.ndarray, level: float, alarm: float) -> Check:
     found = coverage(ranks, level)
     return _share_check(group, f"coverage_{100 * level:.0f}", len(ranks), level, found, alarm)
 
 
 def _share_check(
-    group: str, what: str, count: int, level: float, found: float, alarm: float
+    group: str,
+    what: str,
+    count: int,
+    level: float,
+    found: float,
+    alarm: float,
+    bounds: tuple[float, float] | None = None,
 ) -> Check:
-    """A share of clusters that is to be `level`."""
-    low, high = binom.ppf([alarm / 2.0, 1.0 - alarm / 2.0], count, level)
+    """A share of clusters that is to be `level`, or to lie within bounds."""
+    lowest, highest = bounds or (level, level)
+    low = float(binom.ppf(alarm / 2.0, count, lowest))
+    high = float(binom.ppf(1.0 - alarm / 2.0, count, highest))
     # the coverage of a Gaussian's interval whose width is too small
     shrunk = 2.0 * norm.cdf(SHRUNK * norm.isf((1.0 - level) / 2.0)) - 1.0
-    return Check(
-        group,
-        what,
-        count,
-        level,
-        found,
-        float(low / count),
-        float(high / count),
-        float(binom.cdf(low - 1, count, shrunk)),
-    )
+    power = float(binom.cdf(low - 1, count, shrunk))
+    return Check(group, what, count, level, found, low / count, high / count, power, NARROW_FAULT)
 
 
 def _mean_check(group: str, ranks: np.ndarray, alarm: float) -> Check:
-    tolerance = float(norm.isf(alarm / 2.0)) / np.sqrt(12.0 * len(ranks))
+    """The mean rank; a bias of b sigmas moves it from 1/2 to Phi(b / sqrt 2)."""
+    error = 1.0 / np.sqrt(12.0 * len(ranks))
+    tolerance = float(norm.isf(alarm / 2.0)) * error
+    moved = float(norm.cdf(BIASED / np.sqrt(2.0))) - 0.5
+    power = float(norm.sf((tolerance - moved) / error) + norm.cdf((-tolerance - moved) / error))
     return Check(
         group,
         "mean_rank",
@@ -188,7 +320,8 @@ def _mean_check(group: str, ranks: np.ndarray, alarm: float) -> Check:
         float(ranks.mean()),
         0.5 - tolerance,
         0.5 + tolerance,
-        1.0,
+        power,
+        BIAS_FAULT,
     )
 
 

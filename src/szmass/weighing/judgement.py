@@ -1,4 +1,4 @@
-"""How good masses by weighing are: bias, scatter and coverage on clusters of known mass."""
+"""Clusters of known mass, weighed: simulated maps, and clusters drawn as those of the training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 
 from szmass.evaluation.posteriors import MassPosteriors
-from szmass.evaluation.statistics import half_width
 from szmass.sky.redshift_bins import ALL_BINS, redshift_bin
 from szmass.weighing.gas import Gas
-from szmass.weighing.gate import LEVELS, coverage, expected_coverage
+from szmass.weighing.gate import LEVELS, expected_coverage
 from szmass.weighing.mixture import Inputs
 from szmass.weighing.network import TrainingClusters
 from szmass.weighing.weigher import AT_ONCE, FLAT, Weigher, columns, gathered
 
-FEWEST = 10
-"""Percentiles of fewer clusters mean nothing."""
+TAILS_MSUN = (1e15, 1.7e15)
+"""Masses above which coverage is judged by itself."""
 RANK, TOTAL_RANK = "weighing_rank", "weighing_total_rank"
 """Columns: the probability that a posterior gives to masses below the true one."""
+BELOW = "below"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Judged:
     """Columns of `Weigher`."""
     rank: np.ndarray
     total_rank: np.ndarray
+    below: np.ndarray
+    """Probability that each posterior gives to masses below `TAILS_MSUN`, `(n, tails)`."""
+    signal_to_noise: np.ndarray
+    flagged: np.ndarray
+    """Whether something about the map is unusual; bool."""
 
     def table(self) -> pd.DataFrame:
         """A row a cluster."""
@@ -82,10 +87,23 @@ def weigh_known(
             for name, posteriors in ((RANK, of_one), (TOTAL_RANK, with_gas))
             if posteriors is not None
         }
-        parts.append(columns(of_one, with_gas) | ranks)
+        tails = [of_one.ranks(np.full(len(truth), np.log10(cut))) for cut in TAILS_MSUN]
+        parts.append(columns(of_one, with_gas) | ranks | {BELOW: np.stack(tails, axis=1)})
     masses = gathered(parts)
-    rank, total_rank = masses.pop(RANK), masses.pop(TOTAL_RANK)
-    return Judged(data_set, truth_msun, inputs.redshift, cluster, masses, rank, total_rank)
+    rank, total_rank, below = (masses.pop(name) for name in (RANK, TOTAL_RANK, BELOW))
+    novelty = weigher.novelty(inputs, masses["m500_msun"])
+    return Judged(
+        data_set=data_set,
+        truth_msun=truth_msun,
+        redshift=inputs.redshift,
+        cluster=cluster,
+        masses=masses,
+        rank=rank,
+        total_rank=total_rank,
+        below=below,
+        signal_to_noise=novelty["signal_to_noise"],
+        flagged=novelty["flags"] != "",
+    )
 
 
 @dataclass(frozen=True)
@@ -118,13 +136,30 @@ class Calibration:
         ):
             edges = np.quantile(values, np.linspace(0.0, 1.0, GROUPS + 1))
             edges[0] -= 1.0
-            for low, high in pairwise(edges):
-                groups[f"{name} to {high:.3g}"] = (values > low) & (values <= high)
-        return groups
+            for number, (low, high) in enumerate(pairwise(edges), start=1):
+                of_fifth = (values > low) & (values <= high)
+                groups[f"{name}, part {number} of {GROUPS}, to {high:.3g}"] = of_fifth
+        of_fifths = fifths_of(self.redshift, bins).items()
+        return groups | {f"redshift {name}, {word} fifth": rows for (name, word), rows in of_fifths}
 
 
 GROUPS = 5
 """By mass and by signal to noise, of equal number."""
+
+
+def fifths_of(
+    redshift: np.ndarray, bins: Mapping[str, Sequence[float]]
+) -> dict[tuple[str, str], np.ndarray]:
+    """The nearest and the farthest fifth of each bin's clusters, `(n,)` bool by bin and word."""
+    index = redshift_bin(redshift, bins)
+    groups: dict[tuple[str, str], np.ndarray] = {}
+    for number, name in enumerate(bins):
+        inside = index == number
+        if inside.any():
+            near, far = np.quantile(redshift[inside], [0.2, 0.8])
+            groups[name, "nearest"] = inside & (redshift <= near)
+            groups[name, "farthest"] = inside & (redshift >= far)
+    return groups
 
 
 def calibrate(
@@ -152,70 +187,3 @@ def calibrate(
         posteriors=posteriors,
         truth_log10_msun=truth,
     )
-
-
-def measure(judged: Judged, bins: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    """Metrics of a data set by redshift bin, `all` the last.
-
-    b = (M_est - M_true) / M_est (de Andres et al. 2022, Eq. 1) of the posteriors' medians.
-    """
-    index = redshift_bin(judged.redshift, bins)
-    groups = {name: index == number for number, name in enumerate(bins)}
-    groups[ALL_BINS] = np.ones(len(index), dtype=bool)
-    return {name: _metrics(judged, rows) for name, rows in groups.items() if rows.sum() >= FEWEST}
-
-
-def _metrics(judged: Judged, rows: np.ndarray) -> dict[str, float]:
-    estimate, truth = judged.masses["m500_msun"][rows], judged.truth_msun[rows]
-    error, dex = 1.0 - truth / estimate, np.log10(estimate / truth)
-    low, middle, high = np.percentile(error, [16, 50, 84])
-    metrics = {
-        "maps": int(rows.sum()),
-        "relerr_median": float(middle),
-        "relerr_p16": float(low),
-        "relerr_p84": float(high),
-        "relerr_half_width": half_width(error),
-        "scatter_dex": float(dex.std()),
-    }
-    for level in LEVELS:
-        metrics[f"coverage_{100 * level:.0f}"] = coverage(judged.rank[rows], level)
-        metrics[f"coverage_{100 * level:.0f}_total"] = coverage(judged.total_rank[rows], level)
-    for suffix in ("", "_total"):
-        ends = (judged.masses[f"m500_msun{suffix}_{end}"][rows] for end in ("p84", "p16"))
-        upper, lower = ends
-        metrics[f"interval_68_dex{suffix}"] = float(np.median(np.log10(upper / lower) / 2.0))
-    return metrics
-
-
-def compare(
-    judged: Judged, others: pd.DataFrame, bins: Mapping[str, Sequence[float]]
-) -> dict[str, dict[str, float]]:
-    """Half-widths of other estimators on the same maps, by redshift bin.
-
-    Args:
-        judged: the clusters as weighed.
-        others: `cluster`, `m500c_msun` and `<estimator>_msun` of the same maps.
-        bins: redshift bins.
-    """
-    same = others.set_index("cluster").loc[judged.cluster]
-    index = redshift_bin(judged.redshift, bins)
-    groups = {name: index == number for number, name in enumerate(bins)}
-    groups[ALL_BINS] = np.ones(len(index), dtype=bool)
-    found: dict[str, dict[str, float]] = {}
-    for name, rows in groups.items():
-        if rows.sum() < FEWEST:
-            continue
-        found[name] = {}
-        for metric, column in OTHERS.items():
-            error = 1.0 - same["m500c_msun"].to_numpy()[rows] / same[column].to_numpy()[rows]
-            found[name][f"{metric}_relerr_half_width"] = half_width(error)
-            found[name][f"{metric}_relerr_median"] = float(np.median(error))
-    return found
-
-
-OTHERS = {
-    "matched_filter": "matched_filter_msun",
-    "cnn": "ensemble_msun",
-    "cnn_posterior": "posterior_msun",
-}
-"""Other estimators' columns, by the beginning of the metrics' names."""

@@ -49,6 +49,17 @@ def training_clusters(
     )
 
 
+def survey_of(record: Record, noise_rms: float) -> Survey:
+    """The survey that a record was made for, with its very filters.
+
+    Args:
+        record: of the survey.
+        noise_rms: a usual level of the noise, in the maps' unit.
+    """
+    facts = record.facts
+    return Survey(facts.grid, facts.beam_fwhm_arcmin, record.bank, record.meter, noise_rms)
+
+
 def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighing) -> Population:
     """The clusters of PSZ2 as a prior: their masses corrected for Planck's bias, and blurred.
 

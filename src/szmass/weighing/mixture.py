@@ -136,19 +136,35 @@ class Ensemble:
 
     def __call__(self, inputs: Inputs, gas: Gas) -> Mixture:
         """The mean of the networks' densities of log10 M."""
-        features = self.standard.features(inputs.features(gas))
-        parts = [_mixture(_forward(features, layers)) for layers in self.weights]
+        told = self.of_ln_y(inputs.features(gas))
+        per_dex = np.broadcast_to(gas.alpha * np.log(10.0), len(told.mean))[:, None]
+        at_pivot = np.broadcast_to(gas.ln_y(np.log10(PIVOT_M500_MSUN)), len(told.mean))[:, None]
+        return Mixture(
+            told.ln_weight,
+            np.log10(PIVOT_M500_MSUN) + (told.mean - at_pivot) / per_dex,
+            told.ln_sigma - np.log(per_dex),
+        )
+
+    def of_ln_y(self, features: np.ndarray) -> Mixture:
+        """The mean of the networks' densities of ln Y over the pivot's, `Gas.ln_y`.
+
+        Args:
+            features: of the clusters, before they are standardised.
+        """
+        seen = self.standard.features(features)
+        parts = [_mixture(_forward(seen, layers)) for layers in self.weights]
         ln_weight, mean, ln_sigma = (
             np.concatenate(columns, axis=1) for columns in zip(*parts, strict=True)
         )
-        per_dex = np.broadcast_to(gas.alpha * np.log(10.0), len(features))[:, None]
-        at_pivot = np.broadcast_to(gas.ln_y(np.log10(PIVOT_M500_MSUN)), len(features))[:, None]
-        ln_y = self.standard.y_centre + self.standard.y_scale * mean
         return Mixture(
             ln_weight - np.log(len(parts)),
-            np.log10(PIVOT_M500_MSUN) + (ln_y - at_pivot) / per_dex,
-            ln_sigma + np.log(self.standard.y_scale / per_dex),
+            self.standard.y_centre + self.standard.y_scale * mean,
+            ln_sigma + np.log(self.standard.y_scale),
         )
+
+    def mean_loss(self, features: np.ndarray, ln_y: np.ndarray) -> float:
+        """Mean of -ln p of the true ln Y over clusters, `(n, features)` and `(n,)`."""
+        return float(-self.of_ln_y(features).ln_density(ln_y[:, None]).mean())
 
 
 @dataclass(frozen=True)

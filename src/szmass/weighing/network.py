@@ -186,7 +186,7 @@ def train_ensemble(
         training: the clusters that they see.
         validation: the clusters by whose loss each network's best epoch is chosen.
         seed: of the pipeline.
-        run: gets a child for each network.
+        run: gets a child for each network, and the ensemble's loss on the validation clusters.
         progress: is told of clusters as they have been trained on.
     """
     settings, count = training.settings, len(training)
@@ -207,7 +207,7 @@ def train_ensemble(
 
         first = int(np.random.default_rng((seed, WEIGHING_NETWORKS, member)).integers(2**30))
         steps = settings.epochs * -(-count // settings.batch)
-        model = build(features.shape[1], settings, steps=steps, seed=first)
+        model = build(unseen[0].shape[1], settings, steps=steps, seed=first)
         plan = Plan(
             epochs=settings.epochs,
             batch=settings.batch,
@@ -223,4 +223,6 @@ def train_ensemble(
         return [np.array(values) for values in model.get_weights()]
 
     weights = [train_network(member) for member in range(settings.networks)]
-    return Ensemble(weights, standard)
+    ensemble = Ensemble(weights, standard)
+    run.metric("validation_loss", ensemble.mean_loss(features, ln_y))
+    return ensemble

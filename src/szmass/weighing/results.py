@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from szmass.evaluation.charts import log_mass_axis, save
 from szmass.evaluation.tables import markdown_table
 from szmass.units import MASS_UNIT_MSUN
-from szmass.weighing.gate import Check, coverage, in_words
+from szmass.weighing.gate import BANDS, Check, coverage, in_words
 from szmass.weighing.judgement import Calibration, Judged
+from szmass.weighing.metrics import Tail
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By data set and redshift bin."""
@@ -23,12 +24,22 @@ besides the map; the CNNs know the redshift bin."""
 DATA_SETS = """\
 Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
 true masses in the 68 and 95 % intervals: of one cluster (stat.), and with what is known of the gas
-(total). Clusters of another gas are weighed by their own relation."""
+(total). Clusters of another gas are weighed by their own relation. The stand-in sky is also weighed
+with as many point sources again, and with a scatter of Y, which it does not have itself. Flagged is
+the share with a word of warning."""
+TAILS = """\
+Heavy clusters of the simulated Planck maps: the share that intervals hold, and the share that the
+posteriors themselves expect, with its standard deviation. Intervals hold fewer of the clusters that
+are chosen because their true mass is high, and what they say of those chosen by the estimate."""
+JUDGED = "of clusters that nothing else has seen and of simulated\nPlanck maps"
 STAND_IN = "stand_in"
+BRIGHTENED, HALVES = "planck_brightened", "half_differences"
 SHARES = np.linspace(0.0, 1.0, 51)
 
 
-def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check]) -> str:
+def tables(
+    metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check], tails: Sequence[Tail]
+) -> str:
     """The tables of `docs/results.md`."""
     planck = metrics["planck"]
     header = ["redshift", "maps", "weighing", "matched filter", "CNN posterior", "CNN ensemble"]
@@ -52,10 +63,10 @@ def tables(metrics: Metrics, labels: Mapping[str, str], checks: Sequence[Check])
         _by_data_set(metrics).strip(),
         "Simulated Planck maps by redshift.",
         _by_bin(planck, labels).strip(),
-        in_words(
-            checks,
-            "of coverage, mean rank and expected coverage of\nclusters that nothing else has seen",
-        ),
+        TAILS,
+        _by_tail(tails).strip(),
+        *([_noise_in_words(metrics[HALVES]["all"])] if HALVES in metrics else []),
+        in_words(checks, JUDGED),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -70,11 +81,13 @@ def _row(values: Mapping[str, float]) -> list[str]:
         f"{values['coverage_95']:.3f}",
         f"{values['coverage_68_total']:.3f}",
         f"{values['coverage_95_total']:.3f}",
+        f"{values['flagged_share']:.3f}",
     ]
 
 
 COLUMNS = [
     "maps", "median", "half-width", "dex", "68 % stat.", "95 % stat.", "68 % total", "95 % total",
+    "flagged",
 ]  # fmt: skip
 
 
@@ -82,7 +95,7 @@ def _by_data_set(metrics: Metrics) -> str:
     rows = [
         [name.replace("_", " "), *_row(by_bin["all"])]
         for name, by_bin in metrics.items()
-        if "all" in by_bin
+        if "relerr_median" in by_bin.get("all", {})
     ]
     return markdown_table(["clusters", *COLUMNS], rows)
 
@@ -90,6 +103,29 @@ def _by_data_set(metrics: Metrics) -> str:
 def _by_bin(by_bin: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> str:
     rows = [[labels[name], *_row(values)] for name, values in by_bin.items()]
     return markdown_table(["redshift", *COLUMNS], rows)
+
+
+def _by_tail(tails: Sequence[Tail]) -> str:
+    header = ["clusters", "maps"]
+    for level in BANDS:
+        header += [f"{100 * level:.0f} % holds", "expected"]
+    rows = []
+    for tail in tails:
+        row = [tail.words]
+        for one in tail.coverage.values():
+            row += [] if len(row) > 1 else [f"{one.clusters}"]
+            row += [f"{one.found:.3f}", f"{one.expected:.3f} +- {one.error:.3f}"]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def _noise_in_words(values: Mapping[str, float]) -> str:
+    return (
+        f"Half the difference of the y-map's two halves, at {values['maps']:.0f} clusters of PSZ2, "
+        f"is noise alone. In the\nfilters it has {values['noise_ratio_own_level']:.3f} of what its "
+        f"own level says, and {values['noise_ratio']:.3f} of what weighing takes\n"
+        "the maps to have, whose level sources and clusters raise."
+    )
 
 
 def draw(

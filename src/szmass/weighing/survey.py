@@ -28,6 +28,21 @@ class Survey:
     """A usual level of the noise, in the maps' unit."""
 
 
+def round_templates(
+    grid: PixelGrid, beam_fwhm_arcmin: float, weighing: Weighing
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of round clusters of Y = 1 arcmin^2 that filters match.
+
+    Returns:
+        Their theta500 in arcmin, `(filters,)`, and the images, `(filters, pixels, pixels)`.
+    """
+    smallest, largest = weighing.filter_theta500_arcmin
+    theta500_arcmin = np.geomspace(smallest, largest, weighing.filters)
+    radii_arcmin, index = grid.unique_radii
+    profiles = beamed_profiles(theta500_arcmin, radii_arcmin, beam_fwhm_arcmin=beam_fwhm_arcmin)
+    return theta500_arcmin, profiles[:, index].reshape(-1, grid.pixels, grid.pixels)
+
+
 def planck_survey(
     compton: Compton,
     planck_sky: PlanckSky,
@@ -51,13 +66,7 @@ def planck_survey(
     noise = PixelNoise.of_spectrum(
         unit_variance(spectrum, planck_sky.lmax), grid, jitter_arcmin=weighing.jitter_arcmin
     )
-    smallest, largest = weighing.filter_theta500_arcmin
-    theta500_arcmin = np.geomspace(smallest, largest, weighing.filters)
-    radii_arcmin, index = grid.unique_radii
-    profiles = beamed_profiles(
-        theta500_arcmin, radii_arcmin, beam_fwhm_arcmin=compton.beam_fwhm_arcmin
-    )
-    templates = profiles[:, index].reshape(-1, grid.pixels, grid.pixels)
+    _, templates = round_templates(grid, compton.beam_fwhm_arcmin, weighing)
     # the last bits of a factorisation depend on its threads
     with threadpool_limits(1):
         bank = FilterBank.of_templates(templates, noise)
