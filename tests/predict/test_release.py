@@ -209,7 +209,7 @@ def test_a_release_of_another_version_is_said_to_be_one(clone: Params) -> None:
         match="release.json: format = 1: expected 2, for it was released by another version of "
         r"szmass: release it anew \(szmass release\)",
     ):
-        predict(Wanted(files=[Path("any.npy")]), clone)
+        predict(Wanted(files=[Path("any.npy")], models="cnn"), clone)
 
 
 def test_what_was_unpacked_is_removed(clone: Params) -> None:
