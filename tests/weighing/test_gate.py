@@ -173,6 +173,11 @@ def test_what_is_expected_above_a_true_value_is_the_integral_over_the_population
     assert tail.expected == pytest.approx(exact, abs=0.004)
 
 
+def test_where_no_posterior_reaches_the_cut_none_is_expected():
+    tail = TailCoverage.of(np.ones(20), np.ones(20), np.arange(20) < 3, 0.68)
+    assert (tail.clusters, tail.found, tail.expected, tail.error) == (3, 0.0, 0.0, 0.0)
+
+
 def test_a_share_may_leave_its_bounds_by_its_finite_sample_error_alone():
     bounds = {"expected": 0.68, "low": 0.65, "high": 0.71}
     few = Share("planck, z1", "coverage_68", 100, 0.60, **bounds)

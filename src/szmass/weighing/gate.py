@@ -223,11 +223,13 @@ class TailCoverage:
             0.68
         """
         tail = 1.0 - below
+        # where no posterior reaches the cut none of it is held
+        total = max(float(tail.sum()), np.finfo(float).tiny)
         held = np.maximum(0.0, (1.0 + level) / 2.0 - np.maximum((1.0 - level) / 2.0, below))
-        expected = float(held.sum() / tail.sum())
+        expected = float(held.sum()) / total
         mean = held - expected * tail
         square = held * (1.0 - expected) ** 2 + (tail - held) * expected**2
-        error = np.sqrt(np.sum(square - mean**2)) / tail.sum()
+        error = np.sqrt(np.sum(square - mean**2)) / total
         return cls(int(above.sum()), coverage(ranks[above], level), expected, float(error))
 
 
