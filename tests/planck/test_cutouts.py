@@ -150,6 +150,7 @@ def test_half_differences_hold_the_noise_and_nothing_of_the_sky(tmp_path, catalo
     ymap = write_release(path, {"FULL": sky} | halves, ordering="RING", extension="Y-MAP")
     found = half_differences(ymap, catalogue, nside=NSIDE, grid=GRID)
     pixels = gnomonic_pixels(NSIDE, catalogue.glon_deg, catalogue.glat_deg, GRID)
+    assert found is not None
     np.testing.assert_allclose(found, noise[pixels], atol=1e-6)
     full = write_release(tmp_path / "full.fits", {"FULL": sky}, ordering="RING", extension="Y-MAP")
     assert half_differences(full, catalogue, nside=NSIDE, grid=GRID) is None

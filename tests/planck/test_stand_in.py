@@ -173,7 +173,8 @@ def test_another_sky_has_as_many_other_sources(skies, settings):
 
 
 def test_another_sky_has_clusters_whose_y_scatters(skies, settings):
-    more, few, clusters = skies[0]["scatter"], *skies[1:]
+    made, few, clusters = skies
+    more = made["scatter"]
     mean = np.zeros(pixel_count(NSIDE), dtype=np.float32)
     add_clusters(mean, few, clusters, nside=NSIDE, beam_fwhm_arcmin=BEAM_ARCMIN)
     centres = unit_vectors(few.glon_deg, few.glat_deg)

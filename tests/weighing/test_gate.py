@@ -135,7 +135,8 @@ PRIOR_SIGMA, NOISE_SIGMA = 1.0, 0.5
 
 def posteriors_of_a_population(rng, count, *, width=1.0):
     """Truths from N(0, 1) seen with noise: ranks, the probability below a cut, the truths."""
-    truth, mean, sigma = *seen(rng, count), width * NOISE_SIGMA / np.sqrt(1.25)
+    truth, mean = seen(rng, count)
+    sigma = width * NOISE_SIGMA / np.sqrt(1.25)
     return norm.cdf(truth, mean, sigma), lambda cut: norm.cdf(cut, mean, sigma), truth
 
 
