@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -232,27 +231,6 @@ def test_ensembles_that_are_asked_at_once_give_their_own_masses(
         asked = [threads.submit(ensembles[number % 2], maps) for number in range(60)]
     for number, masses in enumerate(asked):
         np.testing.assert_array_equal(masses.result(), alone[number % 2])
-
-
-def test_what_a_network_has_seen_leads_to_its_mass(
-    whole: tuple[Path, ListRun], stores: dict[str, Path]
-) -> None:
-    ensemble = Ensemble.load(whole[0] / "planck" / "m500c")
-    maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"]).compton_y(
-        np.arange(70)
-    )
-    log10_m, features = ensemble.with_features(maps)
-    np.testing.assert_array_equal(log10_m, ensemble(maps))
-    layers = ensemble.network.layers
-    names = [layer.name for layer in layers]
-    assert features.shape == (70, layers[names.index("conv3")].filters)
-    ensemble.network.set_weights(ensemble.weights[ensemble.selected])
-    x = features
-    for layer in layers[names.index("mean") + 1 :]:
-        x = layer(x, training=False)
-    scale = ensemble.scales[ensemble.selected]
-    selected = scale.log10_m(keras.ops.convert_to_numpy(x))
-    np.testing.assert_allclose(selected, log10_m[ensemble.selected], atol=1e-5)
 
 
 def test_an_ensemble_of_no_maps(whole: tuple[Path, ListRun]) -> None:

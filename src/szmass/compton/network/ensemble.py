@@ -21,7 +21,6 @@ ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "member_{member:03d}.weights.h5"
 ENSEMBLE_FILE = "ensemble.json"
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
-FEATURE_LAYER = "mean"
 
 
 class EnsembleError(SzmassError):
@@ -60,28 +59,8 @@ class Ensemble:
         """
         if len(compton_y) == 0:
             return np.empty((len(self.weights), 0))
-        return np.array([log10_m for (log10_m,) in self._outputs(self.network, compton_y)])
-
-    def with_features(self, compton_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Masses, and what the selected member has seen in each map before it told the mass.
-
-        Args:
-            compton_y: one map or more, as above.
-
-        Returns:
-            `(members, n)`, and the mean of each filter of the last convolution, `(n, filters)`.
-
-        Raises:
-            EnsembleError: as above.
-        """
-        outputs = self._outputs(_with_features(self.network), compton_y)
-        log10_m, features = zip(*outputs, strict=True)
-        return np.array(log10_m), features[self.selected]
-
-    def _outputs(self, network: keras.Model, compton_y: np.ndarray) -> Iterator[list[np.ndarray]]:
-        """What a network of ours puts out with each member's weights: log10(M / Msun) first."""
         maps = np.asarray(compton_y)
-        wanted = network.input_shape[1:3]
+        wanted = self.network.input_shape[1:3]
         if maps.ndim != 3 or maps.shape[1:] != wanted:
             raise EnsembleError(
                 f"maps of shape {maps.shape}: expected (n, {wanted[0]}, {wanted[1]})"
@@ -90,10 +69,12 @@ class Ensemble:
         if not finite.all():
             bad = np.flatnonzero(~finite)[0]
             raise EnsembleError(f"map {bad}: has pixels that are not finite numbers")
+        masses = []
         for number, scale in enumerate(self.scales):
             with self.as_member(number):
-                masses, *others = predict(network, scale.inputs(maps))
-            yield [scale.log10_m(masses), *others]
+                (outputs,) = predict(self.network, scale.inputs(maps))
+            masses.append(scale.log10_m(outputs))
+        return np.array(masses)
 
     @contextmanager
     def as_member(self, number: int) -> Iterator[None]:
@@ -131,12 +112,3 @@ def _network(architecture: str) -> tuple[keras.Model, Lock]:
     network = keras.models.model_from_json(architecture)
     network.compile(optimizer=None, jit_compile=False)  # weights would be loaded into an optimiser
     return network, Lock()
-
-
-@lru_cache(maxsize=1)
-def _with_features(network: keras.Model) -> keras.Model:
-    """A network of the same weights that also puts out what `FEATURE_LAYER` holds."""
-    inner = network.get_layer(FEATURE_LAYER).output
-    both = keras.Model(network.input, [network.output, inner])
-    both.compile(jit_compile=False)
-    return both
