@@ -57,8 +57,8 @@ def plan_members(
 
     The clusters are shuffled again and again, and each member holds out the next part of that
     sequence: soon every cluster has been held out by some member, and the posterior is fitted on
-    what that one says of it. A part that reaches into the next shuffle may hold a cluster twice, and
-    is then smaller.
+    what that one says of it. A part that reaches into the next shuffle may hold a cluster twice,
+    and is then smaller.
 
     Args:
         identity: seed, and the indices of bin, data set and target.
