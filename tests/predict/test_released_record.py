@@ -82,6 +82,7 @@ def project(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     mock_record(params).write(paths["weighing_record"])
     paths["weighing_verdict"].parent.mkdir()
     write_verdict(paths)
+    paths["weighing_microwave_verdict"].write_text(json.dumps({"success": True, "failed": []}))
     return paths
 
 
@@ -110,6 +111,16 @@ def test_a_release_is_taken_up(project: dict[str, Path], tmp_path: Path) -> None
 def test_a_gate_that_failed_stops_the_release(project: dict[str, Path], tmp_path: Path) -> None:
     write_verdict(project, "all: coverage_68 = 0.590 of 6000 clusters: expected 0.68")
     with pytest.raises(GateError, match=r"do not hold:\nall: coverage_68 = 0.590 of 6000 clusters"):
+        release(project, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_method_that_failed_its_gate_is_not_released(
+    project: dict[str, Path], tmp_path: Path
+) -> None:
+    content = {"success": False, "failed": ["scatter_test: divergence_nats = 0.03"]}
+    project["weighing_microwave_verdict"].write_text(json.dumps(content))
+    with pytest.raises(GateError, match="divergence_nats"):
         release(project, tmp_path / "records")
     assert not (tmp_path / "records").exists()
 

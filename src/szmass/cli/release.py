@@ -28,8 +28,9 @@ def run(_options: Namespace) -> None:
 
     require_reproduced()
     scale, paths = scale_in_force(PARAMS, SCALES), load(PARAMS).paths
-    record = write_record_release(RECORDS_IN_SOURCE, scale=scale, params_file=PARAMS, paths=paths)
+    # the CNNs first: the record becomes part of the code, whose state each release states
     cnn = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=paths)
+    record = write_record_release(RECORDS_IN_SOURCE, scale=scale, params_file=PARAMS, paths=paths)
     for folder, facts, size in (
         (RECORDS_IN_SOURCE, record, record["record_bytes"]),
         (RELEASED, cnn, cnn["archive_bytes"]),

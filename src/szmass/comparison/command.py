@@ -144,7 +144,7 @@ def check_masses(wanted: Wanted, seed: int) -> Answer:
         if value is not None and not 0 < value < np.inf:
             raise CheckError(f"{option} = {value:g}: expected a number above 0")
     if not wanted.masses.exists():
-        raise CheckError(f"{wanted.masses}: not found: dvc repro infer_psz2, or name it: --masses")
+        raise CheckError(f"{wanted.masses}: not found: dvc repro weigh_psz2, or name it: --masses")
     ours = read_masses(wanted.masses, skip_bad_rows=wanted.skip_bad_rows)
     theirs = read_masses(
         wanted.table,

@@ -193,7 +193,8 @@ def _zarr(path: Path) -> FileContent:
         content = _store_content(store)
     except StoreError as error:
         raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
-    logger.setLevel(level)
+    finally:
+        logger.setLevel(level)
     return content
 
 

@@ -34,7 +34,10 @@ from szmass.weighing.gate import require_passed_gate
 from szmass.weighing.record import Record
 
 RECORDS_IN_SOURCE = Path("src/szmass/records")
-STAGES = ("train_cnn", "evaluate_cnn", "infer_psz2", "train_weighing", "evaluate_weighing")
+STAGES = (
+    "train_cnn", "evaluate_cnn", "infer_psz2", "train_weighing", "evaluate_weighing",
+    "weigh_microwave",
+)  # fmt: skip
 """That have to be up to date."""
 SECTIONS = (
     "seed", "bins", "compton", "morphology", "baryon_models", "planck_sky", "cnn", "posterior",
@@ -48,7 +51,7 @@ TEST_METRICS: Mapping[str, Sequence[str]] = {
     ),
 }  # fmt: skip
 """Of the masses that are predicted and of their intervals, on a bin's test clusters."""
-WEIGHING_SECTIONS = ("seed", "compton", "baryon_models", "planck_sky", "weighing")
+WEIGHING_SECTIONS = ("seed", "compton", "morphology", "baryon_models", "planck_sky", "weighing")
 WEIGHING_DATA = ("weighing_clusters", "weighing_record", "weighing_verdict")
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the archive, so that equal models have equal archives."""
@@ -147,6 +150,7 @@ def write_record_release(
     path, verdict = paths["weighing_record"], paths["weighing_verdict"]
     record = Record.read(path)
     require_passed_gate(verdict, path)
+    require_passed_gate(paths["weighing_microwave_verdict"])
     checks = json.loads(verdict.read_text(encoding="utf-8"))["checks"]
     settings = YAML(typ="safe").load(params_file)
     facts = {

@@ -53,6 +53,7 @@ def weigh_psz2(
     labels = {name: psz2.read(name) for name in LABELS}
     inputs = weigher.inputs(psz2.read("compton_y"), labels["redshift"])
     masses = weigher(inputs, prior=PSZ2, gas=compton.baryon_model)
+    unusual = weigher.novelty(inputs, masses["m500_msun"])
     by_cnn = pd.read_csv(psz2_cnn_masses_csv).set_index("name").loc[names]
     msz_msun = labels["msz_1e14_msun"] * MASS_UNIT_MSUN
     index, facts = redshift_bin(labels["redshift"], bins), weigher.record.facts
@@ -62,7 +63,9 @@ def weigh_psz2(
         "bin": np.array([*bins, ""])[index],
         "golden": psz2.read("golden") == 1,
         **masses,
-        "signal_to_noise": inputs.signal_to_noise,
+        "signal_to_noise": unusual["signal_to_noise"],
+        "out_of_range": unusual["flags"] != "",
+        "out_of_range_reason": unusual["flags"],
         **{ours: by_cnn[theirs].to_numpy(float) for ours, theirs in BESIDE.items()},
         "m500_true_msun": psz2.read("m500c_true_msun"),
         "relerr": 1.0 - msz_msun / masses["m500_msun"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,7 @@ BANDS = {0.68: (0.65, 0.71), 0.95: (0.93, 0.97)}
 MOST_FALL_DEX = 1e-3
 """Decrease of a median between two nodes of its axis, a tenth of their distance, that is none."""
 MOST_APART_DEX = 0.1
-"""Between weighing and the round fit, the median over the bright clusters of a bin; single ones
-are farther apart where they are brighter than any real cluster, and the prior still counts."""
+"""Between weighing and the round fit, the median over the bright clusters of a bin."""
 TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
 """Coverage by total intervals of clusters whose gas had no part in the prior's making."""
 
@@ -85,7 +84,7 @@ class Check:
     power: float
     """Probability of finding `fault`."""
     fault: str = ""
-    """What is to be found; empty where the number has no finite-sample error."""
+    """What is to be found; empty where the check is for no fault of the widths or the mean."""
 
     @property
     def passed(self) -> bool:
@@ -244,6 +243,8 @@ class Share:
     expected: float
     low: float
     high: float
+    finds_narrow: bool = True
+    """Whether widths that are too small are to be found by it; total intervals may be wider."""
 
 
 def judge_shares(shares: Sequence[Share]) -> list[Check]:
@@ -252,11 +253,15 @@ def judge_shares(shares: Sequence[Share]) -> list[Check]:
     A share may leave its bounds by what the binomial distribution of so many clusters allows.
     """
     alarm = FALSE_ALARM / max(1, len(shares))
-    return [
+    checks = [
         _share_check(
             one.group, one.what, one.clusters, one.expected, one.found, alarm, (one.low, one.high)
         )
         for one in shares
+    ]
+    return [
+        check if one.finds_narrow else replace(check, power=1.0, fault="")
+        for one, check in zip(shares, checks, strict=True)
     ]
 
 

@@ -153,6 +153,7 @@ def total_shares(judged: Judged) -> list[Share]:
             expected=level,
             low=least,
             high=1.0,
+            finds_narrow=False,
         )
         for level, least in TOTAL_AT_LEAST.items()
     ]

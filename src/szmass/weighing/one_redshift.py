@@ -105,7 +105,8 @@ class OneRedshift:
             axis: evenly spaced log10 M, from end to end of the training masses.
         """
         inputs = self.inputs(self.bank.amplitudes(maps))
-        return MassPosteriors.of_weights(axis, ensemble(inputs, self.gas).density(axis))
+        density = np.exp(ensemble(inputs, self.gas).ln_density(axis))
+        return MassPosteriors.of_weights(axis, density)
 
 
 @dataclass(frozen=True)

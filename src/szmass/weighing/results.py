@@ -154,11 +154,11 @@ def _masses(judged: Judged, title: str) -> Figure:
 
 
 def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
-    """Simulated maps on the left, the stand-in sky, if there is one, on the right."""
+    """Simulated maps on the left, the stand-in skies, if there are any, on the right."""
     simulated = {"drawn as in training": calibration.rank}
     stand_in: dict[str, np.ndarray] = {}
     for one in judged:
-        where = stand_in if one.data_set == STAND_IN else simulated
+        where = stand_in if one.data_set.startswith(STAND_IN) else simulated
         where[one.data_set.replace("_", " ")] = one.rank
     panels = [simulated, *([stand_in] if stand_in else [])]
     figure, axes = plt.subplots(
