@@ -51,7 +51,7 @@ class Finder:
         >>> beam = np.exp(-0.5 * (grid.radius_arcmin / 4.2) ** 2)
         >>> beside = np.roll(beam, 6, axis=1)
         >>> spots = Finder(grid, 10.0, beam, 40.0)(beside[None], np.ones(1))
-        >>> bool(spots.near[0] < 0.1 * spots.elsewhere[0])
+        >>> bool(spots.near[0] < 0.2 * spots.elsewhere[0])
         True
     """
 
