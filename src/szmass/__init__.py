@@ -10,9 +10,10 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
     maps + verdict -> train_cnn (a bin) -> ensembles -> evaluate_cnn -> metrics, figures, table
     cutouts + ensembles -> infer_psz2 -> masses of PSZ2 ; simulate_hydro -> evaluate_hydro
 
-    simulate_training_clusters -> amplitudes -> train_weighing -> record ; evaluate_weighing -> gate
-    150 GHz maps -> weigh_microwave -> gate
-    record + both gates + cutouts -> weigh_psz2 -> the catalogue of PSZ2
+    simulate_training_clusters -> amplitudes -> train_weighing -> record
+    record + test clusters -> evaluate_weighing -> verdict
+    150 GHz maps -> weigh_microwave -> verdict
+    record + both verdicts + cutouts -> weigh_psz2 -> the catalogue of PSZ2
 
 `units` <- `sky` (physics, numpy alone) <- `storage` <- `networks`, `evaluation`, `validation` <-
 `microwave`, `planck` and `compton` (the papers), `weighing` (our estimator) <- `predict`. A stage

@@ -162,10 +162,10 @@ def other_skies(
     *,
     sigma_lny: float,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """What two other skies have more than the stand-in, by name, full sky.
+    """Full-sky maps that turn the stand-in sky into two others when they are added, by name.
 
-    `sources`: as many point sources again. `scatter`: each cluster's Y times exp N(0, sigma^2),
-    so that the true mass stays the one whose relation gives Y without scatter.
+    `sources`: as many point sources again. `scatter`: each cluster's Y is multiplied by
+    exp N(0, sigma^2), while its true mass stays that of Y without scatter.
 
     Args:
         seed: of the pipeline.

@@ -74,7 +74,7 @@ class Models:
     scale: str | None
     """That they were trained at, where they were released."""
     nside: int
-    """Of the full-sky maps whose cutouts they know."""
+    """Nside of the full-sky maps that they were trained for."""
 
     def in_words(self) -> str:
         """For people."""
@@ -97,9 +97,9 @@ class Answer:
     model_version: str
     made_with: str
     priors: Mapping[str, str]
-    """What the masses rest on, by redshift bin."""
+    """The prior in words, by redshift bin."""
     notes: Sequence[str] = ()
-    """What was taken from the files beside the maps."""
+    """What was read from the files besides the maps."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""

@@ -22,7 +22,7 @@ MASS_COLUMN, MASS_UNIT = "m500_msun", "solMass"
 class Masses:
     """Masses M500c in Msun of `n` clusters, `(n,)` each: medians and percentiles.
 
-    Those with `total` hold what is known of the gas as well, which is common to all clusters.
+    Those with `total` also contain the uncertainty of the gas, which is common to all clusters.
     """
 
     redshift: np.ndarray
@@ -38,14 +38,14 @@ class Masses:
     m500_msun_total_p97p5: np.ndarray
     signal_to_noise: np.ndarray
     chi2: np.ndarray
-    """For each mode of the noise, of what the best template leaves."""
+    """Of the amplitudes about the best template, for each mode of the noise."""
     flags: np.ndarray
     """What is unusual about a map, in words; "" if nothing is."""
     prior: str
     gas: str
     model_version: str
     by_gas: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    """Under every model of the gas: `m500_msun` and its percentiles; empty unless asked for."""
+    """`m500_msun` and its percentiles for each model of the gas; empty unless asked for."""
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ class Masses:
     def table(self) -> Table:
         """A row a cluster, with units; prior, gas and version are in its `meta`.
 
-        Masses under every model of the gas are columns such as `m500_msun_magneticum_p16`.
+        Masses for each model of the gas are columns such as `m500_msun_magneticum_p16`.
         """
         from astropy.table import Table
 
@@ -72,7 +72,7 @@ class Masses:
 
     @property
     def common_dex(self) -> np.ndarray:
-        """By how much the gas alone widens the 68 % interval of each cluster, `(n,)`.
+        """The part of each cluster's 68 % interval that comes from the gas alone, `(n,)`.
 
         sqrt(t^2 - s^2) of the half-widths of the total and the statistical interval in log10 M.
         """
@@ -84,7 +84,7 @@ class Masses:
 
     @property
     def shift_dex(self) -> np.ndarray:
-        """From the median for one gas to that for all known gas, `(n,)`."""
+        """log10 of the median with the gas's uncertainty over that for one gas, `(n,)`."""
         return np.log10(self.m500_msun_total / self.m500_msun)
 
 

@@ -26,18 +26,18 @@ class PriorError(SzmassError):
 
 
 def read_prior(path: Path, axis: np.ndarray) -> TabulatedPrior:
-    """Reads a prior from a CSV table with the columns log10_msun, density and, if any, redshift.
+    """Reads a prior from a CSV table with the columns log10_msun, density and, optional, redshift.
 
-    A density is one per dex, up to a factor, which for each redshift is its own; between the rows
-    it is linear, outside 0. The masses ascend, within each redshift.
+    The density is per dex, with any normalisation, which may differ between redshifts. It is linear
+    between rows and 0 outside. The masses ascend within each redshift.
 
     Args:
         path: the table.
-        axis: of log10 M in Msun, where the density is taken, evenly spaced.
+        axis: evenly spaced values of log10 M in Msun at which the density is read.
 
     Raises:
-        PriorError: a cell or a row is none of a density; the message names the file, the line, the
-            value and what was expected.
+        PriorError: a cell or a row is wrong; the message names the file, the line, the value and
+            what was expected.
         UserFileError: the file cannot be read, or is too large.
     """
     with reading(path):

@@ -1,8 +1,8 @@
-"""`szmass release`: the pipeline's models as files that others come by without training.
+"""`szmass release`: the pipeline's trained models as files for those who do not train.
 
-The record of weighing becomes part of the package, and so of its wheel, once the gate has passed.
-The CNNs become an archive in the repository, of the files that a `Predictor` loads, unchanged, so
-that both give the same masses. `szmass.predict.released` reads both.
+The record of weighing becomes part of the package and its wheel, if it has passed the gate. The
+CNNs become an archive in the repository, with the files of a `Predictor` unchanged, so that masses
+are the same. `szmass.predict.released` reads both.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ STAGES = (
     "train_cnn", "evaluate_cnn", "infer_psz2", "train_weighing", "evaluate_weighing",
     "weigh_microwave",
 )  # fmt: skip
-"""That have to be up to date."""
+"""Stages that have to be up to date."""
 SECTIONS = (
     "seed", "bins", "compton", "morphology", "baryon_models", "planck_sky", "cnn", "posterior",
 )  # fmt: skip
-"""Of params.yaml, on which the models depend."""
+"""Sections of params.yaml on which the CNNs depend."""
 DATA = ("clean_store", "noise_store", "planck_store", "cnn_posterior")
 TEST_METRICS: Mapping[str, Sequence[str]] = {
     "posterior": (
@@ -50,7 +50,7 @@ TEST_METRICS: Mapping[str, Sequence[str]] = {
         "coverage_68", "coverage_95",
     ),
 }  # fmt: skip
-"""Of the masses that are predicted and of their intervals, on a bin's test clusters."""
+"""Metrics of masses and intervals on a bin's test clusters that are kept with the release."""
 WEIGHING_SECTIONS = ("seed", "compton", "morphology", "baryon_models", "planck_sky", "weighing")
 WEIGHING_DATA = ("weighing_clusters", "weighing_record", "weighing_verdict")
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -132,7 +132,7 @@ def write_release(
 def write_record_release(
     folder: Path, *, scale: str, params_file: Path, paths: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Puts the record of weighing where the package has it, with what the gate found.
+    """Copies the record of weighing into the package, with its provenance and the gate's result.
 
     Args:
         folder: to write in; what was there is replaced.
@@ -179,7 +179,7 @@ def write_record_release(
 
 
 def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:
-    """What the masses of a redshift bin are worth, on test clusters."""
+    """The metrics of a redshift bin's test clusters."""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))["planck"][bin_name]
         return {

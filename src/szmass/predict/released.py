@@ -1,7 +1,7 @@
-"""The trained models that travel with szmass, checked before they are used.
+"""The trained models that szmass brings, checked before they are used.
 
-The record of weighing lies within the package; the CNNs lie in the repository, as an archive with
-what it was made with. `szmass.predict.release` writes both.
+The record of weighing is part of the package. The CNNs are an archive in the repository, with its
+provenance beside it. `szmass.predict.release` writes both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from szmass.provenance import sha256
 RELEASED = Path("models/released")
 ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"
 CNN_RELEASE_FORMAT, RELEASE_FORMAT = 2, 1
-"""Of what is said of the CNNs, and of the record of weighing."""
+"""Formats of `FACTS_FILE` (CNNs) and `RECORD_FACTS_FILE` (record of weighing)."""
 RECORDS = Path(__file__).parents[1] / "records"
 RECORD_FILE, RECORD_FACTS_FILE = "planck.npz", "planck.json"
 
@@ -39,12 +39,12 @@ class Release:
     scale: str
     """That they were trained at."""
     nside: int
-    """Of the full-sky maps that their cutouts are like."""
+    """Nside of the full-sky maps that they were trained for."""
 
 
 @dataclass(frozen=True)
 class ReleasedRecord:
-    """A record of weighing that was released, and what is known of it."""
+    """A released record of weighing, with its version and scale."""
 
     path: Path
     szmass_version: str
@@ -54,7 +54,7 @@ class ReleasedRecord:
 
 
 def released_record(folder: Path = RECORDS) -> ReleasedRecord:
-    """The record that szmass comes with.
+    """The record that szmass brings.
 
     Raises:
         ReleaseError: a file is missing, damaged or of another version.
@@ -96,7 +96,7 @@ def unpacked(folder: Path) -> Iterator[Release]:
 
 
 def _read_facts(path: Path, expected: int, again: str) -> dict[str, Any]:
-    """What a release says of itself."""
+    """The provenance of a release, if its format is the expected one."""
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stated = facts["format"]

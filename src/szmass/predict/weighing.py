@@ -79,13 +79,13 @@ def weigh(
         maps: Compton y without a unit, `(pixels, pixels)` or `(n, pixels, pixels)`; or files, as
             `szmass predict` reads them.
         redshift: of all clusters, or one for each; may be left out where the files say it.
-        prior: `psz2` (the clusters of that catalogue at like redshift), `flat` in log10 M, which is
-            also that of the `training`, `mass-function` (Tinker et al. 2008, arXiv 0803.2706), or a
-            CSV table with the columns `log10_msun`, `density` and, if the density depends on it,
-            `redshift`. It multiplies exactly, for no prior is part of the networks.
-        gas: model of the gas that the statistical interval has; the record's own without. `all`
-            gives `Masses.by_gas` as well, an answer for every model.
-        record: file with filters and networks; without, the one that szmass comes with.
+        prior: `psz2` (the clusters of that catalogue at similar redshift), `flat` in log10 M, which
+            is also that of the `training`, `mass-function` (Tinker et al. 2008, arXiv 0803.2706),
+            or a CSV table with the columns `log10_msun`, `density` and, if the density depends on
+            it, `redshift`. It multiplies the networks' density, which has none of its own.
+        gas: model of the gas for the statistical interval; None: the record's reference. `all`
+            also fills `Masses.by_gas`, with masses for each model.
+        record: file with filters and networks; None: the one that szmass brings.
         pixel_arcmin: side of a pixel, where it is not that of the record and no file states it.
 
     Raises:
@@ -148,7 +148,7 @@ def _with_redshifts(maps: list[UserMap], redshift: object) -> list[UserMap]:
 
 @dataclass(frozen=True)
 class _Choice:
-    """A prior and a gas that the record has."""
+    """The prior and the gas to weigh with, checked."""
 
     weigher: Weigher
     name: str
@@ -170,7 +170,7 @@ class _Choice:
         return cls(weigher, prior, _prior(weigher, prior), gas, others)
 
     def prior_in_words(self) -> str:
-        """What the masses are drawn towards."""
+        """The prior in words."""
         if self.name in {FLAT, TRAINING}:
             return "flat in log10 M, as the masses of the training"
         if self.name == MASS_FUNCTION:

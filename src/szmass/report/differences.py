@@ -1,9 +1,8 @@
-"""Where our numbers are not the papers', how large the difference is, and why.
+"""The numbers that differ from the papers', by how much, and why.
 
-Each number is compared with the one that its paper states, which the stages write beside it as
-`paper_...`. It is listed where the two are further apart than `SIGMAS` of their standard errors,
-both of which are known, or else by more than `SHARE` of the paper's number. So a difference that
-has gone is no longer listed, and the table is never older than the metrics.
+Each number is compared with the paper's, which the stages write beside it as `paper_...`. It is
+listed if the two differ by more than `SIGMAS` combined standard errors, or, if an error is not
+known, by more than `SHARE` of the paper's number. So the table always follows the metrics.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Difference:
-    """A number that may differ from the paper's, and the reason if it does."""
+    """A number that may differ from the paper's, and the reason for the case that it does."""
 
     label: str
     place: str
@@ -193,7 +192,7 @@ def write_differences(table: Path, results: Path, differences: Sequence[Differen
 
 
 def differs(metrics: Metrics, metric: str) -> bool:
-    """Whether a number is further from the paper's than errors, or `SHARE` of it, explain."""
+    """Whether a number differs from the paper's by more than `SIGMAS` errors, or `SHARE` of it."""
     paper = f"paper_{metric}"
     apart = abs(metrics[metric] - metrics[paper])
     errors = [metrics.get(f"{key}_err") for key in (metric, paper)]

@@ -1,4 +1,4 @@
-"""The few numbers that a person asks for first; DVC compares experiments by these alone."""
+"""The most important numbers; DVC compares experiments by these alone."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ ALIAS = "best"
 
 @dataclass(frozen=True)
 class Criterion:
-    """How versions of a model are compared; the one with the least number is the best.
+    """How versions of a model are compared: the version with the least metric is the best.
 
-    Both are of the run that registered a version. No choice is made on test maps, so that the best
-    version's figures on them stay fair.
+    Metric and tag are of the run that registered a version. No choice is made on test maps, so the
+    best version's results on them are unbiased.
     """
 
     metric: str
-    """Scatter or loss of the masses of validation maps or clusters, none of them trained on."""
+    """Scatter or loss on validation maps or clusters, each by networks not trained on it."""
     data: str
     """Tag with the digest of the store that these maps are from."""
 
@@ -32,10 +32,10 @@ CRITERIA = {  # by model, which is named as its experiment
 
 
 def mark_best(service: Service) -> None:
-    """Gives the alias to the version that is the best on the validation maps of today.
+    """Gives the alias to the best version on the current validation maps.
 
-    These are the maps of the last version that was registered outside of DVC's experiments, or of
-    the last of all: a variant with another sky, and so with other maps, does not compete.
+    These are the maps of the last version that was registered outside of DVC's experiments; if
+    there is none, of the last version. Versions with other validation maps are not compared.
     """
     client = service.client
     name = client.get_experiment(service.experiment).name

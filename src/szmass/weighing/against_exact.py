@@ -51,7 +51,7 @@ def divergence_nats(exact: MassPosteriors, found: MassPosteriors) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AgainstExact:
-    """Clusters of known mass, weighed and judged exactly."""
+    """Clusters of known mass, with posteriors by weighing and exact ones."""
 
     truth_msun: np.ndarray
     """`(n,)`."""
@@ -94,8 +94,8 @@ class AgainstExact:
 def judge_against_exact(metrics: Mapping[str, Mapping[str, float]]) -> list[Check]:
     """Checks `MOST_SCATTER` and `MOST_NATS` on sets of maps.
 
-    An estimator that is just as good as allowed fails any of the checks with a probability of at
-    most `FALSE_ALARM`: each limit is wider by so many errors of what is found.
+    Each limit is widened by a multiple of the number's error, such that an estimator exactly at the
+    limits fails any of the checks with a probability of at most `FALSE_ALARM`.
 
     Args:
         metrics: of `AgainstExact`, by the set's name.

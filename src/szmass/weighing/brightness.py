@@ -1,4 +1,4 @@
-"""How masses grow with a cluster's brightness: never down, and at last as a matched filter says."""
+"""Masses of clusters whose signal is multiplied: they must not decrease, and agree with a fit."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from szmass.weighing.survey import Survey, round_templates
 from szmass.weighing.weigher import Weigher
 
 FACTORS = np.geomspace(0.3, 20.0, 22)
-"""That a cluster's signal is multiplied by."""
+"""Factors on a cluster's signal."""
 MOST_CLUSTERS = 200
-"""Of each redshift bin."""
+"""Clusters of each redshift bin."""
 BRIGHT = 30.0
-"""Signal-to-noise ratio above which the prior is of no account."""
+"""Signal-to-noise ratio above which the prior hardly matters."""
 AXIS_LOG10_MSUN = np.linspace(13.0, 17.0, 1601)
 
 
 @dataclass(frozen=True)
 class RoundFit:
-    """The mass whose round image fits a map best, by the amplitudes of the bank's filters.
+    """The mass whose round image fits a map best, from the amplitudes of the filters.
 
     The image of a cluster at redshift z is Y(M, z) T(theta500(M, z)). Filter j has the amplitude
     s_j = K_j T_j for its own template of Y = 1 arcmin^2 and noise 1, so with the amplitude a of
@@ -84,7 +84,7 @@ class Brightened:
     """By `RoundFit`; NaN below `BRIGHT`."""
 
     def metrics(self, bins: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-        """By bin: clusters, the largest fall of a median, and how far weighing is from the fit.
+        """By bin: clusters, the largest decrease of a median, and the distance from the fit.
 
         `fall_dex` is the largest decrease of log10 M from one brightness to a greater one,
         `bright_dex` and `bright_dex_p95` the median and the 95th percentile of

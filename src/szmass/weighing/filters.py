@@ -13,7 +13,8 @@ from szmass.sky.fields import correlation_function
 from szmass.sky.grid import PixelGrid
 
 MEAN_LEVEL_VARIANCES = 1e4
-"""Variance that the map's mean level is given, over a pixel's: it is then of no weight."""
+"""Variance given to the map's mean level, over that of a pixel: so large that the mean level has no
+effect on an amplitude."""
 LEAST_MODE = 1e-6
 
 
@@ -107,18 +108,19 @@ class PixelNoise:
 
     grid: PixelGrid
     of_square: np.ndarray
-    """C for each whole number of pixels squared, 0 to 2 (pixels - 1)^2; what is no sum of two
-    squares is never looked at."""
+    """C at each squared distance in pixels, from 0 to 2 (pixels - 1)^2; entries that are no sum of
+    two squares are not used."""
 
     @classmethod
     def of_spectrum(cls, cl: np.ndarray, grid: PixelGrid, *, jitter_arcmin: float) -> PixelNoise:
-        """The noise of a spectrum, read at points that miss the pixels' centres.
+        """Noise with a given spectrum, in pixels that were read beside their centres.
 
         Args:
             cl: C_l of noise of level 1, from l = 0.
             grid: the pixels.
-            jitter_arcmin: standard deviation, along x and y, of where a pixel's value was read;
-                two pixels are then as alike as points that far apart, on average.
+            jitter_arcmin: standard deviation, along x and y, of the distance between a pixel's
+                centre and the point where its value was read; the covariance of two different
+                pixels is the mean over these distances.
         """
         squares = np.unique(np.arange(grid.pixels)[:, None] ** 2 + np.arange(grid.pixels) ** 2)
         ell = np.arange(len(cl))
@@ -157,9 +159,9 @@ class FilterBank:
     """Filters K whose products with a map are its amplitudes, in units of the noise's level.
 
     For templates T (round, centred) and pixel covariance C, with a free mean level added to it,
-    K = C^-1 T, each divided by the standard deviation of its product with noise of level 1: so an
-    amplitude over the level is a signal-to-noise ratio. What a map says of a round cluster, it
-    says in these amplitudes.
+    K = C^-1 T, each divided by the standard deviation of its product with noise of level 1. So an
+    amplitude over the level is a signal-to-noise ratio. For a cluster with the shape of one of the
+    templates, the amplitudes have all the information of the map.
     """
 
     filters: np.ndarray

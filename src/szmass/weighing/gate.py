@@ -1,8 +1,9 @@
-"""Whether posteriors hold what they say: ranks of true masses, judged by their finite-sample error.
+"""The gate: tests whether posteriors are calibrated, by the ranks of true masses.
 
 The rank of a true mass is the probability that its posterior gives to lower masses. Over clusters
-drawn from the prior, ranks are uniform, whatever a cluster's map says; so are those of any clusters
-that are chosen by what the posterior may know.
+drawn from the prior, ranks are uniform if the posteriors are right. The same holds for clusters
+that are selected by what the posterior is told or returns, such as redshift or the estimated mass.
+Every limit allows for the finite number of clusters.
 """
 
 from __future__ import annotations
@@ -21,34 +22,34 @@ from szmass.errors import SzmassError
 from szmass.provenance import sha256
 
 LEVELS = (0.50, 0.68, 0.90, 0.95)
-"""Of the central intervals whose coverage is judged."""
+"""Probabilities of the central intervals whose coverage is checked."""
 FALSE_ALARM = 0.005
-"""Probability that calibrated posteriors fail any of the checks."""
+"""Probability that calibrated posteriors fail any check of one kind (`judge` and so on)."""
 SHRUNK = 0.85
-"""Widths so much too small are to be found; where they would not, a group has little power."""
+"""Factor on the widths that a check of coverage should find; if not, its group has low power."""
 BIASED = 0.2
-"""A bias of so many sigmas is to be found likewise, by the mean rank."""
+"""Bias, in sigmas, that a check of the mean rank should find; likewise."""
 NARROW_FAULT, BIAS_FAULT = "widths 15 % too small", "a bias of 0.2 sigma"
 BANDS = {0.68: (0.65, 0.71), 0.95: (0.93, 0.97)}
-"""Coverage that is right enough where the prior is an estimate, before any finite-sample error."""
+"""Allowed coverage on simulated maps, where the prior is an estimate; finite samples allow more."""
 MOST_FALL_DEX = 1e-3
-"""Decrease of a median between two nodes of its axis, a tenth of their distance, that is none."""
+"""A smaller decrease of the median is rounding: a tenth of the distance between the axis' nodes."""
 MOST_APART_DEX = 0.1
-"""Between weighing and the round fit, the median over the bright clusters of a bin."""
+"""Largest difference between weighing and the round fit, median over a bin's bright clusters."""
 TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
-"""Coverage by total intervals of clusters whose gas had no part in the prior's making."""
+"""Least coverage by total intervals of clusters whose gas had no part in `weighing.gas_prior`."""
 
 
 class GateError(SzmassError):
-    """Posteriors do not hold what they say, or there is no verdict on them."""
+    """Posteriors failed a check, or there is no verdict on them."""
 
 
 def require_passed_gate(verdict: Path, record: Path | None = None) -> None:
-    """Raises an error unless a verdict, as `as_verdict` makes it, says that all is right.
+    """Raises an error unless all checks of a verdict, as `as_verdict` makes it, have passed.
 
     Args:
-        verdict: on the record's intervals, or on the method.
-        record: that is to be used, where the verdict is one on a record.
+        verdict: on a record, or on the method (`weigh_microwave`).
+        record: the file that will be used, if the verdict is on a record.
 
     Raises:
         GateError: names each check that failed, or what is wrong with the file, or it judged
@@ -106,11 +107,11 @@ class Check:
 
 
 def as_verdict(checks: Sequence[Check], record: Path | None = None) -> dict[str, Any]:
-    """What `require_passed_gate` reads: whether all passed, which did not in words, and all.
+    """What `require_passed_gate` reads: whether all checks passed, which failed, and all of them.
 
     Args:
         checks: all of them.
-        record: that was judged, where it was one.
+        record: the file that was checked, if it was one.
     """
     failed = [check.in_words() for check in checks if not check.passed]
     return {
@@ -185,12 +186,12 @@ def judge_expected_coverage(found: np.ndarray, count: int) -> list[Check]:
 
 @dataclass(frozen=True)
 class TailCoverage:
-    """Clusters with a true mass above a cut: the share that intervals hold, and should hold.
+    """Coverage of clusters with a true mass above a cut: found, and expected.
 
-    Central intervals of probability p hold p of all clusters, and p of those that are chosen by
-    what their posteriors know; of those chosen by their true mass they hold another share. A
-    posterior that gives the probability c to masses below the cut has 1 - c above it, and
-    q = max(0, (1 + p)/2 - max((1 - p)/2, c)) both above it and within its interval: the expected
+    Central intervals of probability p contain p of all clusters, and p of clusters selected by
+    their estimated mass, but another share of clusters selected by their true mass. A posterior
+    with the probability c below the cut has 1 - c above it, and
+    q = max(0, (1 + p)/2 - max((1 - p)/2, c)) both above it and within its interval. The expected
     share is e = sum q / sum (1 - c), over all clusters.
     """
 
@@ -248,9 +249,9 @@ class Share:
 
 
 def judge_shares(shares: Sequence[Share]) -> list[Check]:
-    """Checks shares, with the alarm of all of them shared equally.
+    """Checks shares, with `FALSE_ALARM` shared equally between them.
 
-    A share may leave its bounds by what the binomial distribution of so many clusters allows.
+    A share may leave its bounds by what the binomial distribution of its clusters allows.
     """
     alarm = FALSE_ALARM / max(1, len(shares))
     checks = [
@@ -266,7 +267,7 @@ def judge_shares(shares: Sequence[Share]) -> list[Check]:
 
 
 def judge_brightness(by_bin: Mapping[str, Mapping[str, float]]) -> list[Check]:
-    """Checks that no mass falls as its cluster brightens, and that bright ones are as a fit says.
+    """Checks that no mass decreases with brightness, and that bright clusters agree with a fit.
 
     Args:
         by_bin: `brightness.Brightened.metrics`.
@@ -342,10 +343,10 @@ def expected_coverage(
 ) -> np.ndarray:
     """Coverage of regions about random points (TARP, Lemos et al. 2023, arXiv 2302.03026).
 
-    For a reference point r the region of credibility c is the masses nearer to r than a distance
-    that holds c of the posterior; a true mass lies in it with the probability c if the posterior
-    is right, wherever r is. A bias that all clusters share cancels between the points on both
-    sides: `mean_rank` finds that one.
+    For a reference point r the region of credibility c is all masses nearer to r than the distance
+    within which the posterior has the probability c. If the posterior is right, a true mass lies in
+    it with the probability c, for any r. A bias common to all clusters cancels between reference
+    points on both sides; the check of `mean_rank` finds it.
 
     Args:
         axis: evenly spaced values, `(nodes,)`.

@@ -18,7 +18,7 @@ from szmass.weighing.network import TrainingClusters
 from szmass.weighing.weigher import AT_ONCE, FLAT, Weigher, columns, gathered
 
 TAILS_MSUN = (1e15, 1.7e15)
-"""Masses above which coverage is judged by itself."""
+"""Masses above which coverage is checked separately."""
 RANK, TOTAL_RANK = "weighing_rank", "weighing_total_rank"
 """Columns: the probability that a posterior gives to masses below the true one."""
 BELOW = "below"
@@ -108,7 +108,7 @@ def weigh_known(
 
 @dataclass(frozen=True)
 class Calibration:
-    """Clusters drawn as those of the training, which nothing else has seen, and their ranks."""
+    """Test clusters drawn like those of the training, used for the gate alone, and their ranks."""
 
     rank: np.ndarray
     median_log10_msun: np.ndarray
@@ -126,7 +126,7 @@ class Calibration:
         )
 
     def groups(self, bins: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
-        """Clusters in groups by what a posterior knows: redshift, its median, signal to noise."""
+        """Groups of clusters by redshift, posterior median and signal-to-noise ratio."""
         index = redshift_bin(self.redshift, bins)
         groups = {ALL_BINS: np.ones(len(self.rank), dtype=bool)}
         groups |= {f"redshift {name}": index == i for i, name in enumerate(bins)}
@@ -165,7 +165,7 @@ def fifths_of(
 def calibrate(
     weigher: Weigher, clusters: TrainingClusters, rng: np.random.Generator
 ) -> Calibration:
-    """Weighs clusters under the density that they are drawn from, each by its own relation."""
+    """Weighs clusters with the prior that they are drawn from, each with its own relation."""
     inputs, gas = clusters.draw(rng, np.arange(len(clusters.redshift)))
     truth, posteriors = clusters.log10_m500c_msun, []
     for start in range(0, len(truth), AT_ONCE):

@@ -61,7 +61,7 @@ def survey_of(record: Record, noise_rms: float) -> Survey:
 
 
 def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighing) -> Population:
-    """The clusters of PSZ2 as a prior: their masses corrected for Planck's bias, and blurred.
+    """The clusters of PSZ2 as a prior: masses corrected for Planck's bias, smoothed by a kernel.
 
     Args:
         catalogue: clusters with masses and redshifts.
@@ -80,12 +80,12 @@ def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighi
 def usual_values(
     clusters: TrainingClusters, survey: Survey, maps: MapStore, rng: np.random.Generator
 ) -> Usual:
-    """What is usual of simulated clusters: of amplitudes, and of the maps of development clusters.
+    """Limits of the flags: from the amplitudes of training clusters, and from development maps.
 
     Args:
         clusters: those of the training.
-        survey: that they are of.
-        maps: a store of its maps with noise; those of development clusters alone are looked at.
+        survey: their survey.
+        maps: a store of the survey's maps with noise; only development clusters are used.
         rng: of the training clusters' gas, scatter and noise.
     """
     chi2, compact = usual_residuals(clusters, rng)
@@ -95,10 +95,10 @@ def usual_values(
 
 
 def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tuple[Limits, Limits]:
-    """What the best template leaves of simulated clusters: limits of chi^2, and at the centre.
+    """Limits of chi^2 and of the narrowest filter's residual, from simulated clusters.
 
-    Clusters that fill the map themselves, so that its noise seems to be above that of the training,
-    are larger than any template, and flagged for their level: they set no limit.
+    Clusters that fill the map raise its measured noise level above that of the training. They are
+    flagged for this level, and are not used for the limits.
 
     Args:
         clusters: those of the training.

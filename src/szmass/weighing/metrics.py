@@ -81,7 +81,7 @@ class Tail:
         return metrics
 
     def shares(self) -> list[Share]:
-        """For the gate: as expected, give or take what `BANDS` are wide."""
+        """Shares for the gate: the expected ones, with the tolerance of `BANDS`."""
         return [
             Share(
                 group=f"{self.data_set}, {self.words}",
@@ -143,7 +143,7 @@ def shares(judged: Judged, bins: Mapping[str, Sequence[float]]) -> list[Share]:
 
 
 def total_shares(judged: Judged) -> list[Share]:
-    """Coverage by total intervals, which the gate wants to be at least `TOTAL_AT_LEAST`."""
+    """Coverage by total intervals, which the gate requires to be at least `TOTAL_AT_LEAST`."""
     return [
         Share(
             group=judged.data_set,
@@ -214,7 +214,7 @@ OTHERS = {
 
 
 def noise_metrics(weigher: Weigher, maps: np.ndarray, noise: np.ndarray) -> dict[str, float]:
-    """The noise that maps have against the noise that weighing takes them to have.
+    """The noise of maps in the filters, over the noise level that weighing measures.
 
     Args:
         weigher: the estimator.
@@ -222,10 +222,10 @@ def noise_metrics(weigher: Weigher, maps: np.ndarray, noise: np.ndarray) -> dict
         noise: of the same maps, without the sky; those with NaN are left out.
 
     Returns:
-        `maps`; `noise_ratio`, the root mean square of the noise's amplitudes over the level that
-        is measured in the map, below 1 where sources and clusters raise that level;
-        `noise_ratio_own_level`, the same over the level that is measured in the noise, 1 where the
-        filters' spectrum is the noise's. All filters count alike.
+        `maps`; `noise_ratio`, the root mean square of the noise's amplitudes over the level
+        measured in the map, below 1 where sources and clusters raise that level;
+        `noise_ratio_own_level`, the same over the level measured in the noise, 1 if the noise has
+        the spectrum that the filters were made for. All filters count alike.
     """
     whole = np.isfinite(noise).all(axis=(1, 2))
     anywhere = np.ones(int(whole.sum()))

@@ -17,7 +17,7 @@ from szmass.weighing.spots import Spots
 LN_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 COLUMNS = 8
 FARTHEST_SIGMA = 8.0
-"""From a Gaussian's mean; beyond it is 0, which is e^-32 of its peak too little."""
+"""Distance from a Gaussian's mean beyond which it is set to 0; it is e^-32 of its peak there."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Inputs:
     whitening: np.ndarray
     """Turns amplitudes into independent ones of the same noise; `FilterBank.whitening`."""
     spots: Spots | None = None
-    """Of the maps, of which the network is not told; None where there are no maps."""
+    """Of the maps, for the flags; no input of the network. None where there are no maps."""
 
     @property
     def signal_to_noise(self) -> np.ndarray:
-        """Of the filter that sees most, `(n,)`."""
+        """The largest of the filters, `(n,)`."""
         return np.asarray((self.amplitude / self.level[:, None]).max(axis=1))
 
     def at(self, rows: slice | np.ndarray) -> Inputs:
@@ -169,7 +169,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Standard:
-    """Centres and scales that bring what networks see and say to the order of 1."""
+    """Centres and scales that standardise the networks' inputs and outputs."""
 
     centre: np.ndarray
     """Of the features, `(features,)`."""
@@ -182,7 +182,7 @@ class Standard:
     def of(cls, features: np.ndarray, ln_y: np.ndarray) -> Standard:
         """Means and standard deviations of a draw of clusters.
 
-        A feature that is the same for all, such as the redshift of maps of one, is told as 0.
+        A feature that is the same for all clusters, such as a single redshift, becomes 0.
         """
         scale = np.where(np.ptp(features, axis=0) > 0.0, features.std(axis=0), 1.0)
         return cls(features.mean(axis=0), scale, float(ln_y.mean()), float(ln_y.std()))

@@ -63,7 +63,7 @@ def build(features: int, settings: Weighing, *, steps: int, seed: int) -> keras.
 
 
 class Clusters(Protocol):
-    """Clusters that a network learns from, seen anew each time."""
+    """Training clusters, with new random draws whenever they are shown."""
 
     @property
     def settings(self) -> Weighing:
@@ -81,7 +81,7 @@ class Clusters(Protocol):
 
 @dataclass(frozen=True)
 class TrainingClusters:
-    """Simulated clusters, to which gas, scatter and noise are drawn anew each time."""
+    """Simulated clusters, with new gas, scatter and noise whenever they are shown."""
 
     amplitude: np.ndarray
     """For Y = 1 arcmin^2, `(n, filters)`."""
@@ -145,10 +145,10 @@ def observed(
     least_level: float,
     rng: np.random.Generator,
 ) -> Inputs:
-    """What is seen of clusters whose noise has a level that must be measured as well.
+    """A network's inputs, with a noise level as it would be measured in the map.
 
-    The measured square is that of noise, with the scatter of `meter.modes` values, and of what
-    the cluster itself adds.
+    The square of the measured level is that of the noise, with the scatter of a variance from
+    `meter.modes` values, plus what the cluster itself adds.
     """
     of_noise, of_cluster = level**2, outer_level**2
     scatter = np.sqrt((2.0 * of_noise + 4.0 * of_cluster) * of_noise / meter.modes)
@@ -167,7 +167,7 @@ def _levels(settings: Weighing, rng: np.random.Generator, count: int) -> np.ndar
 
 
 def noise_root(covariance: np.ndarray) -> np.ndarray:
-    """R with R^T R = C, for a covariance whose rows are all but dependent."""
+    """R with R^T R = C, for a covariance that is nearly singular."""
     values, vectors = np.linalg.eigh(covariance)
     return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 

@@ -1,8 +1,8 @@
-"""Flags of maps that weighing should not be trusted with, in words.
+"""Flags, in words, of maps that are unlike those of the training.
 
-A cluster at the centre has the amplitudes of one template, and noise. What another source, an
-offset or a wrong beam adds is no template, and is left when the best one has been taken away. What
-lies elsewhere in the map is looked for by `szmass.weighing.spots`.
+A cluster at the centre has the amplitudes of one template, and noise. Another source, an offset or
+a wrong beam leaves a residual when the best template is subtracted. Sources elsewhere in the map
+are found by `szmass.weighing.spots`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from szmass.weighing.filters import FilterBank
 from szmass.weighing.spots import Spots
 
 FAINT = 3.0
-"""Signal-to-noise ratio below which a map says little."""
+"""Signal-to-noise ratio below which the prior decides the mass."""
 USUAL = 0.995
-"""Share of the simulated clusters that a limit leaves without its flag."""
+"""Share of the simulated clusters below a limit."""
 BINS = 20
-"""In signal-to-noise ratio, of equal number."""
+"""Bins in signal-to-noise ratio, with equal numbers of clusters, in which limits are measured."""
 EDGE_DEX = 0.1
 """Distance from the ends of the training's masses within which a mass is flagged."""
 FAINT_FLAG = "faint: the prior decides the mass"
@@ -36,18 +36,18 @@ EDGE_FLAG = "mass at the edge of the training"
 
 @dataclass(frozen=True)
 class Residual:
-    """What one template of any height from 0 leaves of the amplitudes of maps, `(n,)` each.
+    """Residuals of maps' amplitudes about the best template, with a height of 0 or more, `(n,)`.
 
-    Under template j the amplitudes' mean is proportional to column j of their noise covariance.
+    For template j the mean amplitudes are proportional to column j of their noise covariance.
     """
 
     signal_to_noise: np.ndarray
     """The largest amplitude over the noise's level."""
     chi2: np.ndarray
-    """For each mode of the noise that is left."""
+    """Divided by the number of modes of the noise less 1."""
     compact: np.ndarray
-    """The narrowest filter's amplitude without that template, over the level: of what is as small
-    as the beam, at the centre. Below 0 for a source that is faint in y."""
+    """Residual of the narrowest filter's amplitude, over the level: a source at the centre that is
+    as small as the beam. Below 0 for a source that lowers y."""
 
     @classmethod
     def of(cls, amplitude: np.ndarray, level: np.ndarray, bank: FilterBank) -> Residual:
@@ -73,9 +73,9 @@ class Residual:
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest value of something that is usual for a signal-to-noise ratio.
+    """An upper limit as a function of the signal-to-noise ratio.
 
-    Brighter clusters leave more: no cluster is exactly a template.
+    Brighter clusters have larger residuals, since no cluster is exactly a template.
 
     Example:
         Between its points the limit's logarithm is linear, outside them it is constant:
@@ -92,7 +92,7 @@ class Limits:
 
     @classmethod
     def of(cls, signal_to_noise: np.ndarray, values: np.ndarray) -> Limits:
-        """The limits that a share `USUAL` of simulated clusters keep.
+        """The limits below which a share `USUAL` of simulated clusters lies.
 
         Args:
             signal_to_noise: of the clusters, `(n,)`.
@@ -112,24 +112,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Usual:
-    """What is usual of simulated clusters, none of them a test cluster."""
+    """Limits of the flags, measured on simulated clusters, none of them a test cluster."""
 
     chi2: Limits
     compact: Limits
-    """Of the absolute value."""
+    """Of the absolute value of `Residual.compact`."""
     offset_arcmin: Limits
-    """By the signal-to-noise ratio of the spot."""
+    """As a function of the signal-to-noise ratio of the spot."""
     elsewhere: float
-    """Signal-to-noise ratio."""
+    """Signal-to-noise ratio of spots elsewhere in the map."""
 
 
 @dataclass(frozen=True)
 class Familiar:
-    """What the networks were trained on."""
+    """The ranges of the training, and the limits of the flags."""
 
     usual: Usual
     levels: Sequence[float]
-    """Ends of the noise's level."""
+    """Ends of the noise level."""
     redshifts: Sequence[float]
     log10_m500c_msun: Sequence[float]
 

@@ -1,8 +1,8 @@
 """Weighing of maps whose clusters have one redshift, and images that follow from their mass.
 
-Another survey than Planck needs no more than the covariance of its pixels and the images of its
-clusters. The relation that the network is told is ln Y = ln M with the scatter of the signal, so
-that what it learns is p(ln M | map).
+A survey other than Planck's needs only the covariance of its pixels and the images of its clusters.
+The relation that the network is told is ln Y = ln M with the scatter of the signal, so it learns
+p(ln M | map).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class OneRedshift:
         Args:
             images: of clusters, see the class.
             noise: of the maps' pixels, in the unit of the images.
-            template_masses_msun: `(filters,)`; `lost_information` tells whether they are enough.
+            template_masses_msun: `(filters,)`; `lost_information` shows whether they are enough.
             redshift: of all clusters.
             ln_scatter: sigma of ln A.
         """
@@ -66,12 +66,12 @@ class OneRedshift:
         return np.concatenate([self.bank.amplitudes(self.images(part)) for part in parts])
 
     def lost_information(self, masses_msun: np.ndarray, noise: Noise) -> np.ndarray:
-        """The share of the maps' information on A that the filters do not see, `(n,)`.
+        """The share of the maps' information on A that the filters miss, `(n,)`.
 
         1 - a^T N^-1 a / (s^T C^-1 s) for the amplitudes a of the image s, whose noise has the
         covariance N: the part of C^-1/2 s that is orthogonal to all of C^-1/2 T, for templates T
-        whose mean level is left free. What the filters see whole for every mass of a prior gives
-        the exact posterior.
+        whose mean level is left free. If it is 0 for every mass of the prior, the amplitudes
+        determine the exact posterior.
 
         Args:
             masses_msun: `(n,)`.
@@ -111,7 +111,7 @@ class OneRedshift:
 
 @dataclass(frozen=True)
 class SignalClusters:
-    """Clusters of a survey of one redshift, to which scatter and noise are drawn anew each time."""
+    """Clusters of a survey at one redshift, with new scatter and noise whenever they are shown."""
 
     log10_mass_msun: np.ndarray
     amplitude: np.ndarray

@@ -1,4 +1,4 @@
-"""Densities of log10 M500c that a cluster's posterior is weighed with."""
+"""Priors: densities of log10 M500c that multiply a network's density."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from scipy.special import logsumexp, ndtr
 from szmass.sky.cosmology import Cosmology
 
 TAIL_PER_DEX = -5.0
-"""Slope of log10 of the density above the heaviest clusters of a population, much as that of a
-mass function's: a brighter cluster then is never lighter."""
+"""d log10 p / d log10 M above the heaviest clusters of a population, about that of a mass function.
+With it the mass never decreases with brightness."""
 TAIL_FROM = 0.97
 """Share of the population below the mass where that tail begins."""
 STEEPEST = -10.0
-"""Least d ln n / d ln M of the mass function as a prior. It is as steep where one halo is expected
-to be heavier in some hundred skies; beyond, it would outweigh whatever a map shows."""
+"""Least d ln n / d ln M of the mass function as a prior. The mass function reaches it where some
+hundred skies have one heavier halo; steeper, it would override the map."""
 REDSHIFT_NODES = 26
-"""From the nearest to the farthest redshift of the tabulated mass function."""
+"""Number of redshifts at which the mass function is tabulated."""
 
 
 class MassPrior(Protocol):
     """A density of log10 M500c that may depend on redshift."""
 
     def ln_density(self, redshift: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """The density p(log10 M | z) as ln p, to a constant in each row; finite everywhere.
+        """The density p(log10 M | z) as ln p, up to a constant in each row; finite everywhere.
 
         Args:
             redshift: of the clusters that are weighed, `(n,)`.
@@ -39,7 +39,9 @@ class MassPrior(Protocol):
 
 @dataclass(frozen=True)
 class Population:
-    """Clusters of a catalogue, whose masses at like redshift are a cluster's prior.
+    """The masses of a catalogue's clusters at similar redshift as the prior of a cluster.
+
+    A kernel density in log10 M, with weights that are Gaussian in the distance in ln z.
 
     Example:
         One cluster of 10^14.5 Msun, whose mass is known to 0.1 dex, whatever the redshift:
@@ -61,7 +63,7 @@ class Population:
     )
 
     def ln_density(self, redshift: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """The density p(log10 M | z) as ln p, `(n, len(axis))`, to a constant.
+        """The density p(log10 M | z) as ln p, `(n, len(axis))`, up to a constant.
 
         Args:
             redshift: of the clusters that are weighed, `(n,)`.
@@ -92,9 +94,9 @@ class Population:
 class TabulatedPrior:
     """Densities of log10 M500c at some redshifts.
 
-    Between redshifts and between masses the density is linear; beyond the first and the last
-    redshift it is theirs, beyond the masses it is 0 (the least number above 0, so that a map which
-    contradicts the table still has a mass).
+    The density is linear between redshifts and between masses. Beyond the first and the last
+    redshift it is constant; beyond the masses it is 0 (in fact the least number above 0, so that a
+    map which contradicts the table still has a mass).
 
     Example:
         Half-way from one redshift to another:
@@ -147,9 +149,9 @@ def mass_function_prior(
     """The halo mass function as a prior, p(log10 M | z) proportional to dn / dln M.
 
     That of `Cosmology.halo_density_mpc3` (Tinker et al. 2008, arXiv 0803.2706), continued as a
-    power law above the mass where it falls as M^`STEEPEST`. It knows nothing of how a survey
-    selects its clusters; none has to be known if the map that is weighed is the one in which they
-    were found, for its likelihood then holds the selection.
+    power law above the mass where it falls as M^`STEEPEST`. It includes no selection. None is
+    needed if the cluster was found in the very map that is weighed, since the posterior given the
+    map does not depend on a selection by that map.
 
     Args:
         cosmology: of the mass function.

@@ -1,4 +1,4 @@
-"""The file that weighs: filters, networks, priors and ranges of one survey, read in a moment."""
+"""The record: the file with filters, networks, priors and ranges of one survey."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from szmass.weighing.spots import Finder
 
 FORMAT_VERSION = 2
 LIMITS = ("chi2", "compact", "offset_arcmin")
-"""Of what a record says what is usual, by signal-to-noise ratio."""
+"""Quantities with a limit that depends on the signal-to-noise ratio."""
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
 _NO_RECORD = (
     # what numpy raises for files of all kinds: an array alone is no context (TypeError)
@@ -49,22 +49,22 @@ class RecordError(SzmassError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What is stated of a survey and its training, beside arrays."""
+    """What a record states of its survey and training, besides arrays."""
 
     survey: str
     pixels: int
     pixel_arcmin: float
     beam_fwhm_arcmin: float
     least_level: float
-    """In the maps' unit; a lower noise counts as so much."""
+    """Least noise level of the training, in the maps' unit; a lower level is replaced by it."""
     largest_level: float
-    """Of the training's noise."""
+    """Largest noise level of the training."""
     inner_arcmin: float
     """Radius beyond which the noise's level is measured."""
     level_variance: float
     level_modes: float
     redshifts: list[float]
-    """Ends of what the network was trained on."""
+    """Ends of the training's redshifts."""
     log10_m500c_msun: list[float]
     axis_log10_msun: list[float]
     axis_nodes: int
@@ -79,9 +79,9 @@ class Facts:
     population_width_ln_z: float
     population_width_dex: float
     mass_function: str
-    """Whose, and of which cosmology, in words."""
+    """Its source and cosmology, in words."""
     y_centre: float
-    """Of ln Y, which the networks know standardised by it and `y_scale`."""
+    """Mean of ln Y over the training; the networks' ln Y is standardised by it and `y_scale`."""
     y_scale: float
     arrays_a_network: int
     networks: int
@@ -102,7 +102,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Record:
-    """All that weighing a map of a survey takes."""
+    """Everything that is needed to weigh the maps of a survey."""
 
     facts: Facts
     bank: FilterBank
@@ -113,7 +113,7 @@ class Record:
 
     @property
     def familiar(self) -> Familiar:
-        """What the networks were trained on."""
+        """The ranges of the training, and the limits of the flags."""
         facts = self.facts
         levels = [facts.least_level, facts.largest_level]
         return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
@@ -166,7 +166,7 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """Reads a record, of which every fact and array is checked before it is used.
+        """Reads a record; every fact and array is checked before it is used.
 
         Raises:
             RecordError: there is none, it is damaged or changed, or another version wrote it; the

@@ -1,4 +1,4 @@
-"""What a record's file has to hold: looked at before anything is computed with it."""
+"""Checks of a record's file, before anything is computed with it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TOLD = 6
 
 
 class ContentError(SzmassError):
-    """A fact or an array of a record is not what its place requires; the message names it."""
+    """A fact or an array of a record is missing or wrong; the message names it."""
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an `.npz` file, by name.
 
-    Each is compared with the bytes that the archive has for it before memory is taken for it.
+    The size that an array states is compared with its bytes before memory is allocated for it.
 
     Raises:
         ContentError: they are too large, or an array is cut short, stands twice, or is of objects.
@@ -80,7 +80,7 @@ def require_digest(
     """Requires that a digest is that of facts and arrays.
 
     Raises:
-        ContentError: something was changed since it was taken.
+        ContentError: the content was changed after the digest was made.
     """
     if digest != content_digest(facts, arrays):
         raise ContentError(f"digest = {digest!r}: expected that of the content, which was changed")
@@ -166,7 +166,7 @@ def require_arrays(arrays: Mapping[str, np.ndarray], facts: Any) -> None:
         facts: `Facts` of the record.
 
     Raises:
-        ContentError: an array lacks or is another; the message names it.
+        ContentError: an array is missing or wrong; the message names it.
     """
     check = _Arrays(arrays)
     filters = check("filters", (None, facts.pixels**2))[0]
@@ -196,7 +196,7 @@ def require_arrays(arrays: Mapping[str, np.ndarray], facts: Any) -> None:
 
 
 def _require_network(check: _Arrays, network: int, count: int, features: int) -> None:
-    """Requires layers that follow on each other, and the straight way to outputs in threes."""
+    """Requires layers whose shapes fit, outputs in threes, and a kernel from inputs to outputs."""
     if count < 3 or count % 2 == 0:
         raise ContentError(f"arrays_a_network = {count}: expected 3, 5, 7, ...")
     width = features

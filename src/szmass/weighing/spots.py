@@ -27,7 +27,7 @@ class Spots:
     near: np.ndarray
     """Signal-to-noise ratio."""
     offset_arcmin: np.ndarray
-    """From the centre; never less than a pixel of those that it was looked for in."""
+    """From the centre; at least the side of a summed pixel."""
     elsewhere: np.ndarray
     """Signal-to-noise ratio; 0 where the map has no place far enough from its centre and sides."""
 
@@ -41,8 +41,8 @@ class Finder:
     """Finds spots: products of a map with a filter that is moved over it.
 
     R(s) = sum_x K(x - s) y(x) / level; at s = 0 it is the filter's own amplitude over the level.
-    The map is taken as periodic, so that R is of no use within `APART` of its sides, and pixels are
-    added in squares while their side is below `COARSE` beams.
+    R is computed by FFT, as if the map were periodic, so it is not used within `APART` beams of the
+    sides. Before that, pixels are summed in squares with a side of at most `COARSE` beams.
 
     Example:
         A spot 24' to the right of the centre, by a filter that is the beam itself:
@@ -51,7 +51,7 @@ class Finder:
         >>> beam = np.exp(-0.5 * (grid.radius_arcmin / 4.2) ** 2)
         >>> beside = np.roll(beam, 6, axis=1)
         >>> spots = Finder(grid, 10.0, beam, 40.0)(beside[None], np.ones(1))
-        >>> bool(spots.near[0] < 0.1 * spots.elsewhere[0])
+        >>> bool(spots.near[0] < 0.2 * spots.elsewhere[0])
         True
     """
 
@@ -60,7 +60,7 @@ class Finder:
     kernel: np.ndarray
     """The filter, `(pixels, pixels)`."""
     farthest_arcmin: float
-    """From the centre; what lies beyond is no part of what a mass is measured on."""
+    """From the centre; farther spots hardly affect a mass."""
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""Masses of clusters in maps, with two intervals: of one cluster, and with what is known of gas."""
+"""Masses of clusters in maps, with two intervals: for one gas, and with the gas's uncertainty."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from szmass.weighing.record import Record
 from szmass.weighing.spots import Spots
 
 AT_ONCE = 96
-"""Clusters that are computed together: ever as many, the last ones filled up with copies. A product
-of matrices rounds otherwise with another number of rows; so may it those that are left when BLAS
-has taken 4, 8, 12, 16, 24 or 48 at a time, which is as many as its kernels take."""
+"""Clusters that are computed together, always this number; the last block is filled with copies.
+The rounding of a matrix product depends on its number of rows. BLAS's kernels take 4, 8, 12, 16, 24
+or 48 rows at a time and may round remaining rows differently; 96 leaves no remainder."""
 UNTRUSTED = 2.5e-3
-"""Probability at either end of a network's density where no prior is applied."""
+"""Probability at each end of a network's density beyond which the density is set to 0 before a
+prior multiplies it."""
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
 FLAT, TRAINING, MASS_FUNCTION = "flat", "training", "mass-function"
-"""Priors of every record. The training's masses are flat in log10 M, so the first two are one."""
+"""Priors of every record. The training's masses are flat in log10 M: the first two are the same."""
 
 
 class WeighingError(SzmassError):
@@ -168,7 +169,7 @@ class Weigher:
     def in_parts(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
-        """Some clusters at a time: which, their posteriors under one gas, and over all known gas.
+        """Blocks of clusters: their rows, posteriors for one gas, and with the gas's uncertainty.
 
         Args:
             inputs: of `n` clusters.
@@ -194,7 +195,7 @@ class Weigher:
             inputs: of `n` clusters.
             prior: as for `ln_prior`.
             gas: model whose relation the statistical interval has.
-            total: whether the interval with what is known of the gas is computed as well.
+            total: whether the interval with the gas's uncertainty is computed as well.
 
         Returns:
             `m500_msun`, `m500_msun_p16` and so on, and with `total` `m500_msun_total_p16` and so
@@ -248,9 +249,9 @@ def _in_blocks(
 def _posteriors(axis: np.ndarray, density: np.ndarray, ln_prior: np.ndarray) -> MassPosteriors:
     """Posteriors of the networks' densities and a prior, each known up to a factor.
 
-    A prior that is not flat is applied where a density holds all but `UNTRUSTED` at either end:
-    farther out it is what few training clusters left of it, and a prior that is a million times
-    higher there would make a bright cluster a light one.
+    With a prior that is not flat, the density counts only between its quantiles `UNTRUSTED` and
+    1 - `UNTRUSTED`. Its tails beyond rest on few training clusters, and a prior that is a million
+    times higher there would give a bright cluster a low mass.
     """
     flat = MassPosteriors.of_weights(axis, density)
     if np.ptp(ln_prior) == 0.0:

@@ -78,8 +78,8 @@ class JudgedClusters:
     m200c_msun: Mapping[str, np.ndarray]
     """By predictor; empty where no network is trained for M200c."""
     ranks: np.ndarray
-    """Probability of a mass below the true one by the paper's kernel density, sliced at the mass
-    by the selected network."""
+    """Probability of a mass below the true one, by a slice of the paper's kernel density at the
+    selected network's mass."""
     joint_density: np.ndarray
     """That kernel density, `(predictions, true masses)`, on the posterior's axis."""
     facts: Mapping[str, Any]
@@ -223,7 +223,7 @@ def judge_clusters(
 def masses_of_other_gas(
     store: MapStore, bins: Mapping[str, Sequence[float]], models: Path
 ) -> pd.DataFrame:
-    """Masses by the ensembles of clusters whose gas follows another baryon model than theirs.
+    """The ensembles' masses of clusters whose gas follows another baryon model than the training's.
 
     Args:
         store: maps with Planck's noise.

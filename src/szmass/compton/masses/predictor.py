@@ -1,6 +1,6 @@
 """Masses of clusters from y-maps in physical units and redshifts, by the trained ensembles.
 
-Loads without the training data: what it needs beside the ensembles is in `CnnRecord`.
+It needs no training data, only the ensembles and their `CnnRecord`.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Predictor:
     def __call__(self, compton_y: np.ndarray, redshift: np.ndarray) -> Columns:
         """Masses of the clusters at the centres of maps.
 
-        The redshift chooses the bin, and nothing else: neither networks nor posterior are told it.
+        The redshift chooses the bin; neither the networks nor the posterior are told more.
 
         Args:
             compton_y: Compton y, `(n, pixels, pixels)`, checked by `cutouts.checked_cutout`.

@@ -1,4 +1,4 @@
-"""The file that travels with the networks: what a `Predictor` needs beside their own files."""
+"""The record of the CNNs: what a `Predictor` needs besides the networks' own files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORD_FORMAT = 3
 
 
 class CnnRecordError(SzmassError):
-    """The record cannot be read, or no redshift bin in it holds a redshift."""
+    """The record cannot be read, or a redshift is in none of its bins."""
 
 
 @dataclass(frozen=True)

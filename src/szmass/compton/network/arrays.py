@@ -62,11 +62,11 @@ class MapScale:
 class DevelopmentMaps:
     """The development maps of a redshift bin; a map is known by its position among them.
 
-    They are validated on, and trained on as well but for maps with `fresh` noise.
+    Validation uses the stored maps. Training uses them too, unless `fresh` makes new noise.
 
-    Labels are in memory, maps too where they fit. Others are unpacked once, into a file without a
-    name beside the store: to decompress them in each epoch would take a quarter of a core from
-    the training. What follows from the maps is the same either way.
+    Labels are in memory, and maps as well if they fit. Otherwise the maps are unpacked once into an
+    unnamed file beside the store: decompressing them in each epoch would take a quarter of a core
+    from the training. Results are the same either way.
 
     Args:
         store: the clean maps, or those with noise.
@@ -139,7 +139,7 @@ class DevelopmentMaps:
         return self.compton_y(positions) if self._fresh is None else self._fresh(positions, rng)
 
     def scale(self, positions: np.ndarray, target: str) -> MapScale:
-        """The constants of a network that is trained on these maps, from the store's own noise."""
+        """The constants of a network that is trained on these maps, from the stored maps."""
         mean, mean_square = self._moments[:, positions].mean(axis=1)
         return MapScale(
             mean_y=float(mean),

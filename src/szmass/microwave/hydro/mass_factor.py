@@ -107,7 +107,7 @@ class MeanRelations:
         """Fits both relations to clusters along their lines of sight.
 
         Args:
-            clusters: none of those that are to be weighed, or r would know their scatter.
+            clusters: others than those that are weighed, so that r does not contain their scatter.
             tables: of the clusters' pressure.
             cosmology: E(z), h and distances.
         """
@@ -135,8 +135,8 @@ def mass_factors(
 
     Args:
         store: the clusters' maps.
-        relation: G, between mass and the clusters' own Y. What unrelated haloes add on average is
-            no part of a map's signal, whose mean level the sky drowns.
+        relation: G, between mass and the clusters' own Y. Unrelated haloes only add to a map's mean
+            level on average, which the estimators do not use.
         microwave: of the Arnaud clusters.
     """
     first = np.flatnonzero(store.read("realisation") == 0)
