@@ -110,7 +110,9 @@ def test_a_release_is_taken_up(project: dict[str, Path], tmp_path: Path) -> None
 
 def test_a_gate_that_failed_stops_the_release(project: dict[str, Path], tmp_path: Path) -> None:
     write_verdict(project, "all: coverage_68 = 0.590 of 6000 clusters: expected 0.68")
-    with pytest.raises(GateError, match=r"fails its checks:\nall: coverage_68 = 0.590 of 6000 clusters"):
+    with pytest.raises(
+        GateError, match=r"fails its checks:\nall: coverage_68 = 0.590 of 6000 clusters"
+    ):
         release(project, tmp_path / "records")
     assert not (tmp_path / "records").exists()
 
