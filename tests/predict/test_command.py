@@ -33,8 +33,8 @@ def test_the_table_has_a_row_a_cluster_and_says_what_its_intervals_are() -> None
     assert re.split("  +", near) == ["near", "0.3", "5.00", "4.00 - 6.00", "3.00 - 7.00", "no"]
     assert far.endswith("mass above those of the training")
     assert below.splitlines()[:3] == [
-        "intervals: of the paper's posterior, which is told no redshift but the bin;",
-        "without what another model of the gas would shift",
+        "intervals: of the paper's posterior, which knows the redshift bin alone;",
+        "they do not include the uncertainty of the gas",
         "models: released with szmass, trained at scale laptop",
     ]
 

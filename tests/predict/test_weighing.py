@@ -89,9 +89,9 @@ def test_the_table_has_both_intervals(capsys: pytest.CaptureFixture[str], record
         assert line.startswith("ABC"[row])
         assert line.endswith("no")
     excess = float(np.median(masses.common_dex))
-    assert f"the excess, {excess:.3f} dex or {100 * (10**excess - 1):.0f} %, is common" in below
+    assert f"its excess, {excess:.3f} dex or {100 * (10**excess - 1):.0f} %, is common" in below
     assert "with the gas of gadget_x" in below
-    assert "prior: psz2, the masses of 200 clusters" in below
+    assert "prior: psz2, the masses of 200 PSZ2 clusters" in below
     assert f"version {record.facts.model_version}" in below
 
 
@@ -214,7 +214,7 @@ def test_every_gas_is_answered_for(capsys: pytest.CaptureFixture[str], record: R
 
 def test_the_text_has_a_column_for_each_gas(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "--table", "maps.csv", "--gas", "all")
-    _, below = text.split("M500 [1e14 Msun] with the gas of each model")
+    _, below = text.split("M500 [1e14 Msun] for each model of the gas")
     header, *rows = below.splitlines()[1:5]
     weighed = weigh(maps(), [0.2, 0.3, 0.5], gas="all")
     assert header.split() == ["cluster", *weighed.by_gas]

@@ -78,7 +78,7 @@ def test_the_verdict_is_one_that_a_catalogue_may_follow(weighed):
     require_passed_gate(folder / "verdict.json")
     text = (folder / "table.md").read_text()
     assert "The gate: all 4 checks passed" in text
-    assert "The filters lose at most" in text
+    assert "The filters miss at most" in text
     reported = {name for name, _, _ in run.metrics}
     assert {"scatter_test.divergence_nats", "filters.lost_information"} <= reported
     assert run.artifacts == [(folder / "table.md", "")]

@@ -45,20 +45,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--prior",
         help="psz2 (the default), flat in log10 M, training, mass-function, or a CSV table "
-        "log10_msun,density[,redshift]; not of CNNs",
+        "log10_msun,density[,redshift]; for weighing only",
     )
     parser.add_argument(
         "--gas",
         metavar="NAME",
-        help="model of the gas, as in baryon_models, or all of them; not of CNNs",
+        help="model of the gas, as in baryon_models, or all of them; for weighing only",
     )
     parser.add_argument(
         "--models",
         metavar="WHICH",
-        help=f"{WEIGHING} (the default), or a record of it, FILE{RECORD_ENDING}; the CNNs of the "
-        f"paper: {CNN}, this pipeline's ({OWN}) where it has run, else those that came with it "
-        f"({RELEASE}); a folder of such; or of MLflow's registry, as cnn-ensemble@best or "
-        "cnn-ensemble/3",
+        help=f"{WEIGHING} (default), a record FILE{RECORD_ENDING}, or CNNs of the paper: {OWN} "
+        f"(trained in this clone), {RELEASE}, {CNN} ({OWN} if there, else {RELEASE}), a folder, or "
+        "NAME@ALIAS or NAME/VERSION of MLflow",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 

@@ -116,8 +116,8 @@ class Answer:
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
         lines = in_columns([HEADER, *(self._row(number) for number in range(len(self.names)))])
-        lines += ["", "intervals: of the paper's posterior, which is told no redshift but the bin;"]
-        lines += ["without what another model of the gas would shift"]
+        lines += ["", "intervals: of the paper's posterior, which knows the redshift bin alone;"]
+        lines += ["they do not include the uncertainty of the gas"]
         lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
         lines += [f"prior of {name}: {words}" for name, words in self.priors.items()]
@@ -283,7 +283,7 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
 
 def _require_no_option_of_weighing(wanted: Wanted) -> None:
     if wanted.by_weighing:
-        raise PredictionError(f"models {WEIGHING}: expected `szmass.predict.weighing` to be asked")
+        raise PredictionError(f"models {WEIGHING}: use `szmass.predict.weighing`")
     if wanted.gas is not None:
         raise PredictionError(f"--gas {wanted.gas} is for weighing: leave out --models")
     if wanted.prior not in {None, TRAINING_PRIOR}:

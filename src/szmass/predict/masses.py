@@ -138,13 +138,13 @@ class Weighed:
         lines = in_columns([HEADER, *(self._row(row) for row in range(len(self.names)))])
         common_dex, shift_dex = np.median(masses.common_dex), np.median(masses.shift_dex)
         side = "above" if shift_dex > 0 else "below"
-        excess = f"the excess, {common_dex:.3f} dex or {_percent(common_dex)}"
+        excess = f"its excess, {common_dex:.3f} dex or {_percent(common_dex)}"
         version = f"version {masses.model_version}, {self.made_with}"
         lines += self._table_by_gas()
         lines += [
             "",
-            f"stat.: noise and scatter of one cluster, with the gas of {masses.gas}",
-            "with the gas: and what simulations and observations disagree about",
+            f"stat.: noise and scatter for one cluster, with the gas of {masses.gas}",
+            "with the gas: also the uncertainty of the relation of Y and M",
             f"  {excess}, is common to all clusters: it does not average out",
             f"  the median with the gas is {_percent(abs(shift_dex))} {side} the mass shown",
             f"prior: {self.prior}",
@@ -172,9 +172,7 @@ class Weighed:
             (name, *(_with_ends(columns, row) for columns in models.values()))
             for row, name in enumerate(self.names)
         ]
-        title = (
-            "M500 [1e14 Msun] with the gas of each model, its relation taken for certain (stat.)"
-        )
+        title = "M500 [1e14 Msun] for each model of the gas, with its statistical 68 % interval"
         return ["", title, *in_columns([("cluster", *models), *rows])]
 
     def _row(self, row: int) -> tuple[str, ...]:

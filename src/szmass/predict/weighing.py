@@ -178,7 +178,7 @@ class _Choice:
         if not isinstance(self.prior, str):
             return f"{self.name}, a table"
         count = len(self.weigher.record.population.redshift)
-        return f"{self.name}, the masses of {count} clusters of the catalogue at like redshift"
+        return f"{self.name}, the masses of {count} PSZ2 clusters at similar redshift"
 
     def masses(self, cutouts: np.ndarray, redshift: np.ndarray) -> Masses:
         """Weighs cutouts `(n, pixels, pixels)` on the record's grid."""

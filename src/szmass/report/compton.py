@@ -155,7 +155,10 @@ COMPTON = Part(
                 "A Gaussian kernel density (bandwidth factor 0.2) over predicted and true mass of "
                 "test clusters; a slice at an observed prediction is the posterior (Supp. E)."
             ),
-            ours="Fitted on validation clusters, so that coverage can be measured on test ones.",
+            ours=(
+                "Fitted on development clusters, each by a network not trained on it, so that test "
+                "clusters can measure the coverage."
+            ),
             figures={f"{FIGURES}supp7_kernel_density.png": "Kernel density of each bin"},
         ),
         Exhibit(
@@ -202,9 +205,8 @@ COMPTON = Part(
                 "(Gizmo-Simba) and -0.031 (Gadget-X)."
             ),
             ours=(
-                "The relations of Gadget-MUSIC and SIMBA in params.yaml were set from these very "
-                "offsets, so that they come back is arithmetic and no finding; Magneticum's are "
-                "assumed."
+                "The relations of Gadget-MUSIC and SIMBA in params.yaml were set from these "
+                "offsets, so they come back by construction. Magneticum's are assumed."
             ),
             study="baryon_models",
         ),

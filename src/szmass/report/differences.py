@@ -19,9 +19,9 @@ from szmass.report.results import STUDIES, Metrics, ReportError, metrics_file, r
 SIGMAS, SHARE = 2.0, 0.1
 HEADER = ("number", "here", "paper", "why")
 NOTE = (
-    f"Numbers that are further from the paper's than {SIGMAS:g} standard errors of both, where\n"
-    f"these are known, or than {SHARE:.0%} of it, and why. G&R is Gupta & Reichardt (2020), dA de\n"
-    "Andres et al. (2022).\n\n"
+    f"Numbers that differ from the paper's by more than {SIGMAS:g} combined standard errors, or,\n"
+    f"if an error is not known, by more than {100 * SHARE:g} %. G&R is Gupta & Reichardt (2020),\n"
+    "dA de Andres et al. (2022).\n\n"
 )
 
 
@@ -41,18 +41,20 @@ class Difference:
     form: str = ".3f"
 
 
-_PROFILE = "the small, shortly trained network of scale `laptop` rounds off the peak"
+_PROFILE = "the network of scale `laptop` is small and shortly trained, and flattens the peak"
 _ENDS = "ours is trained on masses uniform in a range, theirs on eight masses"
 _BOUND = "as narrow as the exact posterior (`bound_train`); the paper's network is wider"
 _IMAGE = (
-    "equal Y is not an equal image: our clusters are wider than an Arnaud cluster of their Y, so "
-    "less of their light stands out"
+    "clusters of equal Y do not have equal images: ours are wider than Arnaud's profile, so less "
+    "of their signal is above the noise"
 )
-_HALOES = "no haloes below `hydro.halo_mass_1e14`, and none that cluster around the cluster"
-_SHAPES = "the shapes of our clusters are a choice; the networks are smaller and see fewer maps"
-_TAILS = "our clusters lack the rare ones that the paper's networks get wrong by far"
-_INTERVALS = "a network for near and far clusters alike needs a longer training than it has"
-_STAND_IN = "the stand-in sky, made from Planck's masses as if these had no errors"
+_HALOES = (
+    "no haloes lighter than `hydro.halo_mass_1e14`, and no clustering of haloes around the cluster"
+)
+_SHAPES = "cluster shapes are a choice; networks are smaller and see fewer maps"
+_TAILS = "our clusters lack the rare outliers of the paper's networks"
+_INTERVALS = "a network for a wide redshift range needs a longer training"
+_STAND_IN = "the stand-in sky, which takes Planck's masses as exact"
 _MASKS = "the stand-in sky and its masks"
 
 DIFFERENCES = (

@@ -73,8 +73,8 @@ MICROWAVE = Part(
                 "mass at trained masses and 0.21 between them, but 0.3 at 1.5e14 Msun."
             ),
             ours=(
-                "No estimator of its prior escapes the offsets at the ends; the network is judged "
-                "against the exact posterior."
+                "Every estimator with this prior has offsets at the ends, so the network is "
+                "compared with the exact posterior."
             ),
             figures={f"{FIGURES}figure4_masses.png": "Masses of the test maps"},
             tables=(Table("microwave_table.md", "offset: of the network's median"),),
@@ -110,11 +110,11 @@ MICROWAVE = Part(
             ),
             ours=(
                 "Clusters like Magneticum's, with unrelated haloes along the line of sight; the "
-                "simulation's own maps are to be had from its authors only. Their relation of Y "
-                "and M was chosen such that r comes out near the paper's, so r is no result; it "
-                "is fitted on other clusters than those that are weighed. The posterior beside "
-                "the network is exact for what the network was trained on, lone spheres at one "
-                "redshift, and not for these clusters: it is no bound here."
+                "simulation's own maps are available from its authors on request only. Their "
+                "relation of Y and M was chosen such that r comes out near the paper's, so r is "
+                "no result; it is fitted on other clusters than those that are weighed. The "
+                "posterior beside the network is exact for what the network was trained on, lone "
+                "spheres at one redshift, and not for these clusters: it is no bound here."
             ),
             figures={
                 f"{HYDRO}figure6_mresunet_masses.png": "By the mResUNet",

@@ -24,19 +24,19 @@ WEIGHING = Part(
                 "the redshift and the relation that the clusters were made with; the CNNs are "
                 "trained on clusters of that relation and know the redshift bin."
             ),
-            figures={f"{FIGURES}masses.png": "Masses found against true ones"},
+            figures={f"{FIGURES}masses.png": "Estimated against true masses"},
             tables=(Table("weighing_table.md", "Half-width of b"),),
         ),
         Exhibit(
             names=(),
-            title="Intervals on clusters that nothing else has seen",
+            title="Coverage of the intervals",
             ours=(
-                "Clusters of the stand-in sky have no scatter of Y, so their intervals hold more "
-                "than they say; the rows below have it with a scatter, and with twice the point "
+                "On the stand-in sky clusters have no scatter of Y, so the intervals contain more "
+                "than the stated share. The rows below add such a scatter, and twice the point "
                 "sources. The grey band is twice the error of the smallest sample. Of clusters "
-                "chosen by a high true mass intervals hold fewer, as their posteriors expect."
+                "with a high true mass the intervals contain fewer, as the posteriors predict."
             ),
-            figures={f"{FIGURES}coverage.png": "Coverage minus what is said"},
+            figures={f"{FIGURES}coverage.png": "Coverage minus the stated probability"},
             tables=(
                 Table("weighing_table.md", "Weighing by data set"),
                 Table("weighing_table.md", "Simulated Planck maps by redshift"),
@@ -70,7 +70,7 @@ WEIGHING_HEADLINES = (
     Headline(
         Row("Weighing: truth inside the 68 % interval", "coverage_68"),
         "weighing.planck.all",
-        "weighing-intervals-on-clusters-that-nothing-else-has-seen",
+        "weighing-coverage-of-the-intervals",
     ),
     Headline(
         Row(

@@ -141,7 +141,7 @@ def table(metrics: Mapping[str, Mapping[str, float]], checks: Sequence[Check]) -
     ]
     header = ["clusters", "maps", "weighing", "exact posterior", "ratio", "divergence [nats]"]
     share = f"{metrics['filters']['lost_information']:.1e}"
-    lost = f"The filters lose at most {share} of what the maps say of the signal's amplitude."
+    lost = f"The filters miss at most {share} of the maps' information on the signal's amplitude."
     gate = in_words(checks, "of the ratio and the divergence")
     blocks = [ABOUT, markdown_table(header, rows).strip(), lost, gate]
     return "\n\n".join(blocks) + "\n"

@@ -139,8 +139,8 @@ def in_words(checks: Sequence[Check], of: str) -> str:
     if faults:
         counts = ", ".join(f"{fault} in {count}" for fault, count in faults.items())
         words = (
-            f"Of low power, since their clusters are few: {faults.total()} of {len(checks)} checks "
-            f"would more often\npass than find a fault ({counts}); the verdict says which."
+            f"{faults.total()} of {len(checks)} checks have few clusters, and would miss a fault "
+            f"more often than find it\n({counts}); the verdict names them."
         )
         lines += ["", words]
     return "\n".join(lines)

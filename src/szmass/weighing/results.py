@@ -19,19 +19,19 @@ from szmass.weighing.metrics import Tail
 Metrics = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By data set and redshift bin."""
 HALF_WIDTHS = """\
-Half-width of b = (M - M_true) / M on simulated Planck maps, by estimator, and what each is told
-besides the map; the CNNs know the redshift bin."""
+Half-width of b = (M - M_true) / M on simulated Planck maps by estimator. The row `told` says what
+each is told besides the map; the CNNs know the redshift bin."""
 DATA_SETS = """\
 Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
-true masses in the 68 and 95 % intervals: of one cluster (stat.), and with what is known of the gas
+true masses in the 68 and 95 % intervals: for one gas (stat.), and including the gas's uncertainty
 (total). Clusters of another gas are weighed by their own relation. The stand-in sky is also weighed
-with as many point sources again, and with a scatter of Y, which it does not have itself. Flagged is
-the share with a word of warning."""
+with twice the point sources, and with a scatter of Y. `flagged` is the share of maps with a
+flag."""
 TAILS = """\
-Heavy clusters of the simulated Planck maps: the share that intervals hold, and the share that the
-posteriors themselves expect, with its standard deviation. Intervals hold fewer of the clusters that
-are chosen because their true mass is high, and what they say of those chosen by the estimate."""
-JUDGED = "of clusters that nothing else has seen and of simulated\nPlanck maps"
+Heavy clusters of the simulated Planck maps: coverage found, and coverage expected from the
+posteriors, with its standard deviation. Of clusters with a high true mass, intervals contain fewer
+than stated; of clusters with a high estimated mass, the stated share."""
+JUDGED = "on test clusters used for nothing else, and on simulated\nPlanck maps"
 STAND_IN = "stand_in"
 BRIGHTENED, HALVES = "planck_brightened", "half_differences"
 SHARES = np.linspace(0.0, 1.0, 51)
@@ -108,7 +108,7 @@ def _by_bin(by_bin: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]
 def _by_tail(tails: Sequence[Tail]) -> str:
     header = ["clusters", "maps"]
     for level in BANDS:
-        header += [f"{100 * level:.0f} % holds", "expected"]
+        header += [f"{100 * level:.0f} % found", "expected"]
     rows = []
     for tail in tails:
         row = [tail.words]
@@ -122,9 +122,9 @@ def _by_tail(tails: Sequence[Tail]) -> str:
 def _noise_in_words(values: Mapping[str, float]) -> str:
     return (
         f"Half the difference of the y-map's two halves, at {values['maps']:.0f} clusters of PSZ2, "
-        f"is noise alone. In the\nfilters it has {values['noise_ratio_own_level']:.3f} of what its "
-        f"own level says, and {values['noise_ratio']:.3f} of what weighing takes\n"
-        "the maps to have, whose level sources and clusters raise."
+        f"is pure noise. Its rms\nin the filters is {values['noise_ratio_own_level']:.3f} of that "
+        f"expected from its own level, and {values['noise_ratio']:.3f} of that expected\n"
+        "from the level measured in the maps, which sources and clusters raise."
     )
 
 
