@@ -14,6 +14,7 @@ from szmass.weighing.gate import (
     coverage,
     expected_coverage,
     judge,
+    judge_all,
     judge_brightness,
     judge_shares,
 )
@@ -198,6 +199,32 @@ def test_a_mass_that_falls_as_its_cluster_brightens_is_stopped():
         checks = judge_brightness({"z1": right, "z2": right | wrong})
         failed_ones = [check for check in checks if not check.passed]
         assert [(one.group, one.what) for one in failed_ones] == [("brightened, z2", *wrong)]
+
+
+def test_calibrated_posteriors_hardly_ever_fail_all_checks_together():
+    failures = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng((11, seed))
+        of_maps = [
+            Share("planck", "coverage_68", 2400, rng.binomial(2400, 0.68) / 2400, 0.68, 0.68, 0.68)
+            for _ in range(30)
+        ]
+        about_points = np.array([rng.binomial(CLUSTERS, level) / CLUSTERS for level in LEVELS])
+        checks = judge_all(ranks(rng), groups(rng), expected_coverage=about_points, of_maps=of_maps)
+        failures += not all(check.passed for check in checks)
+    assert failures <= SEEDS // 100
+
+
+@pytest.mark.parametrize("width", [0.85, 1.0 / 0.85])
+def test_all_checks_together_catch_widths_15_percent_off(width):
+    right = np.array(LEVELS)
+    for seed in range(20):
+        rng = np.random.default_rng((12, seed))
+        checks = judge_all(
+            ranks(rng, width=width), groups(rng), expected_coverage=right, of_maps=[]
+        )
+        failures = {check.what for check in checks if not check.passed}
+        assert "coverage_68" in failures
 
 
 def test_a_small_groups_want_of_power_is_said():

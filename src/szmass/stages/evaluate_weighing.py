@@ -26,10 +26,8 @@ from szmass.weighing.brightness import MOST_CLUSTERS, Brightened, RoundFit, brig
 from szmass.weighing.clusters import open_clusters
 from szmass.weighing.gate import (
     as_verdict,
-    judge,
+    judge_all,
     judge_brightness,
-    judge_expected_coverage,
-    judge_shares,
 )
 from szmass.weighing.judgement import Judged, calibrate, weigh_known
 from szmass.weighing.make_record import PSZ2, survey_of, training_clusters
@@ -96,13 +94,15 @@ def evaluate_weighing(
     fit = RoundFit.of(survey, weighing, cosmology)
     brightened = _brightened(weigher, clean, planck, bins, fit=fit, gas=gas).metrics(bins)
 
-    checks = judge(calibration.rank, calibration.groups(bins))
-    checks += judge_expected_coverage(calibration.expected_coverage(rng), len(calibration.rank))
-    checks += judge_shares(
-        [
-            *(share for one in of_planck for share in shares(one, bins)),
-            *(share for one in of_others for share in total_shares(one)),
-        ]
+    of_maps = [
+        *(share for one in of_planck for share in shares(one, bins)),
+        *(share for one in of_others for share in total_shares(one)),
+    ]
+    checks = judge_all(
+        calibration.rank,
+        calibration.groups(bins),
+        expected_coverage=calibration.expected_coverage(rng),
+        of_maps=of_maps,
     )
     checks += judge_brightness(brightened)
     write_metrics(weighing_verdict, as_verdict(checks, weighing_record))

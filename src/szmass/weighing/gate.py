@@ -156,18 +156,19 @@ def coverage(ranks: np.ndarray, level: float) -> float:
     return float(np.mean(np.abs(ranks - 0.5) <= level / 2.0))
 
 
-def judge(ranks: np.ndarray, groups: Mapping[str, np.ndarray]) -> list[Check]:
+def judge(ranks: np.ndarray, groups: Mapping[str, np.ndarray], *, others: int = 0) -> list[Check]:
     """Checks coverage and mean rank in each group.
 
-    The ranges are such that calibrated posteriors fail any check with a probability of at most
-    `FALSE_ALARM`, shared equally between the checks.
+    The ranges are such that calibrated posteriors fail any check of a gate with a probability of at
+    most `FALSE_ALARM`, shared equally between the checks.
 
     Args:
         ranks: of the true masses, `(n,)`.
         groups: which clusters belong to a group, `(n,)` bool, by name; empty groups are left out.
+        others: how many checks the gate has beside these.
     """
     filled = {name: ranks[rows] for name, rows in groups.items() if rows.any()}
-    alarm = FALSE_ALARM / max(1, len(filled) * (len(LEVELS) + 1))
+    alarm = FALSE_ALARM / max(1, len(filled) * (len(LEVELS) + 1) + others)
     checks: list[Check] = []
     for name, of_group in filled.items():
         checks += [_coverage_check(name, of_group, level, alarm) for level in LEVELS]
@@ -175,9 +176,9 @@ def judge(ranks: np.ndarray, groups: Mapping[str, np.ndarray]) -> list[Check]:
     return checks
 
 
-def judge_expected_coverage(found: np.ndarray, count: int) -> list[Check]:
-    """Checks what `expected_coverage` gave of so many clusters at `LEVELS`."""
-    alarm = FALSE_ALARM / len(LEVELS)
+def judge_expected_coverage(found: np.ndarray, count: int, *, others: int = 0) -> list[Check]:
+    """Checks what `expected_coverage` gave of so many clusters at `LEVELS`; `others` as above."""
+    alarm = FALSE_ALARM / (len(LEVELS) + others)
     return [
         _share_check("all", f"expected_coverage_{100 * level:.0f}", count, level, share, alarm)
         for level, share in zip(LEVELS, found.tolist(), strict=True)
@@ -248,12 +249,12 @@ class Share:
     """Whether widths that are too small are to be found by it; total intervals may be wider."""
 
 
-def judge_shares(shares: Sequence[Share]) -> list[Check]:
-    """Checks shares, with `FALSE_ALARM` shared equally between them.
+def judge_shares(shares: Sequence[Share], *, others: int = 0) -> list[Check]:
+    """Checks shares; `others` as above.
 
     A share may leave its bounds by what the binomial distribution of its clusters allows.
     """
-    alarm = FALSE_ALARM / max(1, len(shares))
+    alarm = FALSE_ALARM / max(1, len(shares) + others)
     checks = [
         _share_check(
             one.group, one.what, one.clusters, one.expected, one.found, alarm, (one.low, one.high)
@@ -263,6 +264,31 @@ def judge_shares(shares: Sequence[Share]) -> list[Check]:
     return [
         check if one.finds_narrow else replace(check, power=1.0, fault="")
         for one, check in zip(shares, checks, strict=True)
+    ]
+
+
+def judge_all(
+    ranks: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    *,
+    expected_coverage: np.ndarray,
+    of_maps: Sequence[Share],
+) -> list[Check]:
+    """All checks of a finite number of clusters, with one `FALSE_ALARM` shared between them.
+
+    Args:
+        ranks: of the true masses of the gate's own clusters, `(n,)`.
+        groups: as of `judge`.
+        expected_coverage: of the same clusters, at `LEVELS`.
+        of_maps: shares of the clusters in maps.
+    """
+    own = (len(LEVELS) + 1) * sum(bool(rows.any()) for rows in groups.values())
+    counts = own, len(LEVELS), len(of_maps)
+    in_groups, about_points, in_maps = (sum(counts) - count for count in counts)
+    return [
+        *judge(ranks, groups, others=in_groups),
+        *judge_expected_coverage(expected_coverage, len(ranks), others=about_points),
+        *judge_shares(of_maps, others=in_maps),
     ]
 
 
