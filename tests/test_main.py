@@ -191,7 +191,7 @@ def test_a_full_disk_is_one_line(checkout: Checkout):
 def test_a_wrong_setting_is_one_line(tmp_path: Path):
     checkout = Checkout.create(tmp_path)
     text = (checkout.path / "params.yaml").read_text()
-    (checkout.path / "params.yaml").write_text(text.replace("seed: ", "sead: "))
+    (checkout.path / "params.yaml").write_text(text.replace("\nseed: ", "\nsead: "))
 
     done = checkout.run_stage("tabulate_spectra")
 

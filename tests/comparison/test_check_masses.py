@@ -119,7 +119,7 @@ def test_rows_that_are_left_out_are_named(
         (["--figure", "a.jpg"], "--figure a.jpg: expected a name that ends in .png or .pdf"),
         (["--pivot-1e14", "0"], "--pivot-1e14 = 0: expected a number above 0"),
         (["--mass-unit-msun", "-1"], "--mass-unit-msun = -1: expected a number above 0"),
-        (["--masses", "no.fits"], "no.fits: not found: dvc repro infer_psz2, or name it: --masses"),
+        (["--masses", "no.fits"], "no.fits: not found: dvc repro weigh_psz2, or name it: --masses"),
         (["--mass-column", "m"], "lensing.csv: no column 'm'; it has name, glon_deg"),
         (["--max-dz", "0"], "--max-dz = 0: expected a number above 0"),
     ],

@@ -104,7 +104,7 @@ def test_a_release_is_taken_up(project: dict[str, Path], tmp_path: Path) -> None
     assert found.path.read_bytes() == project["weighing_record"].read_bytes()
     assert facts["gate"]["verdict_sha256"] == sha256(project["weighing_verdict"])
     formats = (ROOT / "docs" / "formats.md").read_text()
-    (paragraph,) = (text for text in formats.split("\n\n") if text.startswith("It also copies"))
+    (paragraph,) = (text for text in formats.split("\n\n") if text.startswith("`szmass release`"))
     assert set(facts) - {"git.rev", "git.dirty"} <= set(spans(paragraph.partition(", with ")[2]))
 
 

@@ -44,6 +44,7 @@ def folder(params: Params, run: ListRun, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("stage")
     settings = small_params(params)
     paths = write_stores(folder, settings)
+    del paths["noise_store"]
     stores = {
         "clean": open_clean_store(paths["clean_store"]),
         "planck": open_planck_store(paths["planck_store"]),

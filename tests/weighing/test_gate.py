@@ -181,10 +181,10 @@ def test_where_no_posterior_reaches_the_cut_none_is_expected():
 
 
 def test_a_share_may_leave_its_bounds_by_its_finite_sample_error_alone():
-    bounds = {"expected": 0.68, "low": 0.65, "high": 0.71}
-    few = Share("planck, z1", "coverage_68", 100, 0.60, **bounds)
-    many = Share("planck, z2", "coverage_68", 4000, 0.60, **bounds)
-    within = Share("planck, z3", "coverage_68", 400_000, 0.652, **bounds)
+    bounds = 0.68, 0.65, 0.71
+    few = Share("planck, z1", "coverage_68", 100, 0.60, *bounds)
+    many = Share("planck, z2", "coverage_68", 4000, 0.60, *bounds)
+    within = Share("planck, z3", "coverage_68", 400_000, 0.652, *bounds)
     assert [check.passed for check in judge_shares([few, many, within])] == [True, False, True]
     # a probability of at least so much has no upper end
     most = Share("planck_magneticum", "coverage_68_total", 800, 0.99, 0.68, 0.5, 1.0)

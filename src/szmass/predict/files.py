@@ -184,18 +184,22 @@ def _zarr(path: Path) -> FileContent:
     for metadata in path.rglob("zarr.json"):
         _json(metadata)
     group = path / "zarr.json"
-    # zarr opens arrays side by side; of several that fail, asyncio would print all but the first
-    logger = logging.getLogger("asyncio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").addFilter(_of_no_zarr_task)
     try:
         store = MapStore(path, _attributes(group).get("title", "") if group.is_file() else "")
-        content = _store_content(store)
+        return _store_content(store)
     except StoreError as error:
         raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
-    finally:
-        logger.setLevel(level)
-    return content
+
+
+def _of_no_zarr_task(record: logging.LogRecord) -> bool:
+    """Whether a message of asyncio's is not about a task of Zarr's.
+
+    Zarr opens arrays side by side; of several that fail, the first one's error is raised, and
+    asyncio would print the others when their tasks are freed.
+    """
+    message = record.getMessage()
+    return not (message.startswith("Task exception was never retrieved") and "zarr" in message)
 
 
 def _store_content(store: MapStore) -> FileContent:

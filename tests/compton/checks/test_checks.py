@@ -283,12 +283,18 @@ def test_labels_of_the_two_stores_must_be_the_same(damaged, maps_of, tmp_path):
     assert named(failed["every labels_that_differ"], "map") == [4]
 
 
+def with_models(settings, models):
+    """Settings with these baryon models, and ranges of weighing's gas that hold them."""
+    wider = replace(settings.weighing, alpha=[1.2, 2.0], sigma_lny=[0.05, 0.3])
+    return replace(settings, baryon_models=models, weighing=wider)
+
+
 def test_another_relation_between_mass_and_y_is_caught(faultless, settings, maps_of, tmp_path):
     models = dict(settings.baryon_models)
     models["gadget_x"] = replace(models["gadget_x"], log10_b=-0.12)
     models["magneticum"] = replace(models["magneticum"], alpha=1.3)
     failed = failures(
-        maps_of(faultless, replace(settings, baryon_models=models)),
+        maps_of(faultless, with_models(settings, models)),
         tmp_path / "docs",
         ["relations"],
     )
@@ -302,7 +308,7 @@ def test_scatter_that_was_not_put_in_is_caught(faultless, settings, maps_of, tmp
     models = dict(settings.baryon_models)
     models["gadget_x"] = replace(models["gadget_x"], sigma_lny=0.25)
     failed = failures(
-        maps_of(faultless, replace(settings, baryon_models=models)),
+        maps_of(faultless, with_models(settings, models)),
         tmp_path / "docs",
         ["relations"],
     )
