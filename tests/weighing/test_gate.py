@@ -8,6 +8,7 @@ from scipy.stats import binom, norm
 
 from szmass.weighing.gate import (
     FALSE_ALARM,
+    FEWEST_BRIGHTENED,
     LEVELS,
     Share,
     TailCoverage,
@@ -199,6 +200,7 @@ def test_a_mass_that_falls_as_its_cluster_brightens_is_stopped():
         checks = judge_brightness({"z1": right, "z2": right | wrong})
         failed_ones = [check for check in checks if not check.passed]
         assert [(one.group, one.what) for one in failed_ones] == [("brightened, z2", *wrong)]
+        assert judge_brightness({"z2": right | wrong | {"maps": FEWEST_BRIGHTENED - 1}}) == []
 
 
 def test_calibrated_posteriors_hardly_ever_fail_all_checks_together():

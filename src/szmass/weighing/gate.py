@@ -36,6 +36,8 @@ MOST_FALL_DEX = 1e-3
 """A smaller decrease of the median is rounding: a tenth of the distance between the axis' nodes."""
 MOST_APART_DEX = 0.1
 """Largest difference between weighing and the round fit, median over a bin's bright clusters."""
+FEWEST_BRIGHTENED = 50
+"""Clusters of a bin, fewer of which say too little of a network; metrics have them all the same."""
 TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
 """Least coverage by total intervals of clusters whose gas had no part in `weighing.gas_prior`."""
 
@@ -312,7 +314,7 @@ def judge_brightness(by_bin: Mapping[str, Mapping[str, float]]) -> list[Check]:
         )
         for name, values in by_bin.items()
         for what, most in limits.items()
-        if what in values
+        if what in values and values["maps"] >= FEWEST_BRIGHTENED
     ]
 
 
