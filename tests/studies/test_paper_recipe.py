@@ -124,11 +124,17 @@ COMMITTED = ROOT / "studies" / "paper_recipe" / "metrics.json"
 
 @pytest.mark.skipif(not COMMITTED.is_file(), reason="the study has not been run")
 def test_the_recipe_measured_anew_gives_the_masses_of_figure_4() -> None:
-    """What was committed: medians near the truth and the exact posterior's, scatter near its."""
+    """What was committed: medians near the truth and the exact posterior's, scatter near its.
+
+    The truth within 5 %, and twice the median's error from so many test maps.
+    """
     found = json.loads(COMMITTED.read_text())[step.MEASURED_ANEW]
+    maps = load(ROOT / "params.yaml").microwave_sets.test_maps
     for mass in (2, 2.5, 3, 3.5, 4, 4.5, 5):
-        median = found[f"mresunet.median_1e14_{mass_label(mass * MASS_UNIT_MSUN)}"]
-        assert median == pytest.approx(mass, rel=0.05), mass
+        label = mass_label(mass * MASS_UNIT_MSUN)
+        median = found[f"mresunet.median_1e14_{label}"]
+        error = np.sqrt(np.pi / 2.0 / maps) * found[f"mresunet.half_width_1e14_{label}"]
+        assert abs(median - mass) < 0.05 * mass + 2.0 * error, mass
     for mass in (2, 3, 4, 5, 6, 7):
         offset = found[f"mresunet.offset_from_bound_sigma_m{mass}p0e14"]
         assert abs(offset) <= 0.7, mass
