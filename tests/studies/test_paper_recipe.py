@@ -122,7 +122,6 @@ def test_the_report_has_a_row_beside_the_pipelines(
 COMMITTED = ROOT / "studies" / "paper_recipe" / "metrics.json"
 
 
-@pytest.mark.skipif(not COMMITTED.is_file(), reason="the study has not been run")
 def test_the_recipe_measured_anew_gives_the_masses_of_figure_4() -> None:
     """What was committed: medians near the truth and the exact posterior's, scatter near its.
 

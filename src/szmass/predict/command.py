@@ -99,7 +99,7 @@ class Answer:
     priors: Mapping[str, str]
     """The prior in words, by redshift bin."""
     notes: Sequence[str] = ()
-    """What was read from the files besides the maps."""
+    """What the files state of their maps and was used: pixel size, unit, redshift."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""

@@ -38,9 +38,9 @@ class Masses:
     m500_msun_total_p97p5: np.ndarray
     signal_to_noise: np.ndarray
     chi2: np.ndarray
-    """Of the amplitudes about the best template, for each mode of the noise."""
+    """Reduced chi^2 of the filter amplitudes after the best-fitting template, `(n,)`."""
     flags: np.ndarray
-    """What is unusual about a map, in words; "" if nothing is."""
+    """Warnings about each map, such as a low signal-to-noise ratio; "" without any."""
     prior: str
     gas: str
     model_version: str

@@ -15,7 +15,7 @@ from szmass.weighing.priors import TabulatedPrior
 
 MASS, DENSITY, REDSHIFT = "log10_msun", "density", "redshift"
 LARGEST_PRIOR_BYTES = 2**22
-"""Of a table: some 100 000 rows."""
+"""Largest size of a prior's CSV file; it holds about 100 000 rows."""
 MOST_REDSHIFTS = 200
 LOG10_MSUN = (8.0, 20.0)
 """Between these lies the log10 of any mass; a mass in Msun, or in 1e14 Msun, does not."""

@@ -48,7 +48,7 @@ class ReleasedRecord:
 
     path: Path
     szmass_version: str
-    """Of the release."""
+    """Version of szmass that released the record."""
     scale: str
     """That it was trained at."""
 

@@ -152,10 +152,10 @@ class _Choice:
 
     weigher: Weigher
     name: str
-    """Of the prior."""
+    """Name of the prior, as it is printed."""
     prior: str | MassPrior
     gas: str
-    """Of the statistical interval."""
+    """Baryon model whose relation of mass and Y the statistical interval assumes."""
     others: Sequence[str]
     """Models of the gas whose masses are wanted as well, the reference first."""
 

@@ -37,7 +37,7 @@ MAKE_AGAIN = "make it again (dvc repro train_weighing)"
 _NO_RECORD = (
     # what numpy raises for files of all kinds: an array alone is no context (TypeError)
     *(OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
-    *(NotImplementedError, RuntimeError),  # ways of compression that no record has
+    *(NotImplementedError, RuntimeError),  # zipfile: compression it cannot read
     *(KeyError, AttributeError),  # no facts, or facts that are no names with values
     *(RecursionError, MemoryError, ContentError),
 )

@@ -96,7 +96,7 @@ class MeanRelations:
     """The mean relations of Y and M of a set of clusters, and the scatter about them."""
 
     own: ScalingRelation
-    """Of the clusters' own Y within R500."""
+    """Relation of mass and Y within R500, of the clusters alone, without haloes beside them."""
     metrics: Mapping[str, float]
     """Slope, normalisation and scatter of this relation and of that with unrelated haloes."""
 

@@ -21,7 +21,7 @@ class PaperRecipe(Section):
     width: PositiveInt
     """Filters of the first block; 64 in the paper."""
     epochs: PositiveInt
-    """Of the training; 100 at scale `paper`."""
+    """Number of training epochs; 100 at scale `paper`."""
 
     def applied(
         self, mresunet: Mresunet, sets: MicrowaveSets, scales: Path = SCALES
