@@ -464,6 +464,11 @@ def test_sections_that_do_not_fit_each_other_are_told_at_once():
         ("weighing.cool_core_mean", [0.2, 1.1], "weights from 0 to 1"),
         ("weighing.alpha", [0.0, 2.0], "slopes above 0: Y grows with mass"),
         ("weighing.gas_prior.sigma_lny", [0.3, 0.0], "a mean within sigma_lny = [0.05, 0.2]"),
+        (
+            "weighing.gas_prior_of_planck.alpha",
+            [1.79, 0.12],
+            "two widths about the mean within alpha = [1.4, 2.0]",
+        ),
         ("weighing.test_seed", 1, "another than seed = 1, which choices have seen"),
     ],
 )
@@ -482,8 +487,9 @@ def test_a_limit_is_told_from_both_sides(key, value, expected):
 )
 def test_the_training_holds_the_gas_of_every_model(key, ends, model, value):
     content = edited(f"weighing.{key}", ends)
-    content["weighing"]["gas_prior"][key] = [sum(ends) / 2.0, 0.0]
-    content["weighing"]["gas_prior"].pop("cool_core_mean", None)
+    for prior in ("gas_prior", "gas_prior_of_planck"):
+        if key in content["weighing"][prior]:
+            content["weighing"][prior][key] = [sum(ends) / 2.0, 0.0]
     expected = f"a range that holds baryon_models.{model}.{key} = {value}"
     assert refusal(content) == f"weighing.{key} = {ends}: expected {expected}"
 

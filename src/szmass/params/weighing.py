@@ -104,6 +104,8 @@ class Weighing(Section):
     """Decay of the weights, in AdamW."""
     gas_prior: GasPrior
     """Whose mean gives the total interval."""
+    gas_prior_of_planck: GasPrior
+    """Made from observations alone; the gate checks the reference gas' total intervals by it."""
     gas_nodes: Annotated[Whole, Field(ge=1, le=15)]
     """Nodes of that mean in alpha and in log10_b."""
     population_width_ln_z: PositiveFloat
@@ -122,12 +124,8 @@ class Weighing(Section):
             yield wrong("usual_levels", self.usual_levels, f"a range in noise_levels, {low}-{high}")
         if not self.redshifts[0] < self.near_redshift <= self.redshifts[1]:
             yield wrong("near_redshift", self.near_redshift, f"one of redshifts, {self.redshifts}")
-        for name in ("alpha", "log10_b"):
-            mean, width = getattr(self.gas_prior, name)
-            ends: list[float] = getattr(self, name)
-            if not ends[0] <= mean - 2 * width <= mean + 2 * width <= ends[1]:
-                expected = f"two widths about the mean within {name} = {ends}"
-                yield wrong(f"gas_prior.{name}", [mean, width], expected)
+        for prior in ("gas_prior", "gas_prior_of_planck"):
+            yield from self._problems_of(prior)
         if not within(self.log10_m500c_msun, self.axis_log10_msun):
             expected = f"an axis that holds log10_m500c_msun = {self.log10_m500c_msun}"
             yield wrong("axis_log10_msun", self.axis_log10_msun, expected)
@@ -135,10 +133,20 @@ class Weighing(Section):
             yield wrong("alpha", self.alpha, "slopes above 0: Y grows with mass")
         if not within(self.cool_core_mean, [0.0, 1.0]):
             yield wrong("cool_core_mean", self.cool_core_mean, "weights from 0 to 1")
-        scatter = self.gas_prior.sigma_lny
+
+    def _problems_of(self, prior: str) -> Iterator[str]:
+        """A prior of the gas lies within the gas of the training."""
+        known: GasPrior = getattr(self, prior)
+        for name in ("alpha", "log10_b"):
+            mean, width = getattr(known, name)
+            ends: list[float] = getattr(self, name)
+            if not ends[0] <= mean - 2 * width <= mean + 2 * width <= ends[1]:
+                expected = f"two widths about the mean within {name} = {ends}"
+                yield wrong(f"{prior}.{name}", [mean, width], expected)
+        scatter = known.sigma_lny
         if not self.sigma_lny[0] <= scatter[0] <= self.sigma_lny[1]:
             expected = f"a mean within sigma_lny = {self.sigma_lny}"
-            yield wrong("gas_prior.sigma_lny", scatter, expected)
+            yield wrong(f"{prior}.sigma_lny", scatter, expected)
 
 
 @section

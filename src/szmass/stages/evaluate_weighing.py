@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,14 @@ def evaluate_weighing(
     gas = compton.baryon_model
     of_planck = _of_test_maps(weigher, "planck", planck, gas)
     of_others = _of_other_models(weigher, planck, gas)
+    facts = replace(weigher.record.facts, gas_prior=asdict(weighing.gas_prior_of_planck))
+    by_planck = Weigher(replace(weigher.record, facts=facts))
+    of_reference = _of_test_maps(by_planck, f"planck_{gas}", planck, gas)
     judged = [
         *of_planck,
         *_of_test_maps(weigher, "clean", clean, gas),
         *of_others,
+        *of_reference,
         *_of_stand_ins(
             weigher,
             psz2,
@@ -96,7 +101,7 @@ def evaluate_weighing(
 
     of_maps = [
         *(share for one in of_planck for share in shares(one, bins)),
-        *(share for one in of_others for share in total_shares(one)),
+        *(share for one in (*of_reference, *of_others) for share in total_shares(one)),
     ]
     checks = judge_all(
         calibration.rank,
@@ -106,6 +111,9 @@ def evaluate_weighing(
     )
     checks += judge_brightness(brightened)
     write_metrics(weighing_verdict, as_verdict(checks, weighing_record))
+
+    drawn = [one for one in judged if one not in of_reference]  # `planck` has the same maps
+    draw(weighing_figures, drawn, calibration, bin_labels(bins))
 
     masses = pd.concat([one.table() for one in judged])
     with replacing_file(weighing_masses) as unfinished:
@@ -124,7 +132,6 @@ def evaluate_weighing(
         metrics[HALVES] = {"all": noise_metrics(weigher, psz2.read("compton_y"), noise)}
     write_metrics(weighing_metrics, metrics)
     write_text(weighing_table, tables(metrics, bin_labels(bins), checks, tails(of_planck[0])))
-    draw(weighing_figures, judged, calibration, bin_labels(bins))
     for data_set, by_bin in metrics.items():
         for key, value in by_bin.get("all", {}).items():
             run.metric(f"{data_set}.{key}", value)

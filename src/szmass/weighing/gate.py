@@ -39,7 +39,7 @@ MOST_APART_DEX = 0.1
 FEWEST_BRIGHTENED = 50
 """Clusters of a bin, fewer of which say too little of a network; metrics have them all the same."""
 TOTAL_AT_LEAST = {0.68: 0.50, 0.95: 0.90}
-"""Least coverage by total intervals of clusters whose gas had no part in `weighing.gas_prior`."""
+"""Least coverage by total intervals of clusters whose gas had no part in the prior of the gas."""
 
 
 class GateError(SzmassError):

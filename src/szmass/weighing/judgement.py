@@ -24,7 +24,7 @@ RANK, TOTAL_RANK = "weighing_rank", "weighing_total_rank"
 BELOW = "below"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """Clusters of known mass, weighed."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 
@@ -142,7 +143,6 @@ def make_record(
     reference_gas: str,
 ) -> Record:
     """The record of a survey."""
-    prior = settings.gas_prior
     facts = Facts(
         survey="planck",
         pixels=survey.grid.pixels,
@@ -162,11 +162,7 @@ def make_record(
             for name, gas in baryon_models.items()
         },
         reference_gas=reference_gas,
-        gas_prior={
-            "alpha": list(prior.alpha),
-            "log10_b": list(prior.log10_b),
-            "sigma_lny": list(prior.sigma_lny),
-        },
+        gas_prior=asdict(settings.gas_prior),
         gas_nodes=settings.gas_nodes,
         survey_prior=PSZ2,
         population_width_ln_z=population.width_ln_z,

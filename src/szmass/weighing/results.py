@@ -24,9 +24,10 @@ each is told besides the map; the CNNs know the redshift bin."""
 DATA_SETS = """\
 Weighing by data set, all redshifts: median of b, half-width, scatter of log10 M, and the share of
 true masses in the 68 and 95 % intervals: for one gas (stat.), and including the gas's uncertainty
-(total). Clusters of another gas are weighed by their own relation. The stand-in sky is also weighed
-with twice the point sources, and with a scatter of Y. `flagged` is the share of maps with a
-flag."""
+(total). Clusters of another gas are weighed by their own relation. The prior of the gas was made
+with `gadget_x`, so `planck gadget x` are the maps of `planck` with another one, made from
+observations alone. The stand-in sky is also weighed with twice the point sources, and with a
+scatter of Y. `flagged` is the share of maps with a flag."""
 TAILS = """\
 Heavy clusters of the simulated Planck maps: coverage found, and coverage expected from the
 posteriors, with its standard deviation. Of clusters with a high true mass, intervals contain fewer
