@@ -47,6 +47,7 @@ OWNERS = {
         "szmass.compton.results.mass_figures",
         "szmass.compton.results.map_figures",
         "szmass.compton.psz2.figures",
+        "szmass.predict.picture",
         "szmass.weighing.results",
         "szmass.studies.figures",
         "szmass.studies.saliency.figures",

@@ -135,6 +135,15 @@ def test_masses_of_files(installed: Path, folder: Path) -> None:
     assert any("REDSHIFT" in note for note in of_image["notes"])
 
 
+def test_the_example(installed: Path, folder: Path) -> None:
+    done = run(installed, folder, "szmass", "predict", "--example", "--out", "masses.ecsv")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1].startswith("example.fits")
+    missing = "no picture: a picture needs matplotlib, which is missing: pip install"
+    assert f'{missing} "szmass[figures]"' in done.stderr
+    assert "unit: solMass" in (folder / "masses.ecsv").read_text()
+
+
 def test_masses_in_python(installed: Path, folder: Path) -> None:
     code = (
         "import sys, numpy, szmass; "

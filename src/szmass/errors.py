@@ -12,7 +12,7 @@ class SzmassError(ValueError):
     """
 
 
-EXTRAS = {"matplotlib": "figures", "zarr": "zarr", "zarrs": "zarr"}
+EXTRAS = {"colossus": "figures", "matplotlib": "figures", "zarr": "zarr", "zarrs": "zarr"}
 """Which extra of szmass brings a library, by its name; any other one comes with `PIPELINE`."""
 PIPELINE = "pipeline"
 

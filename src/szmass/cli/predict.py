@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from szmass.cli.project import PARAMS, require_project
+from szmass.errors import MissingExtraError
 from szmass.predict.command import (
     CNN,
     OWN,
@@ -25,13 +26,22 @@ if TYPE_CHECKING:  # numpy
     from szmass.predict.masses import Weighed
 
 HELP = "infer the masses of clusters in y-maps"
-EXAMPLE = "szmass predict cutout.fits --redshift 0.3"
+EXAMPLE = "szmass predict cutout.fits --redshift 0.3 --plot cutout.png --out masses.fits"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Adds where the maps are, and what is known of them."""
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="maps: .npy, FITS image, .zarr, .h5"
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="maps: FITS image, .npy, .h5, .zarr, or a folder of these",
+    )
+    parser.add_argument(
+        "--example",
+        action="store_true",
+        help="weigh a simulated cluster that szmass brings, and draw it: example.fits, example.png",
     )
     parser.add_argument("--redshift", metavar="Z", help="of the clusters in FILE")
     parser.add_argument(
@@ -59,14 +69,37 @@ def add_arguments(parser: ArgumentParser) -> None:
         f"(trained in this clone), {RELEASE}, {CNN} ({OWN} if there, else {RELEASE}), a folder, or "
         "NAME@ALIAS or NAME/VERSION of MLflow",
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="PATH",
+        help="draw the cluster: FILE.png or FILE.pdf; of several clusters a folder of pictures",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write a table, with units where the format has them: .fits, .ecsv, .csv, .json",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(options: Namespace) -> None:
     """Prints a table of masses; ends with what is wrong with maps that could not be used."""
+    if options.example:
+        _take_example(options)
     names = [field.name for field in fields(Wanted)]
-    answer = _answer(Wanted(**{name: getattr(options, name) for name in names}))
+    wanted = Wanted(**{name: getattr(options, name) for name in names})
+    if not wanted.by_weighing and (options.plot or options.out):
+        sys.exit("szmass: --plot and --out are for weighing: leave out --models")
+    if options.out is not None:
+        from szmass.predict.masses import require_ending
+
+        require_ending(options.out)
+    answer = _answer(wanted)
     print(answer.as_json() if options.json else answer.as_text())
+    if not isinstance(answer, Answer):
+        _write(answer, options)
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
 
@@ -81,3 +114,53 @@ def _answer(wanted: Wanted) -> Answer | Weighed:
     from szmass.params import load
 
     return predict(wanted, load(PARAMS))
+
+
+def _take_example(options: Namespace) -> None:
+    """Copies the example to the working folder, and asks for its mass and its picture.
+
+    Raises:
+        PredictionError: maps are named as well, or a file of that name is another one.
+    """
+    from szmass.predict.command import PredictionError
+    from szmass.predict.released import EXAMPLE_FILE, RECORDS
+
+    if options.files or options.table or options.ymap:
+        raise PredictionError("--example has a map of its own: leave out other maps")
+    example, content = Path(EXAMPLE_FILE), (RECORDS / EXAMPLE_FILE).read_bytes()
+    if not example.exists():
+        example.write_bytes(content)
+    elif example.read_bytes() != content:
+        raise PredictionError(f"{example}: is another file: expected none, or the example")
+    options.files = [example]
+    options.plot = options.plot or example.with_suffix(".png")
+
+
+def _write(weighed: Weighed, options: Namespace) -> None:
+    """Writes the table and the pictures that are asked for, and says so where no program reads."""
+    masses = weighed.masses
+    if options.out is not None:
+        weighed.write(options.out)
+        _say(f"table: {options.out}")
+    if options.plot is not None:
+        try:
+            written = masses.plot_all(options.plot)
+        except MissingExtraError as error:
+            if not options.example:
+                raise
+            _say(f"no picture: {error}")
+        else:
+            _say(f"picture: {written[0]}" if len(written) == 1 else f"pictures: {options.plot}")
+    if options.example:
+        from astropy.io import fits
+
+        from szmass.predict.released import TRUE_MASS_KEY
+
+        true_1e14 = fits.getval(options.files[0], TRUE_MASS_KEY)
+        _say(f"example: a simulated cluster, whose true mass is {true_1e14:.2f} 1e14 Msun")
+        _say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
+
+
+def _say(line: str) -> None:
+    """To people: not among what a program reads."""
+    print(line, file=sys.stderr)

@@ -22,6 +22,7 @@ def run(_options: Namespace) -> None:
     from szmass.predict.release import (
         RECORDS_IN_SOURCE,
         require_reproduced,
+        write_example,
         write_record_release,
         write_release,
     )
@@ -31,6 +32,7 @@ def run(_options: Namespace) -> None:
     # the CNNs first: the record becomes part of the code, whose state each release states
     cnn = write_release(RELEASED, scale=scale, params_file=PARAMS, paths=paths)
     record = write_record_release(RECORDS_IN_SOURCE, scale=scale, params_file=PARAMS, paths=paths)
+    write_example(RECORDS_IN_SOURCE, paths["planck_store"])
     for folder, facts, size in (
         (RECORDS_IN_SOURCE, record, record["record_bytes"]),
         (RELEASED, cnn, cnn["archive_bytes"]),

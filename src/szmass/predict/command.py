@@ -332,7 +332,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
-    from szmass.predict.files import read_table, read_user_maps
+    from szmass.predict.files import map_files, read_table, read_user_maps
 
     _require_one_way(wanted)
 
@@ -359,8 +359,9 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
     elif wanted.table is not None:
         for row in read_table(wanted.table):
             yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
-    for path in wanted.files:
-        yield str(path), partial(load, path, wanted.redshift)
+    for named in wanted.files:
+        for path in map_files(named):
+            yield str(path), partial(load, path, wanted.redshift)
 
 
 def _require_one_way(wanted: Wanted) -> None:

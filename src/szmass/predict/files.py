@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # zarr takes a third of a second
 
 MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
 TABLE_COLUMNS = ("file", "redshift")
+ENDINGS = (".fit", ".fits", ".fits.gz", ".h5", ".hdf5", ".npy", ".zarr")
+"""Of files with maps."""
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
@@ -57,6 +59,20 @@ class UserMap:
     """What keeps the row from having a map."""
 
 
+def map_files(path: Path) -> list[Path]:
+    """The files with maps in a folder, by name; what is no folder of files is itself one.
+
+    Raises:
+        UserFileError: the folder has none.
+    """
+    if not path.is_dir() or path.name.lower().endswith(".zarr"):
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.name.lower().endswith(ENDINGS))
+    if not found:
+        raise UserFileError(f"{path}: no file in it ends in {', '.join(ENDINGS)}")
+    return found
+
+
 def read_user_maps(path: Path) -> Iterator[UserMap]:
     """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
@@ -76,7 +92,7 @@ def read_user_maps(path: Path) -> Iterator[UserMap]:
     name = path.name.lower()
     reader = next((read for ending, read in readers.items() if name.endswith(ending)), None)
     if reader is None:
-        raise UserFileError(f"{path}: expected a file that ends in {', '.join(sorted(readers))}")
+        raise UserFileError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}")
     with reading(path):
         content = reader(path)
     images, redshifts = content.images, np.ravel(np.asarray(content.redshift, dtype=object))

@@ -3,19 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from szmass.predict.command import WEIGHING, in_columns, plain
+from szmass.errors import MissingExtraError
+from szmass.evaluation.posteriors import MassPosteriors
+from szmass.files import replacing_file, write_text
+from szmass.predict.command import WEIGHING, PredictionError, in_columns, plain
+from szmass.sky.scaling import ScalingRelation
+from szmass.weighing.mixture import Inputs
+from szmass.weighing.priors import MassPrior
+from szmass.weighing.weigher import FLAT, Weigher
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
 HEADER = ("cluster", "z", "M500 [1e14 Msun]", "95 % (stat.)", "S/N", "flags")
 MASS_COLUMN, MASS_UNIT = "m500_msun", "solMass"
+TABLES = {".fits": "fits", ".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+"""Formats of tables, as astropy names them, by a file's ending."""
+JSON = ".json"
+ROWS_AT_ONCE = 512
+"""Clusters whose posteriors are held together."""
+
+
+def require_ending(path: Path, endings: Iterable[str] = (*TABLES, JSON)) -> None:
+    """Requires a name that a table can be written under.
+
+    Raises:
+        PredictionError: it ends in none of the endings.
+    """
+    if path.suffix.lower() not in endings:
+        raise PredictionError(f"{path}: expected a name that ends in {', '.join(endings)}")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What masses were found from."""
+
+    weigher: Weigher
+    cutouts: np.ndarray
+    """Compton y, `(n, pixels, pixels)`."""
+    inputs: Inputs
+    prior: str | MassPrior
+    gas: str
+
+    def posteriors(
+        self, rows: slice | np.ndarray, *, total: bool, flat: bool = False
+    ) -> MassPosteriors:
+        """Posteriors of some clusters.
+
+        Args:
+            rows: the clusters.
+            total: with the uncertainty of the gas.
+            flat: with the prior flat in log10 M instead of the chosen one.
+        """
+        inputs = self.inputs.at(rows)
+        ln_prior = self.weigher.ln_prior(FLAT if flat else self.prior, inputs.redshift)
+        if total:
+            return self.weigher.total_posteriors(inputs, ln_prior)
+        return self.weigher.posteriors(inputs, self.weigher.gas(self.gas), ln_prior)
 
 
 @dataclass(frozen=True)
@@ -25,6 +77,7 @@ class Masses:
     Those with `total` also contain the uncertainty of the gas, which is common to all clusters.
     """
 
+    name: np.ndarray
     redshift: np.ndarray
     m500_msun: np.ndarray
     m500_msun_p2p5: np.ndarray
@@ -44,6 +97,7 @@ class Masses:
     prior: str
     gas: str
     model_version: str
+    evidence: Evidence = field(repr=False, compare=False)
     by_gas: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     """`m500_msun` and its percentiles for each model of the gas; empty unless asked for."""
 
@@ -70,6 +124,105 @@ class Masses:
         meta = {"prior": self.prior, "gas": self.gas, "model_version": self.model_version}
         return Table(columns, units=units, meta=meta)
 
+    def samples(self, count: int, *, total: bool = False, seed: int = 0) -> np.ndarray:
+        """Draws from the posteriors, in Msun, `(n, count)`.
+
+        Args:
+            count: of each cluster.
+            total: with the uncertainty of the gas. That is common to all clusters, and these draws
+                are of each cluster by itself: averages over clusters come out too sure.
+            seed: of the draws.
+        """
+        rng = np.random.default_rng(seed)
+        drawn = np.empty((len(self.name), count))
+        for start in range(0, len(drawn), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            posteriors = self.evidence.posteriors(rows, total=total)
+            for row, below in enumerate(posteriors.cumulative(), start=start):
+                drawn[row] = np.interp(rng.random(count), below, posteriors.axis_log10_msun)
+        return 10.0**drawn
+
+    def write(self, path: str | Path) -> Path:
+        """Writes `table`, with units where the format has them; replaces what was there.
+
+        Args:
+            path: ends in `.fits`, `.ecsv` or `.csv`, which is the format; JSON is for
+                `szmass predict --out`.
+
+        Raises:
+            PredictionError: it ends otherwise.
+        """
+        path = Path(path)
+        require_ending(path, TABLES)
+        table, ending = self.table, path.suffix.lower()
+        if TABLES[ending] == "fits":  # its keywords have eight letters
+            table.meta["version"] = table.meta.pop("model_version")
+        with replacing_file(path) as unfinished:
+            table.write(unfinished, format=TABLES[ending], overwrite=True)
+        return path
+
+    def plot(self, path: str | Path, row: int = 0) -> Path:
+        """Draws a cluster: map, model and residual; radial profile; posteriors and likelihood.
+
+        Args:
+            path: of the picture, `.png` or `.pdf`; replaced.
+            row: of the cluster.
+
+        Raises:
+            MissingExtraError: matplotlib or colossus is missing.
+            SzmassError: the name ends otherwise, or there is no such row.
+        """
+        try:
+            from szmass.predict.picture import Model, Subject, write_picture
+            from szmass.sky.cosmology import Cosmology
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("a picture", str(error.name)) from error
+        if not 0 <= row < len(self.name):
+            raise PredictionError(f"row {row}: expected one of 0 to {len(self.name) - 1}")
+        evidence, rows = self.evidence, slice(row, row + 1)
+        facts = evidence.weigher.record.facts
+        relation = facts.gas_models[evidence.gas]
+        model = Model(
+            facts.grid,
+            facts.beam_fwhm_arcmin,
+            Cosmology(facts.cosmology, facts.concentration_model),
+            ScalingRelation(relation["alpha"], relation["log10_b"]),
+        )
+        subject = Subject(
+            name=str(self.name[row]),
+            redshift=float(self.redshift[row]),
+            m500_msun=float(self.m500_msun[row]),
+            cutout=evidence.cutouts[row],
+            level=float(evidence.inputs.level[row]),
+            densities={
+                f"posterior, gas of {self.gas}": evidence.posteriors(rows, total=False),
+                "posterior, with the gas's uncertainty": evidence.posteriors(rows, total=True),
+                "without the prior": evidence.posteriors(rows, total=False, flat=True),
+            },
+        )
+        write_picture(Path(path), subject, model)
+        return Path(path)
+
+    def plot_all(self, path: Path) -> list[Path]:
+        """Draws every cluster.
+
+        Args:
+            path: of the picture, where there is one cluster and it ends as one; else a folder,
+                where a picture is called by its row and its cluster's name.
+        """
+        if len(self.name) == 1 and path.suffix:
+            return [self.plot(path)]
+        if path.suffix:
+            raise PredictionError(
+                f"{path}: a picture for one cluster, of {len(self.name)}: expected a folder"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        digits = len(str(len(self.name) - 1))
+        names = [re.sub(r"[^\w.+-]+", "_", str(name)).strip("_") for name in self.name]
+        return [
+            self.plot(path / f"{row:0{digits}d}_{name}.png", row) for row, name in enumerate(names)
+        ]
+
     @property
     def common_dex(self) -> np.ndarray:
         """The part of each cluster's 68 % interval that comes from the gas alone, `(n,)`.
@@ -92,7 +245,6 @@ class Masses:
 class Weighed:
     """Masses of all usable maps of a user, and what was wrong with the others."""
 
-    names: list[str]
     masses: Masses
     problems: list[str]
     notes: Sequence[str]
@@ -103,6 +255,13 @@ class Weighed:
     record: str
     """Where it is from, in words."""
 
+    def write(self, path: Path) -> None:
+        """Writes all of it as JSON, or the masses as `Masses.write`, by the name's ending."""
+        if path.suffix.lower() == JSON:
+            write_text(path, self.as_json() + "\n")
+        else:
+            self.masses.write(path)
+
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
         common_dex, flags = self.masses.common_dex, self.masses.flags
@@ -112,10 +271,8 @@ class Weighed:
             "out_of_range_reason": flags,
         }
         rows = [
-            {"name": name}
-            | {key: plain(values[row]) for key, values in columns.items()}
-            | self._by_gas(row)
-            for row, name in enumerate(self.names)
+            {key: plain(values[row]) for key, values in columns.items()} | self._by_gas(row)
+            for row in range(len(self.masses.name))
         ]
         content = {
             "models": WEIGHING,
@@ -135,7 +292,7 @@ class Weighed:
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
         masses = self.masses
-        lines = in_columns([HEADER, *(self._row(row) for row in range(len(self.names)))])
+        lines = in_columns([HEADER, *(self._row(row) for row in range(len(masses.name)))])
         common_dex, shift_dex = np.median(masses.common_dex), np.median(masses.shift_dex)
         side = "above" if shift_dex > 0 else "below"
         excess = f"its excess, {common_dex:.3f} dex or {_percent(common_dex)}"
@@ -170,7 +327,7 @@ class Weighed:
             return []
         rows = [
             (name, *(_with_ends(columns, row) for columns in models.values()))
-            for row, name in enumerate(self.names)
+            for row, name in enumerate(self.masses.name)
         ]
         title = "M500 [1e14 Msun] for each model of the gas, with its statistical 68 % interval"
         return ["", title, *in_columns([("cluster", *models), *rows])]
@@ -181,7 +338,7 @@ class Weighed:
         low, high = (f"{mass[f'm500_msun_{end}'] / 1e14:.2f}" for end in ("p2p5", "p97p5"))
         with_gas = f"{_ends(columns, row, 'm500_msun_total')} (with the gas)"
         return (
-            self.names[row],
+            str(self.masses.name[row]),
             f"{mass['redshift']:.4g}",
             f"{_with_ends(columns, row)} (stat.) {with_gas}",
             f"{low} - {high}",

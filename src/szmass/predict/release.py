@@ -15,21 +15,27 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
+from astropy.io import fits
 from ruamel.yaml import YAML
 
 import szmass
 from szmass.files import replacing_file
+from szmass.planck.stores import PARTITIONS
 from szmass.predict.released import (
     ARCHIVE_FILE,
     CNN_RELEASE_FORMAT,
+    EXAMPLE_FILE,
     FACTS_FILE,
     RECORD_FACTS_FILE,
     RECORD_FILE,
     RELEASE_FORMAT,
+    TRUE_MASS_KEY,
     ReleaseError,
 )
 from szmass.provenance import CODE, code_facts, data_md5, sha256
 from szmass.quiet import quiet_start
+from szmass.units import MASS_UNIT_MSUN
 from szmass.weighing.gate import require_passed_gate
 from szmass.weighing.record import Record
 
@@ -53,6 +59,8 @@ TEST_METRICS: Mapping[str, Sequence[str]] = {
 """Metrics of masses and intervals on a bin's test clusters that are kept with the release."""
 WEIGHING_SECTIONS = ("seed", "compton", "morphology", "baryon_models", "planck_sky", "weighing")
 WEIGHING_DATA = ("weighing_clusters", "weighing_record", "weighing_verdict")
+EXAMPLE_REDSHIFTS, EXAMPLE_1E14 = (0.2, 0.4), (7.0, 9.0)
+"""Of the example's cluster: an ordinary one of PSZ2."""
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the archive, so that equal models have equal archives."""
 
@@ -176,6 +184,45 @@ def write_record_release(
         unfinished.write_bytes(path.read_bytes())
     (folder / RECORD_FACTS_FILE).write_text(json.dumps(facts, indent=1) + "\n")
     return facts
+
+
+def write_example(folder: Path, planck_store: Path) -> None:
+    """Writes the map that `szmass predict --example` weighs: the first such test cluster.
+
+    Args:
+        folder: to write in; what was there is replaced.
+        planck_store: simulated maps with Planck's noise.
+
+    Raises:
+        ReleaseError: there is no test cluster within `EXAMPLE_REDSHIFTS` and `EXAMPLE_1E14`.
+    """
+    from szmass.compton.maps.stores import open_planck_store
+
+    store = open_planck_store(planck_store)
+    redshift, mass = store.read("redshift"), store.read("m500c_msun") / MASS_UNIT_MSUN
+    wanted = store.read("partition") == PARTITIONS.index("test")
+    for values, (low, high) in ((redshift, EXAMPLE_REDSHIFTS), (mass, EXAMPLE_1E14)):
+        wanted &= (values >= low) & (values <= high)
+    if not wanted.any():
+        raise ReleaseError(
+            f"{planck_store}: no test cluster with a redshift in {EXAMPLE_REDSHIFTS} and a mass in "
+            f"{EXAMPLE_1E14} 1e14 Msun, which the example of `szmass predict` needs"
+        )
+    row = int(np.argmax(wanted))
+    side_deg = float(np.diff(store.read("x")[:2])[0]) / 60.0
+    image = fits.PrimaryHDU(store.read("compton_y", np.array([row]))[0])
+    image.header.update(
+        {
+            "OBJECT": ("example", "simulated cluster with Planck's noise"),
+            "REDSHIFT": round(float(redshift[row]), 4),
+            TRUE_MASS_KEY: (round(float(mass[row]), 3), "[1e14 Msun] true M500c"),
+            "BUNIT": ("y", "Compton y"),
+            "CDELT1": -side_deg,
+            "CDELT2": side_deg,
+        }
+    )
+    with replacing_file(folder / EXAMPLE_FILE) as unfinished:
+        image.writeto(unfinished, overwrite=True)
 
 
 def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:

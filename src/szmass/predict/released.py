@@ -24,6 +24,8 @@ CNN_RELEASE_FORMAT, RELEASE_FORMAT = 2, 1
 """Formats of `FACTS_FILE` (CNNs) and `RECORD_FACTS_FILE` (record of weighing)."""
 RECORDS = Path(__file__).parents[1] / "records"
 RECORD_FILE, RECORD_FACTS_FILE = "planck.npz", "planck.json"
+EXAMPLE_FILE, TRUE_MASS_KEY = "example.fits", "M500TRUE"
+"""A simulated map with Planck's noise of a test cluster, and its true M500c in 1e14 Msun."""
 
 
 class ReleaseError(SzmassError):

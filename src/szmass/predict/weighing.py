@@ -18,7 +18,7 @@ from szmass.predict.command import (
     usable_maps,
 )
 from szmass.predict.files import UserMap, read_user_maps
-from szmass.predict.masses import Masses, Weighed
+from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
 from szmass.predict.released import released_record
 from szmass.weighing.priors import MassPrior
@@ -45,8 +45,7 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
     maps = usable_maps(wanted, facts.grid, nside=None)
     require_any(maps)
     return Weighed(
-        maps.names,
-        choice.masses(np.array(maps.cutouts), np.array(maps.redshifts)),
+        choice.masses(maps.names, np.array(maps.cutouts), np.array(maps.redshifts)),
         maps.problems,
         maps.notes_in_words(),
         facts.survey,
@@ -96,18 +95,19 @@ def weigh(
     """
     weigher = Weigher(_record(None if record is None else Path(record))[0])
     choice = _Choice.of(weigher, str(prior), gas)
-    cutouts, redshifts, problems = [], [], []
+    names, cutouts, redshifts, problems = [], [], [], []
     for found in _with_redshifts(list(_user_maps(maps, pixel_arcmin)), redshift):
         try:
             cutout, checked = usable_map(found, weigher.record.facts.grid)
         except SzmassError as error:
             problems.append(f"{found.label}: {error}")
             continue
+        names.append(found.label)
         cutouts.append(cutout)
         redshifts.append(checked)
     if problems:
         raise PredictionError("maps that cannot be used:\n" + "\n".join(problems))
-    return choice.masses(np.array(cutouts), np.array(redshifts))
+    return choice.masses(names, np.array(cutouts), np.array(redshifts))
 
 
 def _user_maps(
@@ -180,17 +180,19 @@ class _Choice:
         count = len(self.weigher.record.population.redshift)
         return f"{self.name}, the masses of {count} PSZ2 clusters at similar redshift"
 
-    def masses(self, cutouts: np.ndarray, redshift: np.ndarray) -> Masses:
+    def masses(self, names: list[str], cutouts: np.ndarray, redshift: np.ndarray) -> Masses:
         """Weighs cutouts `(n, pixels, pixels)` on the record's grid."""
         inputs = self.weigher.inputs(cutouts, redshift)
         columns = self.weigher(inputs, prior=self.prior, gas=self.gas)
         return Masses(
+            name=np.array(names),
             redshift=redshift,
             **columns,
             **self.weigher.novelty(inputs, columns["m500_msun"]),
             prior=self.name,
             gas=self.gas,
             model_version=self.weigher.record.facts.model_version,
+            evidence=Evidence(self.weigher, cutouts, inputs, self.prior, self.gas),
             by_gas={
                 name: self.weigher(inputs, prior=self.prior, gas=name, total=False)
                 for name in self.others

@@ -168,6 +168,8 @@ def make_record(
         population_width_ln_z=population.width_ln_z,
         population_width_dex=population.width_dex,
         mass_function=f"Tinker et al. 2008 (arXiv 0803.2706) in {cosmology.name}",
+        cosmology=cosmology.name,
+        concentration_model=cosmology.concentration_model,
         y_centre=ensemble.standard.y_centre,
         y_scale=ensemble.standard.y_scale,
         arrays_a_network=len(ensemble.weights[0]),

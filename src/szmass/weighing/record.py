@@ -30,7 +30,7 @@ from szmass.weighing.record_content import (
 )
 from szmass.weighing.spots import Finder
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 LIMITS = ("chi2", "compact", "offset_arcmin")
 """Quantities with a limit that depends on the signal-to-noise ratio."""
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
@@ -80,6 +80,9 @@ class Facts:
     population_width_dex: float
     mass_function: str
     """Its source and cosmology, in words."""
+    cosmology: str
+    """Of the training, as `Cosmology` has it."""
+    concentration_model: str
     y_centre: float
     """Mean of ln Y over the training; the networks' ln Y is standardised by it and `y_scale`."""
     y_scale: float
