@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from helpers import ROOT
 from helpers.checkout import Checkout
@@ -23,8 +24,17 @@ from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.params import Params
 from szmass.predict.command import Answer, PredictionError, Wanted, predict
-from szmass.predict.release import STAGES, require_reproduced, write_release
-from szmass.predict.released import ARCHIVE_FILE, FACTS_FILE, RELEASED, ReleaseError, unpacked
+from szmass.predict.files import read_user_maps
+from szmass.predict.release import STAGES, require_reproduced, write_example, write_release
+from szmass.predict.released import (
+    ARCHIVE_FILE,
+    EXAMPLE_FILE,
+    FACTS_FILE,
+    RELEASED,
+    TRUE_MASS_KEY,
+    ReleaseError,
+    unpacked,
+)
 
 METRICS = (
     "maps", "bias_dex", "scatter_dex", "relerr_median", "relerr_p16", "relerr_p84", "coverage_68",
@@ -252,3 +262,24 @@ def test_only_what_dvc_has_reproduced_from_committed_code_is_released(
     assert checkout.run(*commit).returncode == 0
     with pytest.raises(ReleaseError, match="weigh_microwave: not up to date; dvc repro train_cnn"):
         require_reproduced()
+
+
+def test_the_example_is_a_test_cluster_with_its_true_mass(
+    project: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_planck_store(project.paths["planck_store"])
+    row = partition_rows(store, "test")[0]
+    mass_1e14 = store.read("m500c_msun", slice(row, row + 1))[0] / 1e14
+    monkeypatch.setattr("szmass.predict.release.EXAMPLE_REDSHIFTS", (0.0, 2.0))
+    monkeypatch.setattr("szmass.predict.release.EXAMPLE_1E14", (mass_1e14 - 0.01, mass_1e14 + 0.01))
+    write_example(tmp_path, project.paths["planck_store"])
+    (found,) = read_user_maps(tmp_path / EXAMPLE_FILE)
+    np.testing.assert_array_equal(found.image, store.read("compton_y", slice(row, row + 1))[0])
+    assert found.pixel_arcmin == pytest.approx(project.compton.pixel_arcmin)
+    redshift = store.read("redshift", slice(row, row + 1))[0]
+    assert found.redshift == pytest.approx(redshift, abs=1e-4)
+    header = fits.getheader(tmp_path / EXAMPLE_FILE)
+    assert header[TRUE_MASS_KEY] == pytest.approx(mass_1e14, abs=1e-3)
+    monkeypatch.setattr("szmass.predict.release.EXAMPLE_1E14", (90.0, 99.0))
+    with pytest.raises(ReleaseError, match=r"planck.zarr: no test cluster with a redshift in "):
+        write_example(tmp_path, project.paths["planck_store"])
