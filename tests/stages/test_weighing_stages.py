@@ -208,6 +208,8 @@ def evaluate(settings, weighing_clusters, map_stores, cnn_predictions):
             weighing_masses=out / "masses.csv",
             weighing_verdict=out / "verdict.json",
             weighing_metrics=out / "weighing.json",
+            weighing_coverage=out / "coverage.csv",
+            weighing_by_mass=out / "by_mass.csv",
             weighing_table=out / "table.md",
             weighing_figures=out / "figures",
             run=run,
@@ -296,6 +298,20 @@ def test_metrics_say_what_the_masses_say(masses, metrics):
     for suffix, column in (("", "weighing_rank"), ("_total", "weighing_total_rank")):
         inside = (rows[column] - 0.5).abs() <= 0.34
         assert found[f"coverage_68{suffix}"] == pytest.approx(inside.mean(), abs=0.02)
+
+
+def test_curves_say_what_metrics_say(judged, masses, metrics):
+    curves = pd.read_csv(judged / "coverage.csv").set_index("probability")
+    assert {"planck", "clean", "stand_in"} < set(curves.columns)
+    for share in (0.5, 0.9):
+        found = metrics["planck"]["all"][f"coverage_{100 * share:.0f}"]
+        assert curves["planck"][share] + share == pytest.approx(found, abs=1e-5)
+    by_mass, of_planck = pd.read_csv(judged / "by_mass.csv"), masses[masses.data_set == "planck"]
+    assert by_mass["maps"].sum() == len(of_planck)
+    assert by_mass["m500_1e14_msun"].is_monotonic_increasing
+    error = 1.0 - of_planck["m500c_msun"] / of_planck["weighing_msun"]
+    lightest = error[of_planck["m500c_msun"].rank(method="first") <= by_mass["maps"][0]]
+    assert by_mass["relerr_median"][0] == pytest.approx(lightest.median(), abs=1e-4)
 
 
 def test_others_masses_stand_beside_on_the_same_maps(metrics):

@@ -34,7 +34,15 @@ from szmass.weighing.judgement import Judged, calibrate, weigh_known
 from szmass.weighing.make_record import PSZ2, survey_of, training_clusters
 from szmass.weighing.metrics import compare, measure, noise_metrics, shares, tails, total_shares
 from szmass.weighing.record import Record
-from szmass.weighing.results import BRIGHTENED, HALVES, STAND_IN, draw, tables
+from szmass.weighing.results import (
+    BRIGHTENED,
+    HALVES,
+    STAND_IN,
+    by_mass,
+    coverage_curves,
+    draw,
+    tables,
+)
 from szmass.weighing.weigher import Weigher
 
 MAP_SETS = ("planck", "clean")
@@ -60,11 +68,16 @@ def evaluate_weighing(
     weighing_masses: Path,
     weighing_verdict: Path,
     weighing_metrics: Path,
+    weighing_coverage: Path,
+    weighing_by_mass: Path,
     weighing_table: Path,
     weighing_figures: Path,
     run: Run,
 ) -> None:
-    """Writes masses of clusters of known mass, the gate's verdict, metrics, tables and figures."""
+    """Writes masses of clusters of known mass, the gate's verdict, metrics, tables and figures.
+
+    `weighing_coverage` and `weighing_by_mass` are curves for `dvc plots`.
+    """
     weigher, cosmology = Weigher(Record.read(weighing_record)), Cosmology.of(compton)
     survey = survey_of(weigher.record, planck_sky.noise_rms)
     unseen = training_clusters(
@@ -115,9 +128,13 @@ def evaluate_weighing(
     drawn = [one for one in judged if one not in of_reference]  # `planck` has the same maps
     draw(weighing_figures, drawn, calibration, bin_labels(bins))
 
-    masses = pd.concat([one.table() for one in judged])
-    with replacing_file(weighing_masses) as unfinished:
-        masses.to_csv(unfinished, index=False, float_format="%.6g")
+    for path, table in (
+        (weighing_masses, pd.concat([one.table() for one in judged])),
+        (weighing_coverage, coverage_curves(drawn)),
+        (weighing_by_mass, by_mass(of_planck[0])),
+    ):
+        with replacing_file(path) as unfinished:
+            table.to_csv(unfinished, index=False, float_format="%.6g")
     metrics = {one.data_set: measure(one, bins) for one in judged}
     others = pd.read_csv(cnn_predictions)
     for one in judged:

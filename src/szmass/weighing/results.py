@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from szmass.evaluation.charts import log_mass_axis, save
@@ -36,6 +37,7 @@ JUDGED = "on test clusters used for nothing else, and on simulated\nPlanck maps"
 STAND_IN = "stand_in"
 BRIGHTENED, HALVES = "planck_brightened", "half_differences"
 SHARES = np.linspace(0.0, 1.0, 51)
+MASS_BINS = 12
 
 
 def tables(
@@ -129,6 +131,29 @@ def _noise_in_words(values: Mapping[str, float]) -> str:
     )
 
 
+def coverage_curves(judged: Sequence[Judged]) -> pd.DataFrame:
+    """The share of true masses within central intervals, minus their probability, by data set."""
+    columns = {one.data_set: coverage_excess(one.rank) for one in judged}
+    return pd.DataFrame({"probability": SHARES} | columns)
+
+
+def by_mass(judged: Judged) -> pd.DataFrame:
+    """Percentiles of b in `MASS_BINS` bins of true mass with equal numbers of clusters."""
+    error = 1.0 - judged.truth_msun / judged.masses["m500_msun"]
+    rows = []
+    for part in np.array_split(np.argsort(judged.truth_msun, kind="stable"), MASS_BINS):
+        low, middle, high = np.percentile(error[part], [16, 50, 84])
+        mass_1e14 = np.median(judged.truth_msun[part]) / MASS_UNIT_MSUN
+        rows.append((mass_1e14, len(part), low, middle, high))
+    names = ["m500_1e14_msun", "maps", "relerr_p16", "relerr_median", "relerr_p84"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def coverage_excess(ranks: np.ndarray) -> np.ndarray:
+    """Coverage at each of `SHARES`, minus the share."""
+    return np.array([coverage(ranks, share) for share in SHARES]) - SHARES
+
+
 def draw(
     folder: Path, judged: Sequence[Judged], calibration: Calibration, labels: Mapping[str, str]
 ) -> None:
@@ -168,9 +193,8 @@ def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
     colours = plt.get_cmap("tab10")
     for panel, curves in zip(axes[0], panels, strict=True):
         for number, (name, ranks) in enumerate(curves.items()):
-            found = np.array([coverage(ranks, share) for share in SHARES]) - SHARES
             label = f"{name}, {len(ranks)} clusters"
-            panel.plot(SHARES, found, label=label, color=colours(number), lw=1.2)
+            panel.plot(SHARES, coverage_excess(ranks), label=label, color=colours(number), lw=1.2)
         fewest = min(len(ranks) for ranks in curves.values())
         error = 2.0 * np.sqrt(SHARES * (1.0 - SHARES) / fewest)
         panel.fill_between(SHARES, -error, error, color="0.9", lw=0)
