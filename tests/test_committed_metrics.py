@@ -92,6 +92,15 @@ def test_on_the_stand_in_sky_intervals_hold_at_least_what_they_say() -> None:
     assert found["coverage_95"] > 0.94
 
 
+def test_the_readme_says_what_is_found_on_the_stand_in_sky() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    found, sources = (WEIGHING[name]["all"] for name in ("stand_in", "stand_in_sources"))
+    within = [round(100 * found[f"coverage_{level}"]) for level in (68, 95)]
+    flagged = [round(100 * one["flagged_share"]) for one in (found, sources)]
+    assert "intervals contain {} and {} % of the true masses".format(*within) in readme
+    assert "{} % of the maps have a flag, {} % with twice the point".format(*flagged) in readme
+
+
 @pytest.mark.parametrize("suffix", ["", "_no_scatter"])
 def test_no_estimator_beats_the_exact_posterior_by_more_than_chance(suffix: str) -> None:
     metric = f"scatter_ln_mass{suffix}"
