@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 import szmass
 from helpers.checkout import Checkout
+from szmass.files import OutputError
 from szmass.microwave.maps.samples import SETS, TITLE, store_spec
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import MapStore, StoreError, replacing, write_rows
@@ -235,7 +236,7 @@ def test_a_store_is_replaced_whole(store, spec):
     [
         (RuntimeError("a"), RuntimeError),
         (KeyboardInterrupt(), KeyboardInterrupt),
-        (OSError(28, "No space left"), StoreError),
+        (OSError(28, "No space left"), OutputError),
     ],
 )
 def test_an_error_leaves_the_old_store_whole(store, spec, error, seen):
