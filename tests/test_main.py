@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import signal
+import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from helpers.checkout import Checkout
@@ -240,3 +243,37 @@ def test_a_tracking_server_that_is_away_ends_the_stage_before_it_computes(checko
     assert "szmass train_toy: error: MLflow at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (checkout.path / "computed").exists()
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path: Path):
+    checkout = Checkout.create(tmp_path / "checkout")
+    checkout.write_stage(
+        "waiting_toy",
+        """
+        import os, time
+        from szmass.files import replacing_file
+
+        def waiting_toy(seed: int, *, microwave_verdict: Path) -> None:
+            with replacing_file(microwave_verdict) as unfinished:
+                unfinished.write_text("half")
+                Path("pid").write_text(str(os.getpid()))
+                time.sleep(60)
+        """,
+    )
+    command = "PYTHONPATH=src python -m szmass waiting_toy"
+    (checkout.path / "dvc.yaml").write_text(f"stages: {{waiting_toy: {{cmd: {command}}}}}")
+    checkout.succeed("dvc", "init", "--no-scm", "--quiet")
+    dvc = psutil.Popen(
+        # this shell stays between DVC and the stage
+        ["dvc", "repro"], cwd=checkout.path, env=checkout.environment(SHELL="/bin/sh"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    pid = checkout.path / "pid"
+    while not (pid.is_file() and pid.read_text()):
+        assert dvc.poll() is None
+        time.sleep(0.05)
+    stage = psutil.Process(int(pid.read_text()))
+    dvc.kill()
+    stage.wait(10)
+    dvc.wait()
+    assert [path.name for path in (checkout.path / "data").iterdir()] == ["reference"]

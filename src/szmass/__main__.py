@@ -24,6 +24,7 @@ import szmass
 from szmass import stages
 from szmass.errors import SzmassError
 from szmass.params import Params, did_you_mean, load
+from szmass.parent import end_with_dvc
 from szmass.quiet import quiet_start
 
 PARAMS_FILE = Path("params.yaml")
@@ -46,6 +47,7 @@ def guarded(run: Callable[..., None], program: str, arguments: list[str]) -> int
     try:
         # a batch system ends a job so; the run is then closed as for Ctrl-C
         signal.signal(signal.SIGTERM, _interrupt)
+        end_with_dvc()
         run(*arguments)
     except KeyboardInterrupt:
         print(f"{label}: interrupted", file=sys.stderr)
