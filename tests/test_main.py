@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import resource
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 from helpers.checkout import Checkout
 from helpers.source_tree import modules, tree
 from szmass.__main__ import StageError, bind, find_stage, is_expected
+from szmass.errors import message
 from szmass.params import Params, Resources, Spectra, load
 
 
@@ -70,6 +72,25 @@ def test_every_stage_can_be_bound(params: Params):
 )
 def test_only_errors_of_ours_and_of_the_machine_are_expected(error: Exception, expected: bool):
     assert is_expected(error) is expected
+
+
+def test_a_stage_without_room_for_temporary_files_says_where(checkout: Checkout):
+    done = subprocess.run(
+        ["python", "-m", "szmass", "tabulate_spectra"], cwd=checkout.path,
+        env=checkout.environment(PYTHONPATH="src", TMPDIR="/nowhere"), capture_output=True,
+        text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),  # as a full disk
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("szmass tabulate_spectra: error: ")
+    assert f"make room in /nowhere (TMPDIR) and in {checkout.path}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_error_without_a_file_says_where_room_may_lack(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    assert "make room in /scratch (TMPDIR) and in " in message(OSError(28, "No space left"))
+    assert message(OSError(28, "No space left", "maps")).endswith("No space left: 'maps'")
 
 
 def test_each_error_is_one_of_ours():
@@ -188,7 +209,8 @@ def test_a_full_disk_is_one_line(checkout: Checkout):
     done = checkout.run_stage("full_toy")
 
     assert done.returncode == 1
-    assert done.stderr == "szmass full_toy: error: [Errno 28] No space left on device\n"
+    assert done.stderr.startswith("szmass full_toy: error: [Errno 28] No space left on device: ")
+    assert done.stderr.endswith(f" and in {checkout.path}\n")
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path):
