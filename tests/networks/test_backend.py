@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.full_disk import room_for
 from szmass.files import OutputError
 from szmass.networks.backend import EVALUATION_BATCH, predict, save_weights
 
@@ -59,12 +59,8 @@ def test_weights_are_those_of_keras_and_a_full_disk_is_named(
     network.save_weights(theirs)
     assert ours.read_bytes() == theirs.read_bytes()
 
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))  # as a disk with so much room
-    try:
-        with pytest.raises(
-            OutputError, match=rf"{ours}: could not be written .*{tmp_path} has room"
-        ):
-            save_weights(network, ours)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with (
+        room_for(10_000),
+        pytest.raises(OutputError, match=rf"{ours}: could not be written .*{tmp_path} has room"),
+    ):
+        save_weights(network, ours)

@@ -231,6 +231,19 @@ def test_a_store_is_replaced_whole(store, spec):
     assert not list(store.rglob("*.partial"))
 
 
+def test_a_second_writer_is_refused_and_does_not_touch_the_first(store, spec):
+    with replacing(store, spec, provenance={"seed": 8}) as unfinished:
+        fill(unfinished, spec, 8)
+        with (
+            pytest.raises(
+                OutputError, match=rf"{store}: process {os.getpid()} on .* is writing it"
+            ),
+            replacing(store, spec, provenance={"seed": 9}),
+        ):
+            raise AssertionError
+    assert_holds(store, 8)
+
+
 @pytest.mark.parametrize(
     ("error", "seen"),
     [

@@ -28,6 +28,7 @@ from szmass.compton.network.files import EnsembleFiles
 from szmass.compton.network.members import CnnTrainer, TrainedMember, plan_members
 from szmass.compton.network.selection import score, select
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
+from szmass.files import OutputError, sole_writer
 from szmass.networks.backend import prepare_backend
 from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
@@ -132,6 +133,16 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert (folder / "planck" / "m500c" / finished.name).stat().st_mtime_ns == written
     assert json.loads(printed) == reports(whole[1])
     assert not unfinished.exists()
+
+
+def test_a_training_beside_another_of_the_same_output_is_refused(
+    tmp_path: Path, stores: dict[str, Path]
+) -> None:
+    with (
+        sole_writer(tmp_path / "cnn" / "z2"),
+        pytest.raises(OutputError, match=rf"{tmp_path}/cnn/z2: .* is writing it"),
+    ):
+        train(tmp_path, stores, ListRun())
 
 
 def test_an_interrupted_training_ends_within_its_members(
