@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import resource
 import signal
+import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from helpers.checkout import Checkout
 from helpers.source_tree import modules, tree
 from szmass.__main__ import StageError, bind, find_stage, is_expected
+from szmass.errors import message
 from szmass.params import Params, Resources, Spectra, load
 
 
@@ -67,6 +72,25 @@ def test_every_stage_can_be_bound(params: Params):
 )
 def test_only_errors_of_ours_and_of_the_machine_are_expected(error: Exception, expected: bool):
     assert is_expected(error) is expected
+
+
+def test_a_stage_without_room_for_temporary_files_says_where(checkout: Checkout):
+    done = subprocess.run(
+        ["python", "-m", "szmass", "tabulate_spectra"], cwd=checkout.path,
+        env=checkout.environment(PYTHONPATH="src", TMPDIR="/nowhere"), capture_output=True,
+        text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),  # as a full disk
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("szmass tabulate_spectra: error: ")
+    assert f"make room in /nowhere (TMPDIR) and in {checkout.path}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_error_without_a_file_says_where_room_may_lack(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    assert "make room in /scratch (TMPDIR) and in " in message(OSError(28, "No space left"))
+    assert message(OSError(28, "No space left", "maps")).endswith("No space left: 'maps'")
 
 
 def test_each_error_is_one_of_ours():
@@ -185,7 +209,8 @@ def test_a_full_disk_is_one_line(checkout: Checkout):
     done = checkout.run_stage("full_toy")
 
     assert done.returncode == 1
-    assert done.stderr == "szmass full_toy: error: [Errno 28] No space left on device\n"
+    assert done.stderr.startswith("szmass full_toy: error: [Errno 28] No space left on device: ")
+    assert done.stderr.endswith(f" and in {checkout.path}\n")
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path):
@@ -240,3 +265,37 @@ def test_a_tracking_server_that_is_away_ends_the_stage_before_it_computes(checko
     assert "szmass train_toy: error: MLflow at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (checkout.path / "computed").exists()
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path: Path):
+    checkout = Checkout.create(tmp_path / "checkout")
+    checkout.write_stage(
+        "waiting_toy",
+        """
+        import os, time
+        from szmass.files import replacing_file
+
+        def waiting_toy(seed: int, *, microwave_verdict: Path) -> None:
+            with replacing_file(microwave_verdict) as unfinished:
+                unfinished.write_text("half")
+                Path("pid").write_text(str(os.getpid()))
+                time.sleep(60)
+        """,
+    )
+    command = "PYTHONPATH=src python -m szmass waiting_toy"
+    (checkout.path / "dvc.yaml").write_text(f"stages: {{waiting_toy: {{cmd: {command}}}}}")
+    checkout.succeed("dvc", "init", "--no-scm", "--quiet")
+    dvc = psutil.Popen(
+        # this shell stays between DVC and the stage
+        ["dvc", "repro"], cwd=checkout.path, env=checkout.environment(SHELL="/bin/sh"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    pid = checkout.path / "pid"
+    while not (pid.is_file() and pid.read_text()):
+        assert dvc.poll() is None
+        time.sleep(0.05)
+    stage = psutil.Process(int(pid.read_text()))
+    dvc.kill()
+    stage.wait(10)
+    dvc.wait()
+    assert [path.name for path in (checkout.path / "data").iterdir()] == ["reference"]

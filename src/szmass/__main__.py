@@ -22,13 +22,14 @@ from typing import Any, NoReturn
 
 import szmass
 from szmass import stages
-from szmass.errors import SzmassError
+from szmass.errors import SzmassError, lacks_room, message
 from szmass.params import Params, did_you_mean, load
+from szmass.parent import end_with_dvc
 from szmass.quiet import quiet_start
 
 PARAMS_FILE = Path("params.yaml")
 INTERRUPTED = 128 + signal.SIGINT
-MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}
+NO_RIGHT = {errno.EACCES, errno.EROFS}
 
 
 class StageError(SzmassError):
@@ -46,6 +47,7 @@ def guarded(run: Callable[..., None], program: str, arguments: list[str]) -> int
     try:
         # a batch system ends a job so; the run is then closed as for Ctrl-C
         signal.signal(signal.SIGTERM, _interrupt)
+        end_with_dvc()
         run(*arguments)
     except KeyboardInterrupt:
         print(f"{label}: interrupted", file=sys.stderr)
@@ -53,7 +55,7 @@ def guarded(run: Callable[..., None], program: str, arguments: list[str]) -> int
     except Exception as error:
         if not is_expected(error):
             raise
-        print(f"{label}: error: {error}", file=sys.stderr)
+        print(f"{label}: error: {message(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -136,8 +138,8 @@ def bind(stage: Callable[..., None], params: Params) -> tuple[dict[str, Any], di
 
 def is_expected(error: Exception) -> bool:
     """Whether an error's message says it all: one of ours, or what the machine lacks."""
-    of_machine = isinstance(error, OSError) and error.errno in MACHINE_ERRORS
-    return of_machine or isinstance(error, SzmassError)
+    no_right = isinstance(error, OSError) and error.errno in NO_RIGHT
+    return no_right or lacks_room(error) or isinstance(error, SzmassError)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

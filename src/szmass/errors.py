@@ -1,7 +1,10 @@
 """The base class of the errors whose message says all that a person needs, and what helps to."""
 
+import errno
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class SzmassError(ValueError):
@@ -10,6 +13,26 @@ class SzmassError(ValueError):
     The message names the file, the key and the value, and what was expected; it is shown without a
     traceback.
     """
+
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_TEMPORARY = "No usable temporary directory"
+"""How Python begins when no folder for temporary files can be written to."""
+
+
+def lacks_room(error: Exception) -> bool:
+    """Whether an error is one of the system that there is no room."""
+    return isinstance(error, OSError) and (
+        error.errno in NO_ROOM or str(error.strerror).startswith(NO_TEMPORARY)
+    )
+
+
+def message(error: Exception) -> str:
+    """What is told of an error; where there is no room, and no file is named, also what to do."""
+    if lacks_room(error) and not getattr(error, "filename", None):
+        temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  # named, not used
+        return f"{error}: make room in {temporary} (TMPDIR) and in {Path.cwd()}"
+    return str(error)
 
 
 EXTRAS = {"colossus": "figures", "matplotlib": "figures", "zarr": "zarr", "zarrs": "zarr"}

@@ -1,4 +1,4 @@
-"""Tasks that a worker dies of, for dask workers to import."""
+"""Tasks that a worker dies of, for dask workers to import; as a script, a run of such tasks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from pathlib import Path
 
 import psutil
 
+from helpers import ROOT
+from szmass.__main__ import guarded
 from szmass.microwave.maps.samples import Samples, simulate_shard
 from szmass.microwave.maps.sky import MicrowaveSky
+from szmass.params import load
+from szmass.storage.batch import run_tasks
 
 
 def killed_while_writing(
@@ -66,3 +70,13 @@ def wait(item: int, *, marks: Path) -> None:
     """A task that takes a while, and says that it has begun."""
     (marks / str(item)).touch()
     time.sleep(0.5)
+
+
+def run_squares() -> None:
+    """Runs tasks on workers of its own."""
+    resources = load(ROOT / "params.yaml").resources
+    run_tasks(square, range(4), resources=resources, label="faults", offset=0)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(run_squares, "faults", []))

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from szmass.compton.network.arrays import DevelopmentMaps
-from szmass.compton.network.files import UnfinishedOutput
+from szmass.compton.network.files import EnsembleFiles
 from szmass.compton.network.members import CnnTrainer, Member, TrainedMember, plan_members
+from szmass.files import resumable_folder
 from szmass.networks.training import Epoch
 from szmass.params import Params
 from szmass.storage.store import MapStore
@@ -24,19 +25,18 @@ def write_ensembles(models: Path, stores: Mapping[str, MapStore], params: Params
     targets = {"m500c": params.cnn.members, "m200c": params.cnn.m200_members}
     fraction = params.cnn.validation_fraction
     for index, (name, edges) in enumerate(params.bins.items()):
-        unfinished = UnfinishedOutput(models / name, "mock")
-        for (data_set, store), (target, count) in product(stores.items(), targets.items()):
-            if count == 0:
-                continue
-            maps = DevelopmentMaps(store, edges)
-            files = unfinished.ensemble(data_set, target, trainer.network)
-            identity = (1, index, 0, 0)
-            members = plan_members(identity, maps.cluster, count=count, fraction=fraction)
-            for number, member in enumerate(members):
-                trainer.restart(np.random.default_rng((index, number)))
-                files.keep(number, fitted(trainer.network, features, member, maps, target))
-            files.finish(members, maps, target, params.cnn)
-        unfinished.finish()
+        with resumable_folder(models / name, "mock") as unfinished:
+            for (data_set, store), (target, count) in product(stores.items(), targets.items()):
+                if count == 0:
+                    continue
+                maps = DevelopmentMaps(store, edges)
+                files = EnsembleFiles(unfinished, f"{data_set}/{target}", trainer.network)
+                identity = (1, index, 0, 0)
+                members = plan_members(identity, maps.cluster, count=count, fraction=fraction)
+                for number, member in enumerate(members):
+                    trainer.restart(np.random.default_rng((index, number)))
+                    files.keep(number, fitted(trainer.network, features, member, maps, target))
+                files.finish(members, maps, target, params.cnn)
 
 
 def fitted(

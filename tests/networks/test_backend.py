@@ -1,14 +1,17 @@
-"""Arrays through a network, batch by batch."""
+"""Arrays through a network, batch by batch; its weights on disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from szmass.networks.backend import EVALUATION_BATCH, predict
+from helpers.full_disk import room_for
+from szmass.files import OutputError
+from szmass.networks.backend import EVALUATION_BATCH, predict, save_weights
 
 
 class Counted(keras.layers.Layer):
@@ -46,3 +49,18 @@ def test_a_short_last_batch_asks_for_no_compilation_of_its_own(network: keras.Mo
     before = network.get_layer("counted").compiled
     predict(network, maps)
     assert network.get_layer("counted").compiled == before > 0
+
+
+def test_weights_are_those_of_keras_and_a_full_disk_is_named(
+    network: keras.Model, tmp_path: Path
+) -> None:
+    ours, theirs = tmp_path / "ours.weights.h5", tmp_path / "theirs.weights.h5"
+    save_weights(network, ours)
+    network.save_weights(theirs)
+    assert ours.read_bytes() == theirs.read_bytes()
+
+    with (
+        room_for(10_000),
+        pytest.raises(OutputError, match=rf"{ours}: could not be written .*{tmp_path} has room"),
+    ):
+        save_weights(network, ours)

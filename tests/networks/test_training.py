@@ -176,6 +176,69 @@ def test_a_state_of_another_training_or_a_damaged_one_is_not_taken_up(
     assert TrainingState(tmp_path, "one").restore(model) == []
 
 
+STATES = [b"[]", b"{}", b"\xff", b'{"identity": "one", "history": [[]]}']
+
+
+@pytest.mark.parametrize("damaged", STATES)
+def test_a_damaged_state_is_a_new_start_said_in_a_line(
+    model: keras.Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, damaged: bytes
+) -> None:
+    (tmp_path / STATE_FILE).write_bytes(damaged)
+    assert TrainingState(tmp_path, "one").restore(model) == []
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path / STATE_FILE}: damaged")
+    assert "\n" not in message
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def changed(content: bytes) -> bytes:
+    """Another value within an array."""
+    place = content.index(b"\x93NUMPY") + 128
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, changed, lambda _: b""])
+@pytest.mark.parametrize(("best", "damaged", "goes_on"), [(1, 2, 1), (1, 1, 0), (2, 2, 0)])
+def test_a_damaged_epoch_is_trained_again_to_the_same_values(
+    model: keras.Model,
+    plan: Plan,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[bytes], bytes],
+    best: int,
+    damaged: int,
+    goes_on: int,
+) -> None:
+    rates = {1: 0.1, 2: 0.1 if best == 2 else 10.0, 3: 0.1, 4: 0.1}
+    by_rule = dataclasses.replace(plan, learning_rate=lambda history: rates[len(history) + 1])
+    start = values(model)
+    history, _, _ = run_training(model, by_rule)
+    whole = values(model)
+
+    def restart() -> None:
+        for variable, value in zip(state_variables(model), start, strict=True):
+            variable.assign(value)
+
+    restart()
+    with pytest.raises(KilledError):
+        run_training(model, by_rule, Killing(tmp_path, "one"))
+    assert {path.name for path in tmp_path.glob("*.npz")} == {
+        f"epoch_{epoch}.npz" for epoch in (best, 2)
+    }
+    file = tmp_path / f"epoch_{damaged}.npz"
+    file.write_bytes(damage(file.read_bytes()))
+    restart()
+    resumed, _, _ = run_training(model, by_rule, TrainingState(tmp_path, "one"))
+    assert resumed == history
+    what = "the state after epoch 2 cannot be read; the training goes on after epoch"
+    assert caplog.messages == [f"{tmp_path}: {what} {goes_on}"]
+    for ours, theirs in zip(values(model), whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("state", [lambda _: MemoryState(), lambda path: TrainingState(path, "")])
 def test_only_epochs_that_are_needed_are_kept(
     model: keras.Model, tmp_path: Path, state: Callable[[Path], State]

@@ -10,7 +10,9 @@ import pytest
 from astropy.io import fits
 
 from helpers import ROOT
+from helpers.full_disk import room_for
 from helpers.planck_release import BAD, write_release, write_spectrum
+from szmass.files import OutputError
 from szmass.planck.files import (
     PUBLIC_NAMES,
     PlanckFilesError,
@@ -123,6 +125,19 @@ def test_the_same_maps_are_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         write_maps(tmp_path / name, "Y-MAP", ymaps(), {})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_full_disk_is_named_and_the_old_maps_stay(tmp_path):
+    path = tmp_path / "y.fits"
+    write_maps(path, "Y-MAP", ymaps(), {})
+    before = path.read_bytes()
+    with (
+        room_for(len(before) // 2),
+        pytest.raises(OutputError, match=rf"{path}: could not be written .*{tmp_path} has room"),
+    ):
+        write_maps(path, "Y-MAP", ymaps(), {})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_stand_in_is_known_by_its_header(tmp_path):

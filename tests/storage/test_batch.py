@@ -1,10 +1,11 @@
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +156,40 @@ def test_workers_killed_while_they_write_leave_nothing(
         f"{array}/c/{shard}/0/0" for array in arrays for shard in range(2, 9)
     }
     assert leftovers(store) == []
+
+
+def first_worker(process: psutil.Process) -> psutil.Process:
+    """The first worker that a process starts, as soon as it is there."""
+    while True:
+        for child in process.children():
+            with suppress(psutil.Error):
+                if "spawn_main" in " ".join(child.cmdline()):
+                    return child
+        time.sleep(0.01)
+
+
+def test_a_worker_killed_while_it_starts_is_told_in_a_line(tiny):
+    before, resources = local_workers(), replace(tiny.resources, workers=1)
+    threading.Thread(target=lambda: first_worker(psutil.Process()).kill(), daemon=True).start()
+    with pytest.raises(
+        SchedulerError, match=r"resources.workers = 1: a dask worker could not start: "
+    ):
+        run_tasks(faults.square, [1], resources=resources, label="test", offset=0)
+    assert local_workers() == before
+
+
+def test_ctrl_c_while_workers_start_is_told_in_a_line():
+    """The terminal's Ctrl-C: SIGINT to every process of the group, workers included."""
+    process = psutil.Popen(
+        [sys.executable, "-m", "helpers.faults"], env=os.environ | {"PYTHONPATH": OWN_CODE},
+        text=True, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    worker = first_worker(process)
+    time.sleep(0.2)  # in the midst of its imports
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + signal.SIGINT, "faults: interrupted\n")
+    worker.wait(10)
 
 
 def test_an_external_scheduler_gives_the_same_bytes(

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 import szmass
 from helpers.checkout import Checkout
+from szmass.files import OutputError
 from szmass.microwave.maps.samples import SETS, TITLE, store_spec
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import MapStore, StoreError, replacing, write_rows
@@ -230,12 +231,25 @@ def test_a_store_is_replaced_whole(store, spec):
     assert not list(store.rglob("*.partial"))
 
 
+def test_a_second_writer_is_refused_and_does_not_touch_the_first(store, spec):
+    with replacing(store, spec, provenance={"seed": 8}) as unfinished:
+        fill(unfinished, spec, 8)
+        with (
+            pytest.raises(
+                OutputError, match=rf"{store}: process {os.getpid()} on .* is writing it"
+            ),
+            replacing(store, spec, provenance={"seed": 9}),
+        ):
+            raise AssertionError
+    assert_holds(store, 8)
+
+
 @pytest.mark.parametrize(
     ("error", "seen"),
     [
         (RuntimeError("a"), RuntimeError),
         (KeyboardInterrupt(), KeyboardInterrupt),
-        (OSError(28, "No space left"), StoreError),
+        (OSError(28, "No space left"), OutputError),
     ],
 )
 def test_an_error_leaves_the_old_store_whole(store, spec, error, seen):

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -24,7 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from helpers import ROOT
+from helpers.killed_writers import NEVER, KilledWriters, write_store
+from szmass.files import OutputError
 from szmass.storage.store import ArraySpec, MapStore, StoreError, StoreSpec, replacing, write_rows
 
 SPEC = StoreSpec(
@@ -34,8 +30,7 @@ SPEC = StoreSpec(
     shard_rows=2,
 )
 SEEDS = st.integers(1, 3)
-NEVER = 1000
-EXCHANGE = st.integers(38, 48)
+EXCHANGE = st.integers(40, 50)
 """About which file operations the new store takes the place of the old one."""
 ERRORS = st.sampled_from([RuntimeError("a"), KeyboardInterrupt(), OSError(28, "No space left")])
 
@@ -75,35 +70,16 @@ def require_whole(path: Path, seed: int | None) -> None:
     np.testing.assert_array_equal(store.read("y"), values(seed))
 
 
-class Writers:
-    """Processes that write a store and are killed."""
-
-    def __init__(self) -> None:
-        self.server = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("killed_writer.py")],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def killed(self, operation: int, path: Path, seed: int) -> bool:
-        """Writes a store, to be killed before a file operation; False if it ended before that."""
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        pickle.dump((operation, path, SPEC, values(seed), seed), self.server.stdin)
-        self.server.stdin.flush()
-        status = int(self.server.stdout.readline())
-        assert status in (0, signal.SIGKILL)
-        return status == signal.SIGKILL
-
-    def close(self) -> None:
-        self.server.communicate(timeout=20)
-
-
 @pytest.fixture(scope="module")
-def writers() -> Iterator[Writers]:
-    writers = Writers()
+def writers() -> Iterator[KilledWriters]:
+    writers = KilledWriters()
     yield writers
     writers.close()
+
+
+def killed(writers: KilledWriters, operation: int, path: Path, seed: int) -> bool:
+    """Writes a store, to be killed before a file operation; False if it ended before that."""
+    return writers.killed(operation, write_store, path, SPEC, values(seed), seed)
 
 
 def beside(path: Path) -> list[str]:
@@ -119,26 +95,26 @@ def fail(path: Path, seed: int, error: BaseException) -> None:
             write_rows(unfinished, SPEC.shards()[0], {"y": values(seed)[:2]})
             raise error
 
-    with pytest.raises(StoreError if isinstance(error, OSError) else type(error)):
+    with pytest.raises(OutputError if isinstance(error, OSError) else type(error)):
         write_half()
     assert f"{path.name}.unfinished" not in beside(path)
 
 
 def test_a_kill_before_any_file_operation_loses_nothing(writers, tmp_path):
     path = tmp_path / "maps.zarr"
-    assert not writers.killed(NEVER, path, 1)
+    assert not killed(writers, NEVER, path, 1)
     absent = 0
     for operation in range(NEVER):
-        killed = writers.killed(operation, path, 2)
+        was_killed = killed(writers, operation, path, 2)
         if not path.exists():
             # between the two renames; whatever the next writer comes to, the store is there again
             absent += 1
             fail(path, 3, RuntimeError())
         require_whole(path, 2 if contents(path) == whole(2) else 1)
-        assert not writers.killed(NEVER, path, 1)
+        assert not killed(writers, NEVER, path, 1)
         require_whole(path, 1)
         assert beside(path) == []
-        if not killed:
+        if not was_killed:
             break
     assert operation > 40
     assert absent >= 1
@@ -150,7 +126,7 @@ class Store(RuleBasedStateMachine):
     A kill between the two renames of an exchange leaves the old store aside.
     """
 
-    def __init__(self, writers: Writers) -> None:
+    def __init__(self, writers: KilledWriters) -> None:
         super().__init__()
         self.writers = writers
         self.path = Path(tempfile.mkdtemp()) / "maps.zarr"
@@ -179,10 +155,10 @@ class Store(RuleBasedStateMachine):
         fail(self.path, seed, error)
         self.put_back()
 
-    @rule(seed=SEEDS, operation=st.integers(0, 60) | EXCHANGE)
+    @rule(seed=SEEDS, operation=st.integers(0, 62) | EXCHANGE)
     def kill(self, seed: int, operation: int) -> None:
         kept = self.aside if self.seed is None else self.seed
-        if not self.writers.killed(operation, self.path, seed):
+        if not killed(self.writers, operation, self.path, seed):
             kept = seed
             assert beside(self.path) == []
         self.seed = self.aside = None

@@ -20,9 +20,11 @@ from urllib.request import urlopen
 import mlflow
 import pytest
 
+from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.mlflow_runs import free_port, runs_of, wait_for
 from szmass.tracking import TrackingError, open_run, service
+from szmass.tracking.service import open_client
 
 SERVER_START_S = 120.0
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
@@ -205,3 +207,27 @@ def test_a_lost_server_costs_the_training_nothing(
         run.metric("loss", 0.125, 4)
 
     assert f"MLflow at {server.uri} has no record of: metrics, its end" in caplog.text
+
+
+def test_a_registry_is_read_in_a_folder_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    open_client()
+    for path in sorted(tmp_path.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    tmp_path.chmod(0o555)
+    # what root may do beyond others
+    beyond = "-dac_override,-dac_read_search"
+    without = ["setpriv", f"--bounding-set={beyond}", f"--inh-caps={beyond}"]
+    code = "from szmass.tracking.service import open_client; print(open_client()[0])"
+    done = subprocess.run(
+        [*([] if os.geteuid() else without), sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    for path in [tmp_path, tmp_path / ".dvc", tmp_path / ".dvc" / "tmp"]:
+        path.chmod(0o755)
+    assert done.stdout == f"MLflow at sqlite:///{tmp_path}/mlflow.db\n", done.stderr

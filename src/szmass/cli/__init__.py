@@ -22,7 +22,7 @@ from szmass.cli import (
     verify,
 )
 from szmass.cli.project import require_project
-from szmass.errors import MissingExtraError, SzmassError
+from szmass.errors import MissingExtraError, SzmassError, message
 
 
 class Verb(Protocol):
@@ -91,7 +91,7 @@ def _run(arguments: Sequence[str] | None) -> None:
             raise
         sys.exit(f"szmass: {MissingExtraError(f'szmass {options.command}', library)}")
     except (SzmassError, OSError) as error:
-        sys.exit(f"szmass: {error}")
+        sys.exit(f"szmass: {message(error)}")
 
 
 def _discard_output() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import keras
 import numpy as np
 
 from szmass.errors import SzmassError
-from szmass.files import write_text
+from szmass.files import naming_output, sync, write_text
 from szmass.networks.backend import mean_loss, state_variables, train_epoch
 from szmass.reporting import Run
 
@@ -26,6 +27,8 @@ REPORTED = ("loss", "validation_loss", "learning_rate", "maps_seen")
 Arrays = tuple[np.ndarray, np.ndarray]
 """Network inputs and labels, `(n, ...)` each."""
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class TrainingError(SzmassError):
@@ -118,28 +121,36 @@ class TrainingState:
         self.identity = identity
 
     def restore(self, model: keras.Model) -> list[Epoch]:
-        """See `State`."""
-        try:
-            state = json.loads((self.folder / STATE_FILE).read_text())
-        except (OSError, ValueError):
-            return []
-        if state["identity"] != self.identity:
-            return []
-        history = [Epoch(**line) for line in state["history"]]
-        self.load(model, history[-1].epoch)
-        return history
+        """See `State`.
+
+        Where the last epoch's state or the best one's is damaged, these are trained again.
+        """
+        history = self._history()
+        resumed = history
+        while resumed and not self._is_restored(model, resumed):
+            resumed = resumed[:-1]
+        if len(resumed) < len(history):
+            logger.warning(
+                "%s: the state after epoch %d cannot be read; the training goes on after epoch %d",
+                self.folder,
+                len(history),
+                len(resumed),
+            )
+        return resumed
 
     def load(self, model: keras.Model, epoch: int) -> None:
         """See `State`."""
-        with np.load(self._file(epoch)) as values:
-            _assign(model, [values[str(number)] for number in range(len(values))])
+        _assign(model, self._read(epoch))
 
     def save(self, model: keras.Model, history: list[Epoch], keep: set[int]) -> None:
         """See `State`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         # hundreds of small arrays: `save_weights` takes four times as long
         values: dict[str, Any] = {str(n): value for n, value in enumerate(_values(model))}
-        np.savez(self._file(history[-1].epoch), **values)
+        file = self._file(history[-1].epoch)
+        with naming_output(file):
+            np.savez(file, **values)
+            sync(file)  # before the state that names it
         state = {"identity": self.identity, "history": [asdict(epoch) for epoch in history]}
         write_text(self.folder / STATE_FILE, json.dumps(state))
         kept = {self._file(epoch) for epoch in keep | {history[-1].epoch}}
@@ -150,6 +161,36 @@ class TrainingState:
     def clear(self) -> None:
         """Removes the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _history(self) -> list[Epoch]:
+        """The epochs of this training that were finished; none where that cannot be read."""
+        file = self.folder / STATE_FILE
+        try:
+            state = json.loads(file.read_text())
+            if state["identity"] == self.identity:
+                return [Epoch(**line) for line in state["history"]]
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("%s: damaged (%r); the training begins anew", file, error)
+        return []
+
+    def _is_restored(self, model: keras.Model, history: list[Epoch]) -> bool:
+        """Loads the last of these epochs, if its state can be read, and the best one's too."""
+        try:
+            _, values = (self._read(epoch) for epoch in (best_epoch(history), history[-1].epoch))
+        except Exception:  # noqa: BLE001  # a damaged file ends in exceptions of any kind
+            return False
+        shapes = [value.shape for value in values]
+        if shapes != [tuple(variable.shape) for variable in state_variables(model)]:
+            return False
+        _assign(model, values)
+        return True
+
+    def _read(self, epoch: int) -> list[np.ndarray]:
+        """What `_values` returned after an epoch."""
+        with self._file(epoch).open("rb") as file, np.load(file) as values:
+            return [values[str(number)] for number in range(len(values))]
 
     def _file(self, epoch: int) -> Path:
         return self.folder / EPOCH_STATE.format(epoch=epoch)

@@ -240,8 +240,6 @@ def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:
 
 def _write_archive(archive: Path, files: Mapping[str, Path]) -> None:
     """Writes files by their names in the archive; the old one stays until the new one is whole."""
-    unfinished = archive.with_name(f"{archive.name}.unfinished")
-    with ZipFile(unfinished, "w") as content:
+    with replacing_file(archive) as unfinished, ZipFile(unfinished, "w") as content:
         for name, path in files.items():
             content.writestr(ZipInfo(name, NO_DATE), path.read_bytes(), ZIP_DEFLATED, 9)
-    unfinished.replace(archive)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.evaluation.statistics import ln_ratio
-from szmass.files import replacing_file
+from szmass.files import TRAINING, replacing_file, replacing_folder
 from szmass.microwave.maps.samples import open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
@@ -49,23 +49,24 @@ def train_mresunet(
     validation = read_maps(store, "validation")
     settings = [seed, microwave, microwave_sets, mresunet]
     state = TrainingState(
-        mresunet_model.with_name(mresunet_model.name + ".training"),
+        mresunet_model.with_name(mresunet_model.name + TRAINING),
         training_identity(__name__, settings, [spectra_table, microwave_store]),
     )
-    estimator, history = train_estimator(
-        mresunet,
-        microwave,
-        prior,
-        maps_of_epoch=maps_of_epoch,
-        validation=validation,
-        seed=seed,
-        state=state,
-        run=run,
-    )
-    masses_msun, _ = estimator(validation.temperature_uk)
-    ratio = ln_ratio(masses_msun, validation.m200c_msun)
-    run.metric("validation_scatter_ln_mass", float(np.std(ratio)))
-    estimator.save(mresunet_model)
+    with replacing_folder(mresunet_model) as unfinished_model:
+        estimator, history = train_estimator(
+            mresunet,
+            microwave,
+            prior,
+            maps_of_epoch=maps_of_epoch,
+            validation=validation,
+            seed=seed,
+            state=state,
+            run=run,
+        )
+        masses_msun, _ = estimator(validation.temperature_uk)
+        ratio = ln_ratio(masses_msun, validation.m200c_msun)
+        run.metric("validation_scatter_ln_mass", float(np.std(ratio)))
+        estimator.save(unfinished_model)
     with replacing_file(mresunet_history) as unfinished:
         pd.DataFrame(history).drop(columns="seconds").to_csv(unfinished, index=False)
     run.model(mresunet_model, "mresunet")

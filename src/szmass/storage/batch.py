@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
+from tempfile import gettempdir
 from typing import Any
 
 import dask
@@ -112,18 +115,49 @@ def _client(resources: Resources) -> Iterator[Client]:
             _require_szmass(client, address)
             yield client
         return
-    with (
-        dask.config.set(LOCAL_CLUSTER),
-        LocalCluster(
-            n_workers=resources.workers,
-            threads_per_worker=1,
-            memory_limit=f"{resources.worker_memory_gib} GiB",
-            dashboard_address="127.0.0.1:0",  # any free port: None would take 8787
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with dask.config.set(LOCAL_CLUSTER), ExitStack() as opened:
+        try:
+            with _interrupts_wait():
+                cluster = LocalCluster(
+                    n_workers=resources.workers,
+                    threads_per_worker=1,
+                    memory_limit=f"{resources.worker_memory_gib} GiB",
+                    dashboard_address="127.0.0.1:0",  # any free port: None would take 8787
+                    silence_logs=logging.CRITICAL,
+                )
+                opened.enter_context(cluster)
+                client = opened.enter_context(Client(cluster, set_as_default=False))
+        except (RuntimeError, OSError) as error:
+            raise SchedulerError(
+                f"resources.workers = {resources.workers}: a dask worker could not start: "
+                f"{error.__cause__ or error}; make room in memory and in {gettempdir()} (TMPDIR), "
+                "or lower resources.workers"
+            ) from error
         yield client
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Has Ctrl-C, or the end of a job, wait until the block is over.
+
+    In the middle of a start dask would not close what it has started. Processes that are started
+    in the block never see Ctrl-C: whoever started them ends them.
+    """
+    caught: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    resource_tracker.ensure_running()  # which lets signals through again when it starts
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if caught:
+            signal.raise_signal(caught[0])
 
 
 def _require_szmass(client: Client, address: str) -> None:

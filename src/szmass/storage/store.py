@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from zarr.errors import GroupNotFoundError, NodeNotFoundError
 
 import szmass
 from szmass.errors import SzmassError
+from szmass.files import naming_output, replacing_folder
 
 FORMAT = "szmass-maps"
 FORMAT_VERSION = 1
@@ -69,9 +69,7 @@ class StoreSpec:
 def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Iterator[Path]:
     """Creates a store beside `path`, and moves it there once the block has filled it.
 
-    Whatever ends the block early (an error, a full disk, Ctrl-C, a kill), a store that was at
-    `path` stays whole. After a kill between the two renames of the exchange it lies at
-    `<path>.replaced`, from where the next call puts it back.
+    Whatever ends the block early, a store that was at `path` stays whole: see `replacing_folder`.
 
     Args:
         path: where the finished store is to be.
@@ -82,34 +80,13 @@ def replacing(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> Ite
         The folder to write to.
 
     Raises:
-        StoreError: the disk is full, or something else kept the store from being written.
+        OutputError: the disk is full, or something else kept the store from being written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    replaced = path.with_name(path.name + ".replaced")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    if replaced.exists():  # after a kill between two renames of the exchange below
-        replaced.rename(unfinished if path.exists() else path)
-        shutil.rmtree(unfinished, ignore_errors=True)
-    try:
+    with naming_output(path), replacing_folder(path) as unfinished:
         _create(unfinished, spec, provenance)
         yield unfinished
         for partial in unfinished.rglob("*.partial"):
             partial.unlink()
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise StoreError(
-            f"{path}: could not be written ({error.strerror or error}); what was there is unchanged"
-        ) from error
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    if path.exists():
-        path.rename(replaced)
-    unfinished.rename(path)
-    if replaced.exists():
-        replaced.rename(unfinished)  # half removed, it must not be put back
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _create(path: Path, spec: StoreSpec, provenance: Mapping[str, Any]) -> None:

@@ -13,13 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from szmass.files import write_text
+from szmass.files import TRAINING, sole_writer, write_text
 from szmass.reporting import Run
 from szmass.studies.results import METRICS_FILE, PREDICTIONS_FILE, Metrics
 
 MADE_FROM_FILE = "made_from"
-TRAINING = ".training"
-"""Ends the name of a folder that a killed training goes on from."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +51,20 @@ def make_items(
         identity: digest of what all items are made from: see `training_identity`.
         run: gets a child for each item; one that is there already tells its metrics again.
     """
-    remove_others(folder, items)
-    for name, own in items.items():
-        digest = hashlib.sha256(repr((identity, name, own)).encode()).hexdigest()
-        file = folder / name / MADE_FROM_FILE
-        with run.child(name) as child:
-            if file.is_file() and file.read_text().strip() == digest:
-                _report(folder / name, child)
-                continue
-            _clear(folder / name)
-            make(Item(name, folder / name, digest, child))
-            for unfinished in list((folder / name).rglob(f"*{TRAINING}")):
-                shutil.rmtree(unfinished)
-            write_text(file, f"{digest}\n")
+    with sole_writer(folder):
+        remove_others(folder, items)
+        for name, own in items.items():
+            digest = hashlib.sha256(repr((identity, name, own)).encode()).hexdigest()
+            file = folder / name / MADE_FROM_FILE
+            with run.child(name) as child:
+                if file.is_file() and file.read_text().strip() == digest:
+                    _report(folder / name, child)
+                    continue
+                _clear(folder / name)
+                make(Item(name, folder / name, digest, child))
+                for unfinished in list((folder / name).rglob(f"*{TRAINING}")):
+                    shutil.rmtree(unfinished)
+                write_text(file, f"{digest}\n")
 
 
 def write_item(folder: Path, metrics: Metrics, predictions: pd.DataFrame, run: Run) -> None:

@@ -14,11 +14,12 @@ from szmass.compton.maps.partitions import require_unseen
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps, FreshNoise
 from szmass.compton.network.ensemble import Ensemble
-from szmass.compton.network.files import UnfinishedOutput
+from szmass.compton.network.files import EnsembleFiles
 from szmass.compton.network.members import CnnTrainer, Member, plan_members
 from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.compton.results.metrics import relerr_metrics
+from szmass.files import resumable_folder
 from szmass.params import Cnn
 from szmass.planck.stores import open_noise_store
 from szmass.reporting import Run
@@ -76,14 +77,14 @@ def train_networks(training: Training, identity: str, run: Run) -> Ensemble:
         run: is told of the ensemble and of each member.
     """
     settings = training.settings
-    unfinished = UnfinishedOutput(training.output, identity)
     trainer = CnnTrainer(training.maps.pixels, settings)
-    files = unfinished.ensemble("", "", trainer.network)
-    plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members, files)
-    total, label = settings.epochs * plan.maps_an_epoch, "/".join(training.output.parts[-2:])
-    with tqdm(total=total, desc=label, unit="map", disable=None) as bar:
-        train_ensembles([plan], [trainer], run=run, progress=bar.update)
-    unfinished.finish()
+    label = "/".join(training.output.parts[-2:])
+    with resumable_folder(training.output, identity) as unfinished:
+        files = EnsembleFiles(unfinished, "", trainer.network)
+        plan = EnsemblePlan(training.data_set, TARGET, training.maps, training.members, files)
+        total = settings.epochs * plan.maps_an_epoch
+        with tqdm(total=total, desc=label, unit="map", disable=None) as bar:
+            train_ensembles([plan], [trainer], run=run, progress=bar.update)
     return Ensemble.load(training.output)
 
 

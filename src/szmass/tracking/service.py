@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from szmass.tracking.delivery import AWAY_S, Delivery
 
 SETUP_TIMEOUT_S = 120
 VERSION_TIMEOUT_S = 5
+READ_ONLY = {errno.EACCES, errno.EROFS}
 EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to another's
     "hydro": "mresunet",
     "cnn": "cnn-ensemble",
@@ -128,8 +130,13 @@ def tracking_uri(root: Path) -> str:
 def _alone(root: Path) -> Iterator[None]:
     """Keeps other processes out: a database that two of them set up at once stays broken."""
     lock = root / ".dvc" / "tmp" / "mlflow.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock, timeout=SETUP_TIMEOUT_S):
+    with ExitStack() as held:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(lock, timeout=SETUP_TIMEOUT_S))
+        except OSError as error:
+            if error.errno not in READ_ONLY:  # where nothing can be written, none is set up
+                raise
         yield
 
 

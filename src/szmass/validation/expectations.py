@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.errors import SzmassError
-from szmass.files import write_text
+from szmass.files import replacing_folder, write_text
 from szmass.quiet import quiet_start
 
 SIGNIFICANT_DIGITS = 6
@@ -194,26 +193,23 @@ def check(tables: Sequence[CheckedTable], docs: Path) -> Verdict:
         SzmassError: an expectation cannot be evaluated: its column is missing, or holds no numbers.
     """
     gx = _great_expectations()
-    unfinished = docs.with_name(docs.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    context.add_data_docs_site(
-        site_name=DOCS_SITE,
-        site_config={
-            "class_name": "SiteBuilder",
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-            "store_backend": {
-                "class_name": "TupleFilesystemStoreBackend",
-                "base_directory": str(unfinished.absolute()),
-            },
-        },
-    )
     source = context.data_sources.add_pandas("tables")
     results = [result for table in tables for result in _check(table, context, source, docs.name)]
-    context.build_data_docs(site_names=[DOCS_SITE])
-    shutil.rmtree(docs, ignore_errors=True)
-    unfinished.rename(docs)
+    with replacing_folder(docs) as unfinished:
+        context.add_data_docs_site(
+            site_name=DOCS_SITE,
+            site_config={
+                "class_name": "SiteBuilder",
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "store_backend": {
+                    "class_name": "TupleFilesystemStoreBackend",
+                    "base_directory": str(unfinished.absolute()),
+                },
+            },
+        )
+        context.build_data_docs(site_names=[DOCS_SITE])
     return Verdict(results, {table.name: table.meanings for table in tables})
 
 

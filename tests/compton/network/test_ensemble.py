@@ -24,10 +24,11 @@ from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps, MapScale
 from szmass.compton.network.cnn import cnn
 from szmass.compton.network.ensemble import Ensemble, EnsembleError
-from szmass.compton.network.files import EnsembleFiles, UnfinishedOutput
+from szmass.compton.network.files import EnsembleFiles
 from szmass.compton.network.members import CnnTrainer, TrainedMember, plan_members
 from szmass.compton.network.selection import score, select
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
+from szmass.files import OutputError, sole_writer
 from szmass.networks.backend import prepare_backend
 from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
@@ -134,6 +135,16 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert not unfinished.exists()
 
 
+def test_a_training_beside_another_of_the_same_output_is_refused(
+    tmp_path: Path, stores: dict[str, Path]
+) -> None:
+    with (
+        sole_writer(tmp_path / "cnn" / "z2"),
+        pytest.raises(OutputError, match=rf"{tmp_path}/cnn/z2: .* is writing it"),
+    ):
+        train(tmp_path, stores, ListRun())
+
+
 def test_an_interrupted_training_ends_within_its_members(
     tmp_path: Path, stores: dict[str, Path]
 ) -> None:
@@ -161,30 +172,39 @@ def test_members_are_the_same_side_by_side(
 
     def trained(count: int) -> np.ndarray:
         networks = [CnnTrainer(maps.pixels, settings) for _ in range(count)]
-        output, facts = tmp_path / f"{count}", tmp_path / f"facts_{count}"
-        files = EnsembleFiles(output, facts, networks[0].network)
+        files = EnsembleFiles(tmp_path, str(count), networks[0].network)
         plan = EnsemblePlan("planck", "m500c", maps, members, files)
         seen: list[int] = []
         train_ensembles([plan], networks, run=ListRun(), progress=seen.append)
         assert sum(seen) == settings.epochs * plan.maps_an_epoch
-        return Ensemble.load(output)(maps.compton_y(np.arange(len(maps))))
+        return Ensemble.load(tmp_path / "output" / str(count))(maps.compton_y(np.arange(len(maps))))
 
     np.testing.assert_array_equal(trained(trainers), trained(4))
 
 
-def test_members_of_another_training_are_not_taken_up(tmp_path: Path, params: Params) -> None:
+def test_members_that_are_damaged_are_not_taken_up(
+    tmp_path: Path, params: Params, caplog: pytest.LogCaptureFixture
+) -> None:
     history = [Epoch(1, 64, 0.5, 0.4, 1e-3, 2.0)]
     trained = TrainedMember([], MapScale(0.0, 1.0, 14.5), 1, history, np.ones(2))
     network = cnn(24, dataclasses.replace(params.cnn, filters=1))
     trained = dataclasses.replace(trained, weights=network.get_weights())
+    files = EnsembleFiles(tmp_path, "clean/m500c", network)
+    files.keep(0, trained)
+    assert files.history(0) == trained.history
+    assert files.history(1) is None
+    assert caplog.messages == []
 
-    def files(identity: str) -> EnsembleFiles:
-        return UnfinishedOutput(tmp_path / "z1", identity).ensemble("clean", "m500c", network)
-
-    files("one").keep(0, trained)
-    assert files("one").history(0) == trained.history
-    assert files("one").history(1) is None
-    assert files("two").history(0) is None
+    facts = tmp_path / "facts" / "clean" / "m500c" / "member_000.json"
+    weights = tmp_path / "output" / "clean" / "m500c" / "member_000.weights.h5"
+    for file, damaged in [(facts, b"[]"), (facts, b"{}"), (facts, b"{"), (weights, b"cut")]:
+        files.keep(0, trained)
+        file.write_bytes(damaged)
+        caplog.clear()
+        assert files.history(0) is None
+        assert caplog.messages == [
+            f"{facts}: damaged, or of other weights; the member is trained anew"
+        ]
 
 
 def test_an_ensemble_gives_the_masses_that_it_was_scored_on(

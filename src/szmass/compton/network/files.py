@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,76 +21,59 @@ from szmass.compton.network.ensemble import (
 )
 from szmass.compton.network.members import Member, TrainedMember
 from szmass.compton.network.selection import score, select
-from szmass.files import write_text
+from szmass.files import OUTPUT, write_text
+from szmass.networks.backend import save_weights
+from szmass.networks.identity import files_digest
 from szmass.networks.training import Epoch
 from szmass.params import Cnn
 
-IDENTITY_FILE = "identity"
+FACTS = "facts"
+"""Folder of what is known of finished members."""
 FACTS_FILE = "member_{member:03d}.json"
 FLOAT_FORMAT = "%.6f"
 HISTORY = ("epoch", "loss", "validation_loss", "learning_rate")
 """The columns of the training history, one row an epoch."""
 
-
-class UnfinishedOutput:
-    """A folder beside an output that is kept over a kill, until all of the output is there.
-
-    Args:
-        output: the folder to write in the end.
-        identity: of the training; what another training has left is removed.
-    """
-
-    def __init__(self, output: Path, identity: str) -> None:
-        self._output = output
-        self._beside = output.with_name(output.name + ".training")
-        file = self._beside / IDENTITY_FILE
-        if not file.is_file() or file.read_text() != identity:
-            shutil.rmtree(self._beside, ignore_errors=True)
-            self._beside.mkdir(parents=True)
-            file.write_text(identity)
-
-    def ensemble(self, data_set: str, target: str, network: keras.Model) -> EnsembleFiles:
-        """The files of one of the ensembles in the output."""
-        output, facts = (self._beside / part / data_set / target for part in ("output", "facts"))
-        return EnsembleFiles(output, facts, network)
-
-    def finish(self) -> None:
-        """Puts what was written in the output's place."""
-        shutil.rmtree(self._output, ignore_errors=True)
-        (self._beside / "output").rename(self._output)
-        shutil.rmtree(self._beside)
+logger = logging.getLogger(__name__)
 
 
 class EnsembleFiles:
     """The files of one ensemble.
 
     Args:
-        output: its folder.
-        facts: folder of what is known of finished members.
+        unfinished: folder of the training, as `resumable_folder` gives it.
+        name: of the ensemble's folder in the output.
         network: the members' network.
     """
 
-    def __init__(self, output: Path, facts: Path, network: keras.Model) -> None:
-        self._output, self._facts = output, facts
-        for folder in (output, facts):
+    def __init__(self, unfinished: Path, name: str, network: keras.Model) -> None:
+        self._output, self._facts = (unfinished / part / name for part in (OUTPUT, FACTS))
+        for folder in (self._output, self._facts):
             folder.mkdir(parents=True, exist_ok=True)
         # what is written is the network alone, without an optimiser's rate and moments
         self._bare = type(network).from_config(network.get_config())
-        (output / ARCHITECTURE_FILE).write_text(self._bare.to_json())
+        (self._output / ARCHITECTURE_FILE).write_text(self._bare.to_json())
 
     def history(self, number: int) -> list[Epoch] | None:
-        """The history of a member that is finished; None for others."""
+        """The history of a member that is finished; None for others, and for a damaged one."""
         facts, weights = self._facts_file(number), self._weights_file(number)
         if not (facts.is_file() and weights.is_file()):
             return None
-        return [Epoch(**epoch) for epoch in json.loads(facts.read_text())["history"]]
+        try:
+            known = json.loads(facts.read_text())
+            if known["weights"] == files_digest([weights]):
+                return [Epoch(**epoch) for epoch in known["history"]]
+        except (ValueError, KeyError, TypeError):
+            pass
+        logger.warning("%s: damaged, or of other weights; the member is trained anew", facts)
+        return None
 
     def keep(self, number: int, trained: TrainedMember) -> None:
         """Writes a member; its facts come last, and say that it is finished."""
         self._bare.set_weights(trained.weights)
-        self._bare.save_weights(self._weights_file(number))
+        save_weights(self._bare, self._weights_file(number))
         facts = asdict(trained) | {"log10_m_pred": trained.log10_m_pred.tolist()}
-        del facts["weights"]
+        facts["weights"] = files_digest([self._weights_file(number)])
         write_text(self._facts_file(number), json.dumps(facts))
 
     def finish(
@@ -100,6 +83,7 @@ class EnsembleFiles:
         facts, tables, scores = [], [], []
         for number, member in enumerate(members):
             known = json.loads(self._facts_file(number).read_text())
+            del known["weights"]
             known["history"] = [{key: epoch[key] for key in HISTORY} for epoch in known["history"]]
             rows, pred = member.validation, np.array(known.pop("log10_m_pred"))
             true = maps.log10_m[target][rows]

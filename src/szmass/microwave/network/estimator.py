@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from szmass.errors import SzmassError
 from szmass.microwave.network.arrays import Normalisation
-from szmass.networks.backend import predict
+from szmass.networks.backend import predict, save_weights
 
 ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -52,19 +51,15 @@ class MresunetEstimator:
         return self.normalisation.masses_msun(outputs), self.normalisation.profiles_uk(outputs)
 
     def save(self, folder: Path) -> None:
-        """Writes the model beside `folder` and puts it there; the same bytes for the same model."""
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+        """Writes the model into a folder; the same bytes for the same model."""
+        folder.mkdir(parents=True, exist_ok=True)
         architecture = self.model.to_json()
-        (unfinished / ARCHITECTURE_FILE).write_text(architecture)
+        (folder / ARCHITECTURE_FILE).write_text(architecture)
         # a fresh network has no optimiser, whose moments nobody needs
         bare = keras.models.model_from_json(architecture)
         bare.set_weights(self.model.get_weights())
-        bare.save_weights(unfinished / WEIGHTS_FILE)
-        self.normalisation.write(unfinished / NORMALISATION_FILE)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
+        save_weights(bare, folder / WEIGHTS_FILE)
+        self.normalisation.write(folder / NORMALISATION_FILE)
 
     @classmethod
     def load(cls, folder: Path) -> MresunetEstimator:

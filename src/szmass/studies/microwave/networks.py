@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.files import TRAINING
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.masses.exact import ExactEstimators
 from szmass.microwave.network.arrays import MassPrior, draw_maps
@@ -17,7 +18,6 @@ from szmass.networks.training import TrainingState
 from szmass.params import Evaluation, Microwave, Mresunet
 from szmass.reporting import Run
 from szmass.streams import MICROWAVE_STORED_MAPS, MICROWAVE_VALIDATION_MAPS
-from szmass.studies.items import TRAINING
 from szmass.studies.microwave.settings import BOUND
 from szmass.units import MASS_UNIT_MSUN
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from szmass.files import TRAINING
 from szmass.microwave.maps.samples import SETS, Samples, list_samples, open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
@@ -26,7 +27,7 @@ from szmass.networks.identity import training_identity
 from szmass.networks.training import TrainingState
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run
-from szmass.studies.items import TRAINING, Item, make_items, write_item
+from szmass.studies.items import Item, make_items, write_item
 from szmass.studies.microwave.networks import exact_estimators, scatters
 from szmass.studies.microwave.settings import BOUND, NETWORK
 from szmass.studies.paper_recipe.settings import PaperRecipe
