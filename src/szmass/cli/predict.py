@@ -152,11 +152,10 @@ def _write(weighed: Weighed, options: Namespace) -> None:
         else:
             _say(f"picture: {written[0]}" if len(written) == 1 else f"pictures: {options.plot}")
     if options.example:
-        from astropy.io import fits
-
+        from szmass.predict.fits_images import header_number
         from szmass.predict.released import TRUE_MASS_KEY
 
-        true_1e14 = fits.getval(options.files[0], TRUE_MASS_KEY)
+        true_1e14 = header_number(options.files[0], TRUE_MASS_KEY)
         _say(f"example: a simulated cluster, whose true mass is {true_1e14:.2f} 1e14 Msun")
         _say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
 

@@ -53,6 +53,13 @@ def read_fits_image(path: Path) -> FileContent:
     return FileContent(images, pixel_arcmin, redshift, key, notes + conversion)
 
 
+def header_number(path: Path, key: str) -> float:
+    """A number in the first header of a FITS file that szmass wrote."""
+    from astropy.io import fits
+
+    return float(fits.getval(path, key))
+
+
 def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[Any]:
     """The headers of a FITS file, of parts that lie in it and claim what can be read.
 
