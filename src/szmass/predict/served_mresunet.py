@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -25,8 +26,17 @@ class ServedMresunet(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
-        """Estimates `m200c_msun` (n,) and `sz_uk` (n, y, x) from `temperature_uk` (n, y, x)."""
-        m200c_msun, sz_uk = self.estimator(model_input)
+        """Estimates `m200c_msun` (n,) and `sz_uk` (n, y, x) from `temperature_uk` (n, y, x).
+
+        Raises:
+            MlflowException: a map cannot be used; over HTTP that is status 400.
+        """
+        from szmass.microwave.network.estimator import ModelError
+
+        try:
+            m200c_msun, sz_uk = self.estimator(model_input)
+        except ModelError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         return {"m200c_msun": m200c_msun, "sz_uk": sz_uk}
 
 

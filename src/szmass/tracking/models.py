@@ -47,6 +47,9 @@ SERVING_REQUIREMENTS = (
     "zarr",
 )
 
+REDSHIFT = TensorSpec(np.dtype("object"), (-1,), "redshift")
+"""Numbers as they were sent; as float64 MLflow would make a number of `true`."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -88,7 +91,7 @@ def served_ensemble(record: Path, models: Path) -> Served:
         artifacts={"models": models, "record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            number("redshift"),
+            REDSHIFT,
         ],
         outputs=[
             TensorSpec(np.dtype("str"), (-1,), "problem"),
@@ -119,7 +122,7 @@ def served_weighing(record: Path) -> Served:
         artifacts={"record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            number("redshift"),
+            REDSHIFT,
         ],
         outputs=[
             *(number(name) for name in WEIGHING_COLUMNS),

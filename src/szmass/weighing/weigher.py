@@ -21,7 +21,7 @@ from szmass.weighing.record import Record
 from szmass.weighing.spots import Spots
 
 AT_ONCE, ROWS = 96, 48
-"""Clusters that are computed together, and what the last block is filled to a multiple of, by copies.
+"""Clusters that are computed together; the last block gets copies, up to a multiple of `ROWS`.
 The rounding of a matrix product depends on its number of rows. BLAS's kernels take 4, 8, 12, 16, 24
 or 48 rows at a time and may round remaining rows differently; 48 leaves no remainder."""
 UNTRUSTED = 2.5e-3
