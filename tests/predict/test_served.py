@@ -272,6 +272,17 @@ def test_the_mresunet_serves_the_masses_and_profiles_of_its_estimator(
     assert "map 1: has pixels that are not finite" in refused(servers["mresunet"], maps_uk.tolist())
 
 
+def test_a_mresunet_that_was_changed_on_disk_is_not_served(root: Path, tmp_path: Path) -> None:
+    (logged,) = (root / "mlartifacts").glob("mresunet/models/*/artifacts")
+    shutil.copytree(logged, tmp_path / "copy")
+    (weights,) = (tmp_path / "copy").rglob(WEIGHTS_FILE)
+    whole, kernel = weights.read_bytes(), MresunetEstimator.load(weights.parent).model.weights[0]
+    at = whole.index(kernel.numpy().tobytes())
+    weights.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(ValueError, match=f"{WEIGHTS_FILE}: changed since it was logged"):
+        mlflow.pyfunc.load_model(str(tmp_path / "copy"))
+
+
 def test_the_servers_listen_to_this_machine_alone(servers: dict[str, Server]) -> None:
     for server in servers.values():
         family = psutil.Process(server.process.pid)

@@ -15,10 +15,22 @@ class ServedMresunet(PythonModel):
     """The estimator behind MLflow's `predict`."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads the model's folder, an artifact of the logged model."""
-        from szmass.microwave.network.estimator import MresunetEstimator
+        """Loads the model's folder, an artifact of the logged model.
 
-        self.estimator = MresunetEstimator.load(Path(context.artifacts["model"]))
+        Raises:
+            ModelError: a file was changed since the model was logged.
+        """
+        from szmass.microwave.network.estimator import ModelError, MresunetEstimator
+        from szmass.provenance import sha256
+
+        folder = Path(context.artifacts["model"])
+        for name, expected in (context.model_config or {})["sha256"].items():
+            if (found := sha256(folder / name)) != expected:
+                raise ModelError(
+                    f"{folder / name}: changed since it was logged: its sha256 is {found[:12]}..., "
+                    f"expected {expected[:12]}...; train it anew"
+                )
+        self.estimator = MresunetEstimator.load(folder)
 
     def predict(
         self,
