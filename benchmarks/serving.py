@@ -52,7 +52,6 @@ def served(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     command = ["mlflow", "models", "serve", "-m", "models:/weighing/1", "--env-manager", "local"]
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "--host", HOST, "--port", str(port)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

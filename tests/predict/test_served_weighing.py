@@ -130,6 +130,11 @@ def test_the_documented_client_is_served_and_what_cannot_be_used_is_refused(addr
     assert set(names["masses"]) == set(expected)
     np.testing.assert_array_equal(names["masses"]["m500_msun"], expected["m500_msun"])
 
+    records = [{"compton_y": one, "redshift": 0.31}, {"compton_y": two, "redshift": 0.12}]
+    body = json.dumps({"instances": records}).encode()
+    with urlopen(Request(f"{address}/invocations", body, names["kind"])) as answer:  # noqa: S310
+        assert json.load(answer)["predictions"] == names["masses"]
+
     unequal = "2 maps in compton_y, redshift of shape (1,): expected a list with one number for"
     assert unequal in refusal(address, compton_y=[one, two], redshift=[0.3])
     assert "redshift of shape (1, 1)" in refusal(address, compton_y=[one], redshift=[[0.3]])
