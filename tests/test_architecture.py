@@ -56,6 +56,7 @@ OWNERS = {
         "szmass.tracking",
         "szmass.predict.served_cnn",
         "szmass.predict.served_mresunet",
+        "szmass.predict.served_request",
         "szmass.predict.served_weighing",
     ),
     "PIL": ("szmass.report.results",),

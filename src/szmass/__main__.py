@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import importlib
 import inspect
+import os
 import pkgutil
 import signal
 import sys
@@ -70,6 +71,7 @@ def run_stage(name: str = "", *items: str) -> None:
     Raises:
         StageError: there is no stage of this name, it asks for something that params.yaml lacks,
             or Python would run another folder's code.
+        VerifyError: DVC runs it on an input that was changed since its stage made it.
     """
     require_own_code()
     with quiet_start():
@@ -78,6 +80,11 @@ def run_stage(name: str = "", *items: str) -> None:
     wanted = [key for key in ("item",) if key in inspect.signature(stage).parameters]
     if len(items) != len(wanted):
         raise StageError(f"{name}: expected {len(wanted)} words after its name, got {list(items)}")
+    files = {key: value for key, value in paths.items() if isinstance(value, Path)}
+    if "DVC_STAGE" in os.environ:
+        from szmass.verify import require_as_made
+
+        require_as_made(name, files.values())
     paths |= dict(zip(wanted, items, strict=True))
     if "run" not in inspect.signature(stage).parameters:
         stage(**sections, **paths)
@@ -85,7 +92,6 @@ def run_stage(name: str = "", *items: str) -> None:
     with quiet_start():
         from szmass.tracking import open_run
 
-    files = {key: value for key, value in paths.items() if isinstance(value, Path)}
     with open_run(name, items=items, sections=sections, paths=files) as run:
         stage(**sections, **paths, run=run)
 

@@ -57,6 +57,16 @@ def locked_stages() -> Mapping[str, Any]:
     return stages
 
 
+def locked_outputs(stage: str) -> dict[str, str]:
+    """DVC's digest of each output of the stages but one, by its path, from dvc.lock."""
+    return {
+        out["path"]: out["md5"]
+        for name, entry in locked_stages().items()
+        if name.partition("@")[0] != stage
+        for out in entry.get("outs", ())
+    }
+
+
 def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     """DVC's digest of each of these paths that another stage writes, from dvc.lock.
 
@@ -70,13 +80,7 @@ def data_md5(stage: str, paths: Mapping[str, Path]) -> dict[str, str]:
     Returns:
         Digests by the path's name.
     """
-    stages = locked_stages()
-    written = {
-        out["path"]: out["md5"]
-        for name, entry in stages.items()
-        if name.partition("@")[0] != stage
-        for out in entry.get("outs", ())
-    }
+    written = locked_outputs(stage)
     digests = {name: _digest_below(path, written) for name, path in paths.items()}
     return {name: md5 for name, md5 in digests.items() if md5}
 

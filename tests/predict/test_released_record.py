@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from szmass.predict.released import (
 from szmass.provenance import sha256
 from szmass.weighing.gate import GateError
 from szmass.weighing.record import Record
-from szmass.weighing.weigher import Weigher
+from szmass.weighing.weigher import AT_ONCE, Weigher
 
 CHECK = {"group": "all", "what": "coverage_68", "clusters": 6000, "found": 0.68, "passed": True}
 
@@ -72,6 +73,20 @@ def test_a_mass_does_not_depend_on_the_maps_beside_it() -> None:
     for rows in ([0], [299], [7, 150, 7], list(range(120, 260))):
         for name, values in weighed(rows).items():
             np.testing.assert_array_equal(values, together[name][rows], err_msg=name)
+
+
+def test_a_map_alone_costs_a_part_of_what_a_block_does() -> None:
+    images, redshift = maps(AT_ONCE)
+    weigher = Weigher(Record.read(released_record().path))
+
+    def seconds(count: int) -> float:
+        inputs = weigher.inputs(images[:count], redshift[:count])
+        started = process_time()
+        weigher(inputs, prior="psz2", gas="gadget_x")
+        return process_time() - started
+
+    alone, block = (min(seconds(count) for _ in range(4)) for count in (1, AT_ONCE))
+    assert alone < 0.4 * block
 
 
 @pytest.fixture

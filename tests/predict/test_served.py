@@ -252,6 +252,11 @@ def test_a_request_without_any_usable_map_is_refused(
     assert "map 1: redshift = 2:" in message
     message = refused(server, {"compton_y": np.zeros((1, 8, 8)).tolist(), "redshift": [0.3]})
     assert "(-1, 32, 32)" in message
+    assert "redshift = True is a bool" in refused(
+        server, {"compton_y": maps[:1], "redshift": [True]}
+    )
+    message = refused(server, {"compton_y": maps, "redshift": [0.3]})
+    assert "2 maps in compton_y, redshift of shape (1,): expected a list with one number" in message
 
 
 def test_the_mresunet_serves_the_masses_and_profiles_of_its_estimator(
@@ -263,6 +268,19 @@ def test_the_mresunet_serves_the_masses_and_profiles_of_its_estimator(
     np.testing.assert_allclose(served["m200c_msun"], m200c_msun, rtol=1e-5)
     np.testing.assert_allclose(served["sz_uk"], sz_uk, rtol=1e-4, atol=1e-3)
     assert "(-1, 16, 16)" in refused(servers["mresunet"], np.zeros((1, 8, 8)).tolist())
+    maps_uk[1, 3, 5] = np.nan
+    assert "map 1: has pixels that are not finite" in refused(servers["mresunet"], maps_uk.tolist())
+
+
+def test_a_mresunet_that_was_changed_on_disk_is_not_served(root: Path, tmp_path: Path) -> None:
+    (logged,) = (root / "mlartifacts").glob("mresunet/models/*/artifacts")
+    shutil.copytree(logged, tmp_path / "copy")
+    (weights,) = (tmp_path / "copy").rglob(WEIGHTS_FILE)
+    whole, kernel = weights.read_bytes(), MresunetEstimator.load(weights.parent).model.weights[0]
+    at = whole.index(kernel.numpy().tobytes())
+    weights.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(ValueError, match=f"{WEIGHTS_FILE}: changed since it was logged"):
+        mlflow.pyfunc.load_model(str(tmp_path / "copy"))
 
 
 def test_the_servers_listen_to_this_machine_alone(servers: dict[str, Server]) -> None:

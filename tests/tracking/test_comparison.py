@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -68,6 +69,22 @@ def test_experiments_are_compared_in_their_order():
     assert comparison.curves == ""
     assert "curves" not in comparison.as_text()
     assert comparison.differences in comparison.as_text()
+
+
+def test_finished_runs_come_before_newer_ones_that_failed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("DVC_EXP_NAME", "tried-twice")
+    with open_run("train_order", sections={}, paths={}):
+        pass
+    for _ in range(MOST):
+        with suppress(KeyboardInterrupt), open_run("train_order", sections={}, paths={}):
+            raise KeyboardInterrupt
+    statuses = [run.info.status for run in compare("train_order").runs]
+    assert statuses == ["FINISHED"] + ["KILLED"] * (MOST - 1)
+    (run,) = compare("train_order", ["tried-twice"]).runs
+    assert run.info.status == "FINISHED"
 
 
 def test_stages_are_listed():

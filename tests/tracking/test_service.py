@@ -162,6 +162,25 @@ def test_a_database_of_another_version_is_named(tmp_path: Path, monkeypatch: pyt
     assert "out-of-date database schema" in last
 
 
+def test_a_damaged_database_is_named_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    database = tmp_path / "runs #1.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("create table runs (name text)")
+        connection.executemany("insert into runs values (?)", [("run" * 100,)] * 100)
+    whole = database.read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    for damaged in (whole[:-4096], whole[:8192] + bytes([255]) * 4096 + whole[12288:], b"x" * 9000):
+        database.write_bytes(damaged)
+        with pytest.raises(TrackingError) as caught:
+            open_run("train_none", sections={}, paths={}).__enter__()
+        message = str(caught.value)
+        assert message.startswith(f"{database}: damaged (")
+        assert "move it away" in message
+        assert "\n" not in message
+
+
 def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///tracks/runs.db")
     assert service.tracking_uri(Path("/repo")) == "sqlite:////repo/tracks/runs.db"

@@ -36,15 +36,16 @@ class ServedCnn(PythonModel):
             others; such a map has None, JSON's null, in every other column.
 
         Raises:
-            MlflowException: no map at all could be used; over HTTP that is status 400.
+            MlflowException: no map at all could be used, or `maps_with_redshifts` refuses them;
+                over HTTP that is status 400.
         """
         from szmass.compton.masses.record import CnnRecordError
         from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
+        from szmass.predict.served_request import maps_with_redshifts
 
         maps, redshifts, problems = [], [], []
         record = self.predictor.record
-        pairs = zip(model_input["compton_y"], np.ravel(model_input["redshift"]), strict=True)
-        for image, value in pairs:
+        for image, value in maps_with_redshifts(model_input):
             try:
                 redshift = checked_redshift(value)
                 record.bin_names(np.array([redshift]))

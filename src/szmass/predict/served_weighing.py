@@ -17,11 +17,17 @@ class ServedWeighing(PythonModel):
     _skip_type_hint_validation = True  # the signature says it; without this MLflow warns
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads the record, an artifact of the logged model."""
+        """Loads the record, an artifact of the logged model; products run in the request's thread.
+
+        Weighing sees to that itself, but requests side by side would undo it for each other.
+        """
+        from threadpoolctl import threadpool_limits
+
         from szmass.weighing.record import Record
         from szmass.weighing.weigher import Weigher
 
         self.weigher = Weigher(Record.read(Path(context.artifacts["record"])))
+        threadpool_limits(1)
 
     def predict(  # type: ignore[no-untyped-def]
         self,
@@ -37,14 +43,15 @@ class ServedWeighing(PythonModel):
             The columns of `Weigher` and of its `novelty`, `(n,)` each.
 
         Raises:
-            MlflowException: maps cannot be used; each is named. Over HTTP that is status 400.
+            MlflowException: maps cannot be used; each is named, or `maps_with_redshifts` refuses
+                them. Over HTTP that is status 400.
         """
         from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
+        from szmass.predict.served_request import maps_with_redshifts
 
         facts = self.weigher.record.facts
         maps, redshifts, problems = [], [], []
-        pairs = zip(model_input["compton_y"], np.ravel(model_input["redshift"]), strict=True)
-        for row, (image, value) in enumerate(pairs):
+        for row, (image, value) in enumerate(maps_with_redshifts(model_input)):
             try:
                 redshifts.append(checked_redshift(value))
                 maps.append(checked_cutout(image, None, facts.grid))

@@ -31,7 +31,7 @@ class ComparisonError(SzmassError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs of one stage, the newest first."""
+    """Runs of one stage, finished ones first, and the newest of these."""
 
     runs: Sequence[Run]
     differences: str
@@ -71,7 +71,8 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
 
     Args:
         stage: what their names begin with, as `train_mresunet` or `planck_all`.
-        experiments: names of DVC experiments; if none is given, the newest runs are taken.
+        experiments: names of DVC experiments; if none is given, the newest runs are taken. Of
+            either, finished ones come before others.
 
     Raises:
         ComparisonError: there is no such stage or experiment; the message lists those that are.
@@ -81,6 +82,7 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
     found = [run for run in runs if f"{run.info.run_name} ".startswith(f"{stage} ")]
     if not found:
         raise ComparisonError(_choices(name, stage, runs))
+    found.sort(key=lambda run: run.info.status != "FINISHED")
     newest = {run.data.tags.get(EXPERIMENT, ""): run for run in reversed(found)}
     for wanted in experiments:
         if wanted not in newest:

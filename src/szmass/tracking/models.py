@@ -14,6 +14,8 @@ import numpy as np
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from szmass import provenance
+
 PACKAGE = Path(__file__).parents[1]
 ARCHITECTURE_FILE, WEIGHTS_FILE = "architecture.json", "model.weights.h5"
 RECORD_FILE = "record.json"  # of the ensembles for all redshifts
@@ -47,6 +49,9 @@ SERVING_REQUIREMENTS = (
     "zarr",
 )
 
+REDSHIFT = TensorSpec(np.dtype("object"), (-1,), "redshift")
+"""Numbers as they were sent; as float64 MLflow would make a number of `true`."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -59,6 +64,8 @@ class Served:
     artifacts: Mapping[str, Path]
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
+    sha256: Mapping[str, str]
+    """Of each file by its name, where the model has no digest of its own that is checked."""
 
 
 def served_mresunet(folder: Path) -> Served:
@@ -75,6 +82,7 @@ def served_mresunet(folder: Path) -> Served:
             TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
             TensorSpec(np.dtype("float32"), image, "sz_uk"),
         ],
+        sha256={file.name: provenance.sha256(file) for file in sorted(folder.iterdir())},
     )
 
 
@@ -88,12 +96,13 @@ def served_ensemble(record: Path, models: Path) -> Served:
         artifacts={"models": models, "record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            number("redshift"),
+            REDSHIFT,
         ],
         outputs=[
             TensorSpec(np.dtype("str"), (-1,), "problem"),
             *(number(name) for name in SERVED_COLUMNS),
         ],
+        sha256={},
     )
 
 
@@ -119,12 +128,13 @@ def served_weighing(record: Path) -> Served:
         artifacts={"record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            number("redshift"),
+            REDSHIFT,
         ],
         outputs=[
             *(number(name) for name in WEIGHING_COLUMNS),
             TensorSpec(np.dtype("str"), (-1,), "flags"),
         ],
+        sha256={},
     )
 
 
@@ -139,6 +149,7 @@ def log_model(run_id: str, served: Served, name: str) -> None:
         python_model=str(PACKAGE / served.code),
         code_paths=[str(PACKAGE)],
         artifacts={key: str(path) for key, path in served.artifacts.items()},
+        model_config={"sha256": dict(served.sha256)},
         signature=ModelSignature(
             inputs=Schema(list(served.inputs)), outputs=Schema(list(served.outputs))
         ),

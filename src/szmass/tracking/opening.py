@@ -16,6 +16,7 @@ from szmass import provenance
 from szmass.params.variant import Variant, current_variant
 from szmass.reporting import Run
 from szmass.tracking.best import mark_best
+from szmass.tracking.processes import end_dead_runs, process_facts
 from szmass.tracking.runs import Description, MlflowRun
 from szmass.tracking.service import connect, experiment_of, reaching
 
@@ -33,7 +34,7 @@ def open_run(
     """Opens the MLflow run of a stage; ends it as finished, failed or killed.
 
     The server is that of MLFLOW_TRACKING_URI, else the database mlflow.db at the root of the DVC
-    repository.
+    repository. Runs of the same line of work whose process was killed on this machine are ended.
 
     Args:
         stage: its name.
@@ -54,6 +55,7 @@ def open_run(
     run = MlflowRun(service, Description(label, items, _suffix(variant), facts, settings))
     with reaching(service.name):
         run.create()
+    service.delivery.send("the ends of killed runs", partial(end_dead_runs, service))
     try:
         with run.ending():
             run.describe_data(stage, {paths[name]: digest for name, digest in md5.items()})
@@ -75,6 +77,7 @@ def _facts(stage: str, md5: Mapping[str, str]) -> dict[str, str]:
         **code,
         **provenance.experiment_facts(),
         **provenance.hardware_facts(),
+        **process_facts(os.getpid()),
         **{f"data.{name}.md5": digest for name, digest in md5.items()},
     }
 

@@ -6,9 +6,10 @@ import errno
 import logging
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.request import urlopen
 import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from szmass.errors import SzmassError
@@ -70,7 +72,7 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     """The server or database as messages call it, and a client of it.
 
     Raises:
-        TrackingError: it cannot be reached, or refuses.
+        TrackingError: it cannot be reached, or refuses, or the database is damaged.
     """
     root = repository_root()
     uri = tracking_uri(root)
@@ -80,6 +82,7 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with reaching(name), _alone(root):
         _require_version(uri)
+        _require_whole(uri)
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
         client.search_experiments(max_results=1)  # sets up a new database
@@ -166,6 +169,30 @@ def _require_version(uri: str) -> None:
         raise MlflowException(
             f"the server is of version {version}; expected {MAJOR}.x, as mlflow "
             f"{mlflow.__version__} here: upgrade the server, or name another one"
+        )
+
+
+def _require_whole(uri: str) -> None:
+    """Requires that an SQLite file is not damaged; a run would else fail somewhere in its middle.
+
+    Raises:
+        TrackingError: it is.
+    """
+    path = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else Path()
+    if not path.is_file():
+        return
+    try:
+        # for writing, since what a killed process left in a journal has to be undone
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
+            found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:
+        return  # it is in use, or not to be opened: the first request tells
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise TrackingError(
+            f"{path}: damaged ({found.splitlines()[-1]}): recover it (`sqlite3 {path} .recover | "
+            f"sqlite3 new.db`) or move it away, then a new one is made"
         )
 
 

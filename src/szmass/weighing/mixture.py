@@ -79,6 +79,20 @@ class Mixture:
             np.concatenate([one.ln_sigma for one in mixtures], axis=1),
         )
 
+    def at(self, rows: slice) -> Mixture:
+        """Some of the clusters."""
+        return Mixture(self.ln_weight[rows], self.mean[rows], self.ln_sigma[rows])
+
+    def in_mass(self, gas: Gas) -> Mixture:
+        """The densities of log10 M, from those of ln Y over the pivot's, `Gas.ln_y`."""
+        per_dex = np.broadcast_to(gas.alpha * np.log(10.0), len(self.mean))[:, None]
+        at_pivot = np.broadcast_to(gas.ln_y(np.log10(PIVOT_M500_MSUN)), len(self.mean))[:, None]
+        return Mixture(
+            self.ln_weight,
+            np.log10(PIVOT_M500_MSUN) + (self.mean - at_pivot) / per_dex,
+            self.ln_sigma - np.log(per_dex),
+        )
+
     def ln_density(self, axis: np.ndarray) -> np.ndarray:
         """Ln p at each value of `axis`, `(n, len(axis))`."""
         return logsumexp(
@@ -136,14 +150,7 @@ class Ensemble:
 
     def __call__(self, inputs: Inputs, gas: Gas) -> Mixture:
         """The mean of the networks' densities of log10 M."""
-        told = self.of_ln_y(inputs.features(gas))
-        per_dex = np.broadcast_to(gas.alpha * np.log(10.0), len(told.mean))[:, None]
-        at_pivot = np.broadcast_to(gas.ln_y(np.log10(PIVOT_M500_MSUN)), len(told.mean))[:, None]
-        return Mixture(
-            told.ln_weight,
-            np.log10(PIVOT_M500_MSUN) + (told.mean - at_pivot) / per_dex,
-            told.ln_sigma - np.log(per_dex),
-        )
+        return self.of_ln_y(inputs.features(gas)).in_mass(gas)
 
     def of_ln_y(self, features: np.ndarray) -> Mixture:
         """The mean of the networks' densities of ln Y over the pivot's, `Gas.ln_y`.

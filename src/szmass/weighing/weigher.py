@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, astuple, dataclass
+from functools import cache, cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from szmass.errors import SzmassError, did_you_mean
 from szmass.evaluation.posteriors import QUANTILES, MassPosteriors
@@ -20,10 +20,10 @@ from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
 from szmass.weighing.spots import Spots
 
-AT_ONCE = 96
-"""Clusters that are computed together, always this number; the last block is filled with copies.
+AT_ONCE, ROWS = 96, 48
+"""Clusters that are computed together; the last block gets copies, up to a multiple of `ROWS`.
 The rounding of a matrix product depends on its number of rows. BLAS's kernels take 4, 8, 12, 16, 24
-or 48 rows at a time and may round remaining rows differently; 96 leaves no remainder."""
+or 48 rows at a time and may round remaining rows differently; 48 leaves no remainder."""
 UNTRUSTED = 2.5e-3
 """Probability at each end of a network's density beyond which the density is set to 0 before a
 prior multiplies it."""
@@ -53,12 +53,11 @@ class Weigher:
         bank, meter, finder = self.record.bank, self.record.meter, self.record.finder
         least = self.record.facts.least_level
 
-        def part(rows: slice, filled: slice | np.ndarray) -> dict[str, np.ndarray]:
-            kept = slice(rows.stop - rows.start)
-            images = maps[filled]
-            level = np.maximum(meter(images)[kept], least)
-            spots = asdict(finder(images[kept], level))
-            return {"amplitude": bank.amplitudes(images)[kept], "level": level, **spots}
+        def part(rows: slice, _: slice | np.ndarray) -> dict[str, np.ndarray]:
+            images = maps[rows]
+            level = np.maximum(meter(images), least)
+            spots = asdict(finder(images, level))
+            return {"amplitude": bank.amplitudes(images), "level": level, **spots}
 
         found = _in_blocks(part, len(maps))
         amplitude, level = found.pop("amplitude"), found.pop("level")
@@ -157,19 +156,12 @@ class Weigher:
         density = self.record.ensemble(inputs, gas).density(self.record.axis)
         return _posteriors(self.record.axis, density, ln_prior)
 
-    def total_posteriors(self, inputs: Inputs, ln_prior: np.ndarray) -> MassPosteriors:
-        """Posteriors averaged over what is known of the gas.
-
-        The mean is one of densities under the flat prior of the training, before `ln_prior`.
-        """
-        nodes, weights = self.nodes
-        mixture = Mixture.mean_of([self.record.ensemble(inputs, gas) for gas in nodes], weights)
-        return _posteriors(self.record.axis, mixture.density(self.record.axis), ln_prior)
-
     def in_parts(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
     ) -> Iterator[tuple[slice, MassPosteriors, MassPosteriors | None]]:
         """Blocks of clusters: their rows, posteriors for one gas, and with the gas's uncertainty.
+
+        The latter are of the mean of densities under the flat prior of the training.
 
         Args:
             inputs: of `n` clusters.
@@ -177,14 +169,31 @@ class Weigher:
             gas: model whose relation the statistical interval has.
             total: whether the second posteriors are computed as well.
         """
-        told = self.gas(gas)
+        nodes, weights = self.nodes
+        relations = [self.gas(gas), *(nodes if total else [])]
         for rows, filled in _blocks(len(inputs.redshift)):
-            part = inputs.at(filled)
-            ln_prior = self.ln_prior(prior, part.redshift)
-            kept = slice(rows.stop - rows.start)
-            of_one = self.posteriors(part, told, ln_prior).at(kept)
-            with_gas = self.total_posteriors(part, ln_prior).at(kept) if total else None
-            yield rows, of_one, with_gas
+            part, count = inputs.at(filled), rows.stop - rows.start
+            ln_prior = self.ln_prior(prior, part.redshift)[:count]
+            told, *others = self._mixtures(part, count, relations)
+            mixtures = [told, Mixture.mean_of(others, weights)] if total else [told]
+            axis = self.record.axis
+            of_one, *of_all = (
+                _posteriors(axis, mixture.density(axis), ln_prior) for mixture in mixtures
+            )
+            yield rows, of_one, of_all[0] if total else None
+
+    def _mixtures(self, inputs: Inputs, count: int, relations: Sequence[Gas]) -> Iterator[Mixture]:
+        """Densities of the first clusters under each relation, which share the networks' blocks."""
+        features = np.concatenate([inputs.features(gas)[:count] for gas in relations])
+        parts = [
+            self.record.ensemble.of_ln_y(features[filled]).at(slice(rows.stop - rows.start))
+            for rows, filled in _blocks(len(features))
+        ]
+        told = Mixture(
+            *(np.concatenate(columns) for columns in zip(*map(astuple, parts), strict=True))
+        )
+        for number, gas in enumerate(relations):
+            yield told.at(slice(number * count, (number + 1) * count)).in_mass(gas)
 
     def __call__(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True
@@ -227,12 +236,12 @@ def gathered(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def _blocks(count: int) -> Iterator[tuple[slice, slice | np.ndarray]]:
-    """Rows of `AT_ONCE` clusters or fewer, and `AT_ONCE` rows that begin with these."""
+    """Rows of `AT_ONCE` clusters or fewer, and a multiple of `ROWS` that begins with these."""
     for start in range(0, count, AT_ONCE):
-        stop = min(start + AT_ONCE, count)
-        rows = slice(start, stop)
-        whole = stop - start == AT_ONCE
-        yield rows, rows if whole else np.minimum(np.arange(start, start + AT_ONCE), count - 1)
+        rows = slice(start, min(start + AT_ONCE, count))
+        missing = -(rows.stop - start) % ROWS
+        filled = np.minimum(np.arange(start, rows.stop + missing), count - 1)
+        yield rows, filled if missing else rows
 
 
 def _in_blocks(
@@ -242,8 +251,18 @@ def _in_blocks(
 
     The blocks are too small for BLAS's own threads, which would spend their time on waiting.
     """
-    with threadpool_limits(1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as workers:
-        return gathered(workers.map(part, *zip(*_blocks(count), strict=True)))
+    blocks = zip(*_blocks(count), strict=True)
+    with _blas().limit(limits=1):
+        if count <= AT_ONCE:
+            return gathered(map(part, *blocks))
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as workers:
+            return gathered(workers.map(part, *blocks))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries that products run in; looking for them takes a millisecond."""
+    return ThreadpoolController()
 
 
 def _posteriors(axis: np.ndarray, density: np.ndarray, ln_prior: np.ndarray) -> MassPosteriors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_masses_of_test_maps_come_back(predictor: Predictor, store: MapStore) ->
     np.testing.assert_allclose(columns["m500_msun"], 10.0 ** columns["log10_m500"])
     assert list(columns["bin"]) == ["z2"] * TEST + ["z1"] * TEST
     assert columns["out_of_range"].mean() < 0.05
+
+
+def test_the_last_bits_of_a_mass_raise_no_flag(predictor: Predictor, store: MapStore) -> None:
+    rows = partition_rows(store, "test")[-1:]
+    (name,) = predictor.record.bin_names(store.read("redshift", rows))
+    of_bin, maps = predictor.bins[name], store.read("compton_y", rows)
+    mass = np.log10(of_bin(maps)["m500_selected_msun"])
+    for apart, flagged in ((1e-6, False), (1e-4, True)):
+        sample = replace(of_bin.sample, log10_pred=np.concatenate([mass - 1.0, mass - apart]))
+        assert replace(of_bin, sample=sample)(maps)["out_of_range"] == [flagged]
 
 
 def test_what_networks_have_not_seen_is_flagged(predictor: Predictor, store: MapStore) -> None:

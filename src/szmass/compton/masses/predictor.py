@@ -30,6 +30,9 @@ PERCENTS = ("p2p5", "p16", "", "p84", "p97p5")
 """Suffixes of the columns of `QUANTILES`; the median has none."""
 TOO_LIGHT, TOO_HEAVY = "mass below those of the training", "mass above those of the training"
 """Reasons for being out of range."""
+MARGIN_DEX = 1e-5
+"""Beyond the training's masses that are still in range: those are kept with six decimals, and the
+networks' last bits depend on how many maps are weighed together."""
 
 Columns = dict[str, np.ndarray]
 """One entry a cluster in each."""
@@ -109,7 +112,9 @@ class BinPredictor:
         names = [f"m500_msun_{suffix}".rstrip("_") for suffix in PERCENTS]
         known = self.sample.log10_pred
         reasons = np.select(
-            [log10_selected < known.min(), log10_selected > known.max()], [TOO_LIGHT, TOO_HEAVY], ""
+            [log10_selected < known.min() - MARGIN_DEX, log10_selected > known.max() + MARGIN_DEX],
+            [TOO_LIGHT, TOO_HEAVY],
+            "",
         ).astype(object)
         return {
             **dict(zip(names, 10.0**quantiles.T, strict=True)),
