@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from szmass.errors import SzmassError
+from szmass.files import replacing_file
 from szmass.predict.headers import FileContent, header_pixel, header_redshift, in_y, stated_value
 from szmass.predict.limits import LARGEST_FILE_BYTES, plain_fits, require_maps
 
@@ -51,6 +53,22 @@ def read_fits_image(path: Path) -> FileContent:
         native = data.astype(data.dtype.newbyteorder("="), copy=False)
         images, conversion = in_y(native, "BUNIT", stated_value(header, "BUNIT"))
     return FileContent(images, pixel_arcmin, redshift, key, notes + conversion)
+
+
+def write_image(path: Path, image: np.ndarray, header: Mapping[str, Any]) -> None:
+    """Writes a FITS file with one image.
+
+    Args:
+        path: replaced.
+        image: its pixels.
+        header: values by keyword, or values with a comment.
+    """
+    from astropy.io import fits
+
+    part = fits.PrimaryHDU(image)
+    part.header.update(header)
+    with replacing_file(path) as unfinished:
+        part.writeto(unfinished, overwrite=True)
 
 
 def header_number(path: Path, key: str) -> float:

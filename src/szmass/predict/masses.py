@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from szmass.errors import MissingExtraError
-from szmass.evaluation.posteriors import MassPosteriors
 from szmass.files import replacing_file, write_text
 from szmass.predict.command import WEIGHING, PredictionError, in_columns, plain
 from szmass.sky.scaling import ScalingRelation
@@ -28,8 +27,6 @@ MASS_COLUMN, MASS_UNIT = "m500_msun", "solMass"
 TABLES = {".fits": "fits", ".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 """Formats of tables, as astropy names them, by a file's ending."""
 JSON = ".json"
-ROWS_AT_ONCE = 512
-"""Clusters whose posteriors are held together."""
 
 
 def require_ending(path: Path, endings: Iterable[str] = (*TABLES, JSON)) -> None:
@@ -52,22 +49,6 @@ class Evidence:
     inputs: Inputs
     prior: str | MassPrior
     gas: str
-
-    def posteriors(
-        self, rows: slice | np.ndarray, *, total: bool, flat: bool = False
-    ) -> MassPosteriors:
-        """Posteriors of some clusters.
-
-        Args:
-            rows: the clusters.
-            total: with the uncertainty of the gas.
-            flat: with the prior flat in log10 M instead of the chosen one.
-        """
-        inputs = self.inputs.at(rows)
-        ln_prior = self.weigher.ln_prior(FLAT if flat else self.prior, inputs.redshift)
-        if total:
-            return self.weigher.total_posteriors(inputs, ln_prior)
-        return self.weigher.posteriors(inputs, self.weigher.gas(self.gas), ln_prior)
 
 
 @dataclass(frozen=True)
@@ -133,13 +114,17 @@ class Masses:
                 are of each cluster by itself: averages over clusters come out too sure.
             seed: of the draws.
         """
-        rng = np.random.default_rng(seed)
+        rng, evidence = np.random.default_rng(seed), self.evidence
         drawn = np.empty((len(self.name), count))
-        for start in range(0, len(drawn), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            posteriors = self.evidence.posteriors(rows, total=total)
-            for row, below in enumerate(posteriors.cumulative(), start=start):
-                drawn[row] = np.interp(rng.random(count), below, posteriors.axis_log10_msun)
+        parts = evidence.weigher.in_parts(
+            evidence.inputs, prior=evidence.prior, gas=evidence.gas, total=total
+        )
+        for rows, of_one, with_gas in parts:
+            posteriors = with_gas or of_one
+            drawn[rows] = [
+                np.interp(rng.random(count), below, posteriors.axis_log10_msun)
+                for below in posteriors.cumulative()
+            ]
         return 10.0**drawn
 
     def write(self, path: str | Path) -> Path:
@@ -179,8 +164,11 @@ class Masses:
             raise MissingExtraError("a picture", str(error.name)) from error
         if not 0 <= row < len(self.name):
             raise PredictionError(f"row {row}: expected one of 0 to {len(self.name) - 1}")
-        evidence, rows = self.evidence, slice(row, row + 1)
-        facts = evidence.weigher.record.facts
+        evidence = self.evidence
+        weigher, inputs = evidence.weigher, evidence.inputs.at(slice(row, row + 1))
+        ((_, of_one, with_gas),) = weigher.in_parts(inputs, prior=evidence.prior, gas=self.gas)
+        ((_, flat, _),) = weigher.in_parts(inputs, prior=FLAT, gas=self.gas, total=False)
+        facts = weigher.record.facts
         relation = facts.gas_models[evidence.gas]
         model = Model(
             facts.grid,
@@ -195,9 +183,9 @@ class Masses:
             cutout=evidence.cutouts[row],
             level=float(evidence.inputs.level[row]),
             densities={
-                f"posterior, gas of {self.gas}": evidence.posteriors(rows, total=False),
-                "posterior, with the gas's uncertainty": evidence.posteriors(rows, total=True),
-                "without the prior": evidence.posteriors(rows, total=False, flat=True),
+                f"posterior, gas of {self.gas}": of_one,
+                "posterior, with the gas's uncertainty": with_gas or of_one,
+                "without the prior": flat,
             },
         )
         write_picture(Path(path), subject, model)

@@ -16,12 +16,12 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
-from astropy.io import fits
 from ruamel.yaml import YAML
 
 import szmass
 from szmass.files import replacing_file
 from szmass.planck.stores import PARTITIONS
+from szmass.predict.fits_images import write_image
 from szmass.predict.released import (
     ARCHIVE_FILE,
     CNN_RELEASE_FORMAT,
@@ -210,19 +210,15 @@ def write_example(folder: Path, planck_store: Path) -> None:
         )
     row = int(np.argmax(wanted))
     side_deg = float(np.diff(store.read("x")[:2])[0]) / 60.0
-    image = fits.PrimaryHDU(store.read("compton_y", np.array([row]))[0])
-    image.header.update(
-        {
-            "OBJECT": ("example", "simulated cluster with Planck's noise"),
-            "REDSHIFT": round(float(redshift[row]), 4),
-            TRUE_MASS_KEY: (round(float(mass[row]), 3), "[1e14 Msun] true M500c"),
-            "BUNIT": ("y", "Compton y"),
-            "CDELT1": -side_deg,
-            "CDELT2": side_deg,
-        }
-    )
-    with replacing_file(folder / EXAMPLE_FILE) as unfinished:
-        image.writeto(unfinished, overwrite=True)
+    header = {
+        "OBJECT": ("example", "simulated cluster with Planck's noise"),
+        "REDSHIFT": round(float(redshift[row]), 4),
+        TRUE_MASS_KEY: (round(float(mass[row]), 3), "[1e14 Msun] true M500c"),
+        "BUNIT": ("y", "Compton y"),
+        "CDELT1": -side_deg,
+        "CDELT2": side_deg,
+    }
+    write_image(folder / EXAMPLE_FILE, store.read("compton_y", np.array([row]))[0], header)
 
 
 def _test_metrics(path: Path, bin_name: str) -> dict[str, float]:
