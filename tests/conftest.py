@@ -12,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
@@ -45,7 +46,7 @@ def threads(params: Params) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def params() -> Params:
     """The committed settings."""
-    return load(ROOT / "params.yaml")
+    return load(SETTINGS)
 
 
 @pytest.fixture(scope="session")

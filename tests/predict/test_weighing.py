@@ -19,6 +19,7 @@ from scipy.special import ndtri
 
 import szmass
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.mock_record import GRID, mock_map, mock_record
 from szmass.cli import main
 from szmass.errors import SzmassError
@@ -42,7 +43,7 @@ def record(params: Params) -> Record:
 def root(record: Record, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a record, and maps of three clusters."""
     root = tmp_path_factory.mktemp("repository")
-    shutil.copy(ROOT / "params.yaml", root)
+    shutil.copy(SETTINGS, root)
     record.write(root / params.paths["weighing_record"])
     for number in range(3):
         np.save(root / f"{number}.npy", mock_map(8.0 + 4.0 * number, number))
