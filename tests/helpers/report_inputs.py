@@ -25,8 +25,8 @@ def picture(width: int = 40, height: int = 30) -> bytes:
 def write_inputs(folder: Path) -> None:
     """Fills a project's folder; its figures are small pictures, its verdicts short."""
     shutil.copytree(ROOT / "scales", folder / "scales")
-    for file in (SETTINGS, ROOT / "dvc.yaml", ROOT / "dvc.lock"):
-        shutil.copy(file, folder)
+    for copied in (SETTINGS, ROOT / "dvc.yaml", ROOT / "dvc.lock"):
+        shutil.copy(copied, folder)
     top = [metrics_file(headline.metrics) for headline in TOP]
     for file in dict.fromkeys([*files_of(PARTS), *top]):
         target = folder / "metrics" / file
