@@ -25,6 +25,11 @@ LONGEST = "test_pipeline.py"
 pytest_plugins = ["helpers.tiny_microwave"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many files `tests/predict/test_fuzz.py` makes."""
+    parser.addoption("--fuzz-files", type=int, default=100, metavar="N", help="files of test_fuzz")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first: several processes then end together."""
     items.sort(key=lambda item: item.path.name != LONGEST)

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Any
 
 import h5py
 import numpy as np
@@ -202,7 +203,12 @@ WITH_SUM[2880 + 5] ^= 1
 WRONG_SUM = bytearray(gzip.compress(fits_bytes()))
 WRONG_SUM[-6] ^= 1
 
-PLATE_CARREE = {"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR", "CRPIX1": 8.5, "CRPIX2": -2100.0}
+PLATE_CARREE: dict[str, Any] = {
+    "CTYPE1": "RA---CAR",
+    "CTYPE2": "DEC--CAR",
+    "CRPIX1": 8.5,
+    "CRPIX2": -2100.0,
+}
 """60 degrees from the equator, where its pixels are half as wide."""
 
 
