@@ -27,7 +27,7 @@ pytest_plugins = ["helpers.tiny_microwave"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many files `tests/predict/test_fuzz.py` makes."""
-    parser.addoption("--fuzz-files", type=int, default=100, metavar="N", help="files of test_fuzz")
+    parser.addoption("--fuzz-files", type=int, default=50, metavar="N", help="files of test_fuzz")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,9 +35,11 @@ def read(options: dict[str, Any]) -> dict[str, Any]:
     """What became of the files."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak is the present from here on
     before, begun = memory_mib("VmRSS"), monotonic()
-    paths = {key: Path(options[key]) for key in ("table", "ymap", "catalogue") if key in options}
-    files = [Path(name) for name in options.get("files", [])]
-    wanted = Wanted(files=files, redshift=options.get("redshift"), **paths)
+    wanted = Wanted(
+        files=[Path(name) for name in options.pop("files", [])],
+        redshift=options.pop("redshift", None),
+        **{key: Path(name) for key, name in options.items()},  # type: ignore[arg-type]  # a path each
+    )
     problems: list[str]
     try:
         maps = usable_maps(wanted, GRID, NSIDE)

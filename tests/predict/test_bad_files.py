@@ -346,7 +346,7 @@ GOOD = {
     "pixels": ("m.fits", fits_bytes(CDELT1=-1.7 / 60, CDELT2=1.7 / 60), "pixels of 1.7' (CDELT)"),
     "pixels in the first header": (
         "m.fits",
-        beside_primary(CDELT1=-1.7 / 60, CDELT2=1.7 / 60),
+        beside_primary(CDELT1=-1.7 / 60, CDELT2=1.7 / 60, CTYPE1="RA---TAN", CRPIX1=8.5),
         "pixels of 1.7' (CDELT)",
     ),
     "near": (

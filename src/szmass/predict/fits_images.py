@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def read_fits_image(path: Path) -> FileContent:
         _require_row_of_maps(part.header)
         first = opened[0]
         headers = [part.header] if first is part or first.shape else [part.header, first.header]
-        pixel_arcmin, scale = _said(header_pixel, headers)
+        pixel_arcmin, scale = _said(partial(header_pixel, shape=part.shape), headers)
         if pixel_arcmin is not None:
             notes += (f"pixels of {pixel_arcmin:.4g}' ({scale})",)
         redshift, redshift_key = _said(header_redshift, headers)

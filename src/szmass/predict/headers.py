@@ -130,11 +130,15 @@ def number(key: str, value: object) -> float:
     return float(plain)  # type: ignore[arg-type]
 
 
-def header_pixel(header: Mapping[str, Any]) -> tuple[float | None, str]:
+def header_pixel(header: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float | None, str]:
     """Side in arcmin of the square pixels of a FITS image, and where the header says it.
 
     It is that of astropy.wcs, given what states a scale and nothing else: what a header leaves
     out would be 1 degree there, and near its reference point the projection does not matter.
+
+    Args:
+        header: that may say it.
+        shape: of the image, `(..., rows, columns)`.
 
     Returns:
         The side and CDELT or CD; None and an empty text where the header does not say.
@@ -169,17 +173,18 @@ def header_pixel(header: Mapping[str, Any]) -> tuple[float | None, str]:
             )
     used = stated["CD"] or stated["CDELT"] | stated["PC"]
     side_arcmin = _square_side_arcmin({key: number(key, value) for key, value in used.items()})
-    _require_near_reference(header, side_arcmin)
+    _require_near_reference(header, shape, side_arcmin)
     return side_arcmin, scale
 
 
-def _require_near_reference(header: Mapping[str, Any], side_arcmin: float) -> None:
+def _require_near_reference(
+    header: Mapping[str, Any], shape: tuple[int, ...], side_arcmin: float
+) -> None:
     projection = str(stated_value(header, "CTYPE1") or "").strip()
     if "-" not in projection:
         return
     away = [
-        (stated_value(header, f"NAXIS{axis}") + 1) / 2
-        - number(f"CRPIX{axis}", stated_value(header, f"CRPIX{axis}") or 0.0)
+        (shape[-axis] + 1) / 2 - number(f"CRPIX{axis}", stated_value(header, f"CRPIX{axis}") or 0.0)
         for axis in (1, 2)
     ]
     away_deg = math.hypot(*away) * side_arcmin / 60.0
