@@ -50,6 +50,11 @@ def square(item: int, *, offset: int) -> int:
     return item**2 + offset
 
 
+def count(item: int, *, numbers: list[int]) -> int:
+    """A task with something large, whose size dask knows."""
+    return item + len(numbers)
+
+
 class Counted:
     """Something that marks a file whenever it is sent to a process."""
 

@@ -206,6 +206,13 @@ def test_what_all_tasks_share_is_sent_to_a_worker_once(tiny, scheduler, tmp_path
     assert max(sent) == 1
 
 
+def test_what_all_tasks_share_may_be_large(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    numbers = [0] * 100_000
+    found = run_tasks(faults.count, range(40), resources=resources, label="test", numbers=numbers)
+    assert found == [100_000 + item for item in range(40)]
+
+
 def test_no_task_carries_more_than_its_own_maps(tiny, spectra_table, tmp_path, monkeypatch):
     carried: dict[str, int] = {}
 
