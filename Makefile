@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # the stages call `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint schema docs bench lock clean
+.PHONY: help setup repro test faults lint schema docs bench lock clean
 
 help:    ## what can be made
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -31,6 +31,9 @@ repro: setup    ## the pipeline, then its table
 
 test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+faults: setup    ## 5000 made-up files, of which `szmass predict` must make right masses or a line
+	$(BIN)/pytest -s --timeout 3600 --fuzz-files 5000 tests/predict/test_fuzz.py
 
 lint: setup    ## style and types
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
@@ -22,6 +23,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = "test_pipeline.py"
 pytest_plugins = ["helpers.tiny_microwave"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many files `tests/predict/test_fuzz.py` makes."""
+    parser.addoption("--fuzz-files", type=int, default=50, metavar="N", help="files of test_fuzz")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,7 +51,7 @@ def threads(params: Params) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def params() -> Params:
     """The committed settings."""
-    return load(ROOT / "params.yaml")
+    return load(SETTINGS)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers import ROOT
+from helpers.committed import in_git
 from szmass.cli import READER_GONE, VERBS, _parser, main
 from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE, STUDIES_IN_THE_PAGE
 from szmass.params import load
@@ -29,13 +30,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text(in_git("params.yaml"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def in_git(path: str) -> str:
-    """A file as git holds it (committed, or staged to be)."""
-    return subprocess.run(
-        ["git", "show", f":{path}"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
 
 
 def effective(project: Path) -> dict[str, object]:

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from helpers import ROOT
+from helpers.committed import in_git
 from helpers.pages import PARAMS
 
 MICROWAVE, HYDRO, CNN, PSZ2, WEIGHING = (
-    json.loads((ROOT / "metrics" / f"{name}.json").read_text())
+    json.loads(in_git(f"metrics/{name}.json"))
     for name in ("microwave", "hydro", "cnn", "psz2", "weighing")
 )
 BINS = [*PARAMS["bins"], "all"]
@@ -160,7 +160,7 @@ def test_psz2_is_lighter_by_planck_than_by_the_cnn() -> None:
 @pytest.mark.parametrize("model", ["gadget_music", "gizmo_simba", "magneticum"])
 def test_offsets_between_gases_are_those_that_were_put_in(model: str) -> None:
     """ln(B / B_gadget_x) / alpha at the pivot: they are inputs, which the study gives back."""
-    study = json.loads((ROOT / "studies/baryon_models/metrics.json").read_text())
+    study = json.loads(in_git("studies/baryon_models/metrics.json"))
     models = PARAMS["baryon_models"]
     share = 10 ** ((models[model]["log10_b"] - models["gadget_x"]["log10_b"]) / 1.63)
     offset = study[model]["relerr_mean_ensemble"] - study["gadget_x"]["relerr_mean_ensemble"]

@@ -18,6 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers import ROOT, pages
+from helpers.committed import in_git
 from helpers.pages import PAGES, PARAMS, STAGES
 from szmass.compton.maps.stores import ORIGINALS_GRID, clean_spec, originals_spec, planck_spec
 from szmass.microwave.hydro.maps import hydro_spec
@@ -351,7 +352,7 @@ def test_scale_paper_is_what_the_page_says() -> None:
 
 
 def test_what_the_warnings_say_of_the_intervals_was_measured() -> None:
-    numbers = flat(json.loads((ROOT / "metrics" / "psz2.json").read_text()))
+    numbers = flat(json.loads(in_git("metrics/psz2.json")))
     said = " ".join(BEWARE.split())
     for level in ("68", "95"):
         share = round(100 * numbers[f"all.coverage_{level}_true"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import ROOT
+from helpers.committed import SETTINGS
 from szmass.cli import main
 from szmass.storage.mass_tables import write_mass_tables
 
@@ -19,7 +19,7 @@ ONE_MINUS_B = 0.8
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose catalogue has masses of 0.8 times those of `lensing.csv`."""
-    (tmp_path / "params.yaml").symlink_to(ROOT / "params.yaml")
+    (tmp_path / "params.yaml").symlink_to(SETTINGS)
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)
     truth = rng.normal(np.log(5e14), 0.4, COUNT)

@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Self
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 
 CLEARED = ("DVC_", "MLFLOW_", "GIT_", "PYTHONPATH")
 
@@ -27,7 +28,7 @@ class Checkout:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "src" / "szmass", path / "src" / "szmass", ignore=ignored)
         shutil.copytree(ROOT / "data" / "reference", path / "data" / "reference")
-        shutil.copy(ROOT / "params.yaml", path)
+        shutil.copy(SETTINGS, path)
         return cls(path)
 
     def write_stage(self, name: str, source: str) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
-from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.mock_stores import BINS, store_paths
 from helpers.recording import ListRun
 from szmass.params import load
@@ -31,7 +31,7 @@ def train(folder: Path, stores: dict[str, Path], run: Run, *, epochs: int = 2) -
     verdict = folder / "verdict.json"
     verdict.write_text('{"success": true}')
     settings = dataclasses.replace(
-        load(ROOT / "params.yaml").cnn,
+        load(SETTINGS).cnn,
         filters=4,
         neurons=16,
         batch=8,
@@ -99,6 +99,6 @@ if __name__ == "__main__":
     stores, folder, *options = sys.argv[1:]
     run = {"--wait": WaitingRun, "--long": SpeakingRun}.get("".join(options), ListRun)()
     epochs = 10**6 if options == ["--long"] else 2
-    paths = store_paths(Path(stores), load(ROOT / "params.yaml"))
+    paths = store_paths(Path(stores), load(SETTINGS))
     train(Path(folder), paths, run, epochs=epochs)
     print(json.dumps(reports(run)))

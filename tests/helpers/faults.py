@@ -19,13 +19,13 @@ from szmass.storage.batch import run_tasks
 
 
 def killed_while_writing(
-    rows: slice, *, path: Path, sky: MicrowaveSky, samples: Samples, marks: Path
+    part: tuple[slice, Samples], *, path: Path, sky: MicrowaveSky, marks: Path
 ) -> None:
     """Simulates a shard; the first time, the worker is killed before a written file is renamed.
 
     Zarr writes a file under another name and renames it, so this leaves as much as a kill can.
     """
-    mark = marks / str(rows.start)
+    mark = marks / str(part[0].start)
     if not mark.exists():
         mark.touch()
 
@@ -35,7 +35,7 @@ def killed_while_writing(
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(kill)
-    simulate_shard(rows, path=path, sky=sky, samples=samples)
+    simulate_shard(part, path=path, sky=sky)
 
 
 def kill_the_worker(_item: int) -> None:
@@ -52,6 +52,29 @@ def square(item: int, *, offset: int) -> int:
     """A task that takes longer for its first items than for its last."""
     time.sleep(0.2 if item < 2 else 0.0)
     return item**2 + offset
+
+
+def count(item: int, *, numbers: list[int]) -> int:
+    """A task with something large, whose size dask knows."""
+    return item + len(numbers)
+
+
+class Counted:
+    """Something that marks a file whenever it is sent to a process."""
+
+    def __init__(self, marks: Path) -> None:
+        self.marks = marks
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.__dict__ |= state
+        with (self.marks / str(os.getpid())).open("a") as file:
+            file.write("sent\n")
+
+
+def with_counted(_item: int, *, counted: Counted) -> int:
+    """A task with something that is the same for every call; the worker's process."""
+    assert counted.marks.is_dir()
+    return os.getpid()
 
 
 def blas_threads(_item: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.mock_stores import BINS, training_params, write_stores
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps
@@ -31,7 +31,7 @@ class Losses:
 
 
 def main() -> None:
-    params = load(ROOT / "params.yaml")
+    params = load(SETTINGS)
     # the backends draw a dropout's numbers by generators of their own
     settings = dataclasses.replace(
         params.cnn, filters=4, neurons=16, dropout=0.0, batch=24, epochs=2, learning_rate=3e-3

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from helpers import ROOT
+from helpers.committed import SETTINGS
 from szmass.microwave.network.mresunet import mresunet
 from szmass.microwave.network.training import compile_for_training
 from szmass.networks.backend import prepare_backend
@@ -21,7 +21,7 @@ from szmass.params import load
 
 
 def main(weights: Path) -> None:
-    settings = load(ROOT / "params.yaml").mresunet
+    settings = load(SETTINGS).mresunet
     settings = dataclasses.replace(settings, schedule="plateau", batch=4)
     prepare_backend(seed=3, threads=1)
     model = mresunet(pixels=16, width=2, dropout=0.0)

@@ -16,12 +16,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.source_tree import modules
 from szmass.cli import _parser
 from szmass.predict.released import RELEASED
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PARAMS: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
+PARAMS: Mapping[str, Any] = YAML(typ="safe").load(SETTINGS)
 STAGES: Mapping[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

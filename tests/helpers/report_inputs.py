@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from szmass.report.page import PARTS, TOP
 from szmass.report.results import files_of, metrics_file
 
@@ -24,8 +25,8 @@ def picture(width: int = 40, height: int = 30) -> bytes:
 def write_inputs(folder: Path) -> None:
     """Fills a project's folder; its figures are small pictures, its verdicts short."""
     shutil.copytree(ROOT / "scales", folder / "scales")
-    for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
-        shutil.copy(ROOT / name, folder)
+    for copied in (SETTINGS, ROOT / "dvc.yaml", ROOT / "dvc.lock"):
+        shutil.copy(copied, folder)
     top = [metrics_file(headline.metrics) for headline in TOP]
     for file in dict.fromkeys([*files_of(PARTS), *top]):
         target = folder / "metrics" / file

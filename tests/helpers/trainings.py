@@ -11,6 +11,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.committed import SETTINGS
 from helpers.report_inputs import picture
 from szmass.params import Params, load
 from szmass.provenance import sha256
@@ -30,8 +31,8 @@ SCATTER = "scatter_ln_mass"
 def write_trainings(root: Path) -> None:
     """Makes a folder a repository, and reports from there; MLFLOW_TRACKING_URI says where to."""
     shutil.copytree(ROOT / "scales", root / "scales")
-    for name in ("params.yaml", "dvc.lock"):
-        shutil.copy(ROOT / name, root)
+    for file in (SETTINGS, ROOT / "dvc.lock"):
+        shutil.copy(file, root)
     checkout = Checkout(root)
     checkout.start_git()
     checkout.commit("What is committed")

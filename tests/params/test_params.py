@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from helpers import ROOT
+from helpers import committed
 from szmass.params import ParamsError, load, params_of
 
-COMMITTED = YAML(typ="safe").load(ROOT / "params.yaml")
+COMMITTED = YAML(typ="safe").load(committed.SETTINGS)
 
 
 def edited(key: str, value: object) -> dict:

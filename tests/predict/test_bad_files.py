@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Any
 
 import h5py
 import numpy as np
@@ -147,6 +148,16 @@ def unit_of_temperature(file: h5py.File) -> None:
     file["compton_y"].attrs["units"] = "uK"
 
 
+def unit_of_the_file(file: h5py.File) -> None:
+    file["compton_y"] = MAP
+    file.attrs["units"] = "K"
+
+
+def scaled_values(file: h5py.File) -> None:
+    file["compton_y"] = MAP
+    file["compton_y"].attrs["scale_factor"] = 1e-3
+
+
 def two_redshifts(file: h5py.File) -> None:
     file["compton_y"], file["redshift"] = MAP, [0.1, 0.2]
 
@@ -192,6 +203,20 @@ WITH_SUM[2880 + 5] ^= 1
 WRONG_SUM = bytearray(gzip.compress(fits_bytes()))
 WRONG_SUM[-6] ^= 1
 
+PLATE_CARREE: dict[str, Any] = {
+    "CTYPE1": "RA---CAR",
+    "CTYPE2": "DEC--CAR",
+    "CRPIX1": 8.5,
+    "CRPIX2": -2100.0,
+}
+"""60 degrees from the equator, where its pixels are half as wide."""
+
+
+def beside_primary(**keywords: object) -> bytes:
+    """A FITS image in an extension, with keywords in a first header that has no image."""
+    return header_and_data(fits.PrimaryHDU(header=fits.Header(keywords)), fits.ImageHDU(MAP))
+
+
 BAD: dict[str, tuple[str, bytes | Callable[[Path], object], str]] = {
     "zero bytes": ("m.npy", b"", "is empty (0 bytes)"),
     "zero bytes of FITS": ("m.fits", b"", "is empty (0 bytes)"),
@@ -222,6 +247,14 @@ BAD: dict[str, tuple[str, bytes | Callable[[Path], object], str]] = {
     "DATASUM": ("m.fits", bytes(WITH_SUM), "DATASUM is not that of the pixels"),
     "uK": ("m.fits", fits_bytes(BUNIT="uK"), "BUNIT = 'uK': expected a map of Compton y, whose"),
     "K_CMB": ("m.fits", fits_bytes(BUNIT="K_CMB"), "BUNIT = 'K_CMB': expected a map of Compton y"),
+    "K, UNITS": ("m.fits", fits_bytes(UNITS="K"), "UNITS = 'K': expected a map of"),
+    "K, first header": ("m.fits", beside_primary(BUNIT="K"), "BUNIT = 'K': expected a map of"),
+    "cube": ("m.fits", fits_bytes(MAP[None].repeat(3, 0), CTYPE3="FREQ"), "CTYPE3 = 'FREQ': exp"),
+    "far": (
+        "m.fits",
+        fits_bytes(CDELT1=-1.7 / 60, CDELT2=1.7 / 60, **PLATE_CARREE),
+        "the map's centre is 59.74 degrees from CRPIX, where its pixels (RA---CAR) have another",
+    ),
     "large unit": ("m.fits", fits_bytes(BUNIT="10**999999999"), "BUNIT = '10**999999999': expect"),
     "one axis": ("m.fits", fits_bytes(CDELT1=0.02), "CDELT of one axis alone (CDELT1): expected"),
     "one axis, CD": ("m.fits", fits_bytes(CD2_2=0.02), "CD of one axis alone (CD2_2): expected"),
@@ -259,6 +292,8 @@ BAD: dict[str, tuple[str, bytes | Callable[[Path], object], str]] = {
     ),
     "complex redshift": ("m.h5", hdf5(complex_redshift), "(0.3+0.1j) is a complex128: "),
     "pixel of text": ("m.h5", hdf5(pixel_of_text), "pixel_arcmin = 'wide': expected a number"),
+    "unit of the file": ("m.h5", hdf5(unit_of_the_file), "units = 'K': expected a map"),
+    "scale": ("m.h5", hdf5(scaled_values), "attribute scale_factor: expected y as it is, without"),
     "unit": ("m.h5", hdf5(unit_of_temperature), "units = 'uK': expected a map of Compton y"),
     "two redshifts": ("m.h5", hdf5(two_redshifts), "2 redshifts of 1 maps"),
     "bomb": ("m.h5", hdf5(bomb), "256 MiB of maps in "),
@@ -309,6 +344,17 @@ GOOD = {
         "HDU 1 (Y), the only square image of 2",
     ),
     "pixels": ("m.fits", fits_bytes(CDELT1=-1.7 / 60, CDELT2=1.7 / 60), "pixels of 1.7' (CDELT)"),
+    "pixels in the first header": (
+        "m.fits",
+        beside_primary(CDELT1=-1.7 / 60, CDELT2=1.7 / 60, CTYPE1="RA---TAN", CRPIX1=8.5),
+        "pixels of 1.7' (CDELT)",
+    ),
+    "near": (
+        "m.fits",
+        fits_bytes(CDELT1=-1.7 / 60, CDELT2=1.7 / 60, **PLATE_CARREE | {"CRPIX2": 100.0}),
+        "pixels of 1.7' (CDELT)",
+    ),
+    "cube of one": ("m.fits", fits_bytes(MAP[None], CTYPE3="FREQ"), None),
     "matrix": ("m.fits", fits_bytes(CD1_1=-1.7 / 60, CD2_2=1.7 / 60), "pixels of 1.7' (CD)"),
 }  # fmt: skip
 
@@ -337,6 +383,15 @@ def test_the_header_has_a_redshift_that_the_command_line_lacks(tmp_path: Path, k
     (tmp_path / "t.csv").write_text("file,redshift,name\nm.fits,,A\n")
     of_table = usable_maps(Wanted(table=tmp_path / "t.csv"), GRID, NSIDE)
     assert (of_table.redshifts, of_table.notes) == ([0.25], {f"redshift ({key})": ["A"]})
+
+
+def test_a_size_of_pixels_is_given_only_where_the_file_says_no_other(tmp_path: Path) -> None:
+    (tmp_path / "m.fits").write_bytes(fits_bytes(CDELT1=-1.7 / 60, CDELT2=1.7 / 60))
+    for size, lines in ((1.7, []), (2.0, ["pixels of 1.7' in the file, 2' given: expected the"])):
+        wanted = Wanted(files=[tmp_path / "m.fits"], redshift="0.3", pixel_arcmin=size)
+        problems = usable_maps(wanted, GRID, NSIDE).problems
+        assert len(problems) == len(lines)
+        assert all(map(str.__contains__, problems, lines))
 
 
 def test_two_redshifts_in_a_header_are_none(tmp_path: Path) -> None:
@@ -448,6 +503,14 @@ def test_a_store_cannot_claim_more_than_it_has(
     (line,) = weighed(store).problems
     assert line.startswith(f"{store}: ")
     assert message in line
+
+
+def test_the_axis_of_a_store_is_in_arcmin(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "m.zarr")
+    metadata = store / "x" / "zarr.json"
+    metadata.write_text(metadata.read_text().replace('"arcmin"', '"deg"'))
+    (line,) = weighed(store).problems
+    assert line == f"{store}: cannot be read: units of array 'x' = 'deg': expected arcmin"
 
 
 def test_a_fifo_in_a_store_is_not_waited_for(tmp_path: Path) -> None:
@@ -601,6 +664,17 @@ def test_a_bad_catalogue_is_one_line(
     catalogue.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     with pytest.raises(SzmassError, match=rf"^{catalogue}: .*({message})"):
         list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
+
+
+def test_positions_in_radians_are_not_taken_for_degrees(tmp_path: Path, sky: Path) -> None:
+    columns = catalogue_columns()
+    columns[1].unit = "rad"
+    catalogue = write_sky(tmp_path / "c.fits", *columns)
+    with pytest.raises(UserFileError, match=rf"^{catalogue}: TUNIT2 = 'rad': expected GLON in deg"):
+        list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
+    columns[1].unit = "deg"
+    catalogue = write_sky(tmp_path / "d.fits", *columns)
+    assert len(list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))) == 1
 
 
 def test_a_complex_redshift_of_a_catalogue_is_none(tmp_path: Path, sky: Path) -> None:

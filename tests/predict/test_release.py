@@ -16,6 +16,7 @@ from astropy.io import fits
 
 from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.committed import SETTINGS
 from helpers.mock_ensembles import write_ensembles
 from helpers.mock_stores import MEMBERS, small_params, write_stores
 from helpers.pages import spans
@@ -69,9 +70,7 @@ def project(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params:
 
 
 def release(project: Params, folder: Path) -> dict:
-    return write_release(
-        folder, scale="tiny", params_file=ROOT / "params.yaml", paths=project.paths
-    )
+    return write_release(folder, scale="tiny", params_file=SETTINGS, paths=project.paths)
 
 
 @pytest.fixture

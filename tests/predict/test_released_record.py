@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.mock_record import mock_record
 from helpers.pages import spans
 from szmass.params import Params
@@ -108,7 +109,7 @@ def write_verdict(paths: dict[str, Path], *failed: str) -> None:
 
 
 def release(paths: dict[str, Path], folder: Path) -> dict:
-    return write_record_release(folder, scale="tiny", params_file=ROOT / "params.yaml", paths=paths)
+    return write_record_release(folder, scale="tiny", params_file=SETTINGS, paths=paths)
 
 
 def test_a_release_is_taken_up(project: dict[str, Path], tmp_path: Path) -> None:

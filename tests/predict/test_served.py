@@ -23,8 +23,8 @@ import numpy as np
 import psutil
 import pytest
 
-from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.committed import SETTINGS
 from helpers.mock_ensembles import write_ensembles
 from helpers.mock_stores import small_params, write_stores
 from helpers.source_tree import imports, reached_from
@@ -113,7 +113,7 @@ def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     # whoever serves a model needs no szmass, and this one could not be used
     (root / "hidden").mkdir()
     (root / "hidden" / "szmass.py").write_text("raise ImportError('not the model\\'s own szmass')")
-    shutil.copy(ROOT / "params.yaml", root)
+    shutil.copy(SETTINGS, root)
     small = small_params(params)
     models, record = (root / small.paths[key] for key in ("cnn_models", "cnn_posterior"))
     store = open_planck_store(write_stores(root, small)["planck_store"])

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units
 from astropy.io import fits
 from scipy.ndimage import zoom
 from scipy.special import ndtri
+from xarray import DataArray
 
 import szmass
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.mock_record import GRID, mock_map, mock_record
 from szmass.cli import main
 from szmass.errors import SzmassError
@@ -42,7 +45,7 @@ def record(params: Params) -> Record:
 def root(record: Record, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a record, and maps of three clusters."""
     root = tmp_path_factory.mktemp("repository")
-    shutil.copy(ROOT / "params.yaml", root)
+    shutil.copy(SETTINGS, root)
     record.write(root / params.paths["weighing_record"])
     for number in range(3):
         np.save(root / f"{number}.npy", mock_map(8.0 + 4.0 * number, number))
@@ -332,6 +335,16 @@ def test_arrays_are_checked_as_files_are(change: Any, redshift: object, message:
     images[1] = change(images[1])
     with pytest.raises(SzmassError, match=message):
         weigh(images, redshift)
+
+
+def test_the_unit_of_an_array_is_not_dropped() -> None:
+    expected = weigh(maps(), 0.3).m500_msun
+    np.testing.assert_array_equal(weigh(units.Quantity(maps()), 0.3).m500_msun, expected)
+    millionths = units.Quantity(maps() * 1e6, units.Unit(1e-6))
+    np.testing.assert_allclose(weigh(millionths, 0.3).m500_msun, expected, rtol=1e-5)
+    for images in (units.Quantity(maps(), "K"), DataArray(maps(), attrs={"units": "K"})):
+        with pytest.raises(SzmassError, match="unit = 'K': expected a map of Compton y"):
+            weigh(images, 0.3)
 
 
 def test_other_arguments_are_refused() -> None:

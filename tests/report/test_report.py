@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.report_inputs import picture, write_inputs
 from szmass.cli import main
 from szmass.params import load
@@ -198,7 +199,7 @@ def test_settings_that_differ_from_the_scale_and_the_commit(project: Path) -> No
     subprocess.run([*git, "add", "params.yaml"], cwd=project, check=True)
     subprocess.run([*git, "commit", "--quiet", "--message", "settings"], cwd=project, check=True)
     lock = (project / "dvc.lock").read_text()
-    epochs = load(ROOT / "params.yaml").mresunet.epochs
+    epochs = load(SETTINGS).mresunet.epochs
     lock = lock.replace(f"epochs: {epochs}\n", "epochs: 77\n")
     lock = lock.replace("noise_uk_arcmin: 5.0\n", "noise_uk_arcmin: 2.5\n")
     (project / "dvc.lock").write_text(lock)

@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from distributed import Client
 
 from helpers import ROOT, faults
 from helpers.servers import free_ports
-from szmass.microwave.maps.samples import list_samples, store_spec, write_labels
+from szmass.microwave.maps.samples import SHARD_ROWS, list_samples, store_spec, write_labels
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.stages.simulate_microwave import simulate_microwave
 from szmass.storage.batch import SchedulerError, run_tasks
 from szmass.storage.store import replacing
 
@@ -137,12 +139,11 @@ def test_workers_killed_while_they_write_leave_nothing(
         write_labels(unfinished, samples, sky.grid)
         run_tasks(
             faults.killed_while_writing,
-            spec.shards()[:2],
+            [(rows, samples.at(rows)) for rows in spec.shards()[:2]],
             resources=replace(tiny.resources, scheduler_address=scheduler[0]),
             label="test",
             path=unfinished,
             sky=sky,
-            samples=samples,
             marks=marks,
         )
         victims = [Path(mark.read_text()) for mark in marks.iterdir()]
@@ -228,6 +229,43 @@ def test_results_keep_their_order_whichever_is_first(tiny, scheduler):
     resources = replace(tiny.resources, scheduler_address=scheduler[0])
     results = run_tasks(faults.square, range(8), resources=resources, label="test", offset=5)
     assert results == [item**2 + 5 for item in range(8)]
+
+
+def test_what_all_tasks_share_is_sent_to_a_worker_once(tiny, scheduler, tmp_path):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    counted = faults.Counted(tmp_path)
+    workers = run_tasks(
+        faults.with_counted, range(40), resources=resources, label="test", counted=counted
+    )
+    sent = [(tmp_path / str(worker)).read_text().count("sent") for worker in set(workers)]
+    assert max(sent) == 1
+
+
+def test_what_all_tasks_share_may_be_large(tiny, scheduler):
+    resources = replace(tiny.resources, scheduler_address=scheduler[0])
+    numbers = [0] * 100_000
+    found = run_tasks(faults.count, range(40), resources=resources, label="test", numbers=numbers)
+    assert found == [100_000 + item for item in range(40)]
+
+
+def test_no_task_carries_more_than_its_own_maps(tiny, spectra_table, tmp_path, monkeypatch):
+    carried: dict[str, int] = {}
+
+    def weigh_tasks(_task: object, items: list[object], **shared: object) -> None:
+        carried["item"] = max(len(pickle.dumps(item)) for item in items)
+        carried["shared"] = len(pickle.dumps(shared))
+
+    monkeypatch.setattr("szmass.stages.simulate_microwave.run_tasks", weigh_tasks)
+    simulate_microwave(
+        tiny.seed,
+        tiny.microwave,
+        replace(tiny.microwave_sets, train_maps=20_000),
+        spectra_table=spectra_table,
+        microwave_store=tmp_path / "microwave.zarr",
+        resources=tiny.resources,
+    )
+    assert carried["item"] < 100 * SHARD_ROWS
+    assert carried["shared"] < 300_000
 
 
 def test_a_task_has_one_thread_for_linear_algebra(tiny, scheduler):

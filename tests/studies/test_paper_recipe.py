@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from helpers import ROOT
+from helpers.committed import SETTINGS
 from helpers.recording import ListRun
 from szmass.microwave.maps.samples import list_samples, open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky
@@ -32,7 +33,7 @@ NARROW = PaperRecipe(width=2, epochs=2)
 def scale_paper(tmp_path_factory: pytest.TempPathFactory) -> Params:
     """All settings at scale `paper`, as `szmass scale paper` writes them."""
     folder = tmp_path_factory.mktemp("scale")
-    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(SETTINGS, folder)
     apply_scale(folder / "params.yaml", ROOT / "scales" / "paper.yaml")
     return load(folder / "params.yaml")
 
@@ -128,7 +129,7 @@ def test_the_recipe_measured_anew_gives_the_masses_of_figure_4() -> None:
     The truth within 5 %, and twice the median's error from so many test maps.
     """
     found = json.loads(COMMITTED.read_text())[step.MEASURED_ANEW]
-    maps = load(ROOT / "params.yaml").microwave_sets.test_maps
+    maps = load(SETTINGS).microwave_sets.test_maps
     for mass in (2, 2.5, 3, 3.5, 4, 4.5, 5):
         label = mass_label(mass * MASS_UNIT_MSUN)
         median = found[f"mresunet.median_1e14_{label}"]

@@ -26,6 +26,7 @@ from szmass.units import ARCMIN_RAD
 
 POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
 """Columns of a catalogue, and where on the sky they end, in degrees."""
+DEGREES = ("", "deg", "degree", "degrees")
 CUTOUTS_AT_ONCE = 64
 UNSEEN = 1e30
 """Values this large, of either sign, are HEALPix' mark of a pixel without data."""
@@ -102,7 +103,7 @@ def _fine_nside(path: Path, stated: object) -> int:
 
 
 def _unit_key(header: Mapping[str, Any], name: str) -> str:
-    """The keyword of a column's unit; of the map itself where the column is not among TTYPE."""
+    """The keyword of a column's unit; the first column's where it is not among TTYPE."""
     columns = {
         str(value).strip().upper(): key.removeprefix("TTYPE")
         for key, value in header.items()
@@ -115,7 +116,7 @@ def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     """The names of a catalogue's clusters, and the columns that say where they are."""
     with plain_fits(path, largest_bytes=LARGEST_FILE_BYTES) as plain:
         _require_columns_once(path, plain, ("NAME", *POSITIONS, "REDSHIFT"))
-        _, rows = open_table(plain)
+        header, rows = open_table(plain)
         names = [str(name).strip() for name in column(plain, rows, "NAME")]
         if not names:
             raise UserFileError(f"{path}: the catalogue is empty: expected a row a cluster")
@@ -124,6 +125,10 @@ def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
             values = column(plain, rows, name)
             if values.ndim != 1 or values.dtype.kind not in "fiu":
                 raise UserFileError(f"{path}: column {name!r}: expected a number a row")
+            key = _unit_key(header, name)
+            unit = str(header.get(key, "")).strip()
+            if name in POSITIONS and unit.lower() not in DEGREES:
+                raise UserFileError(f"{path}: {key} = {unit!r}: expected {name} in deg")
             columns[name] = values.astype(np.float64)
     return names, columns
 

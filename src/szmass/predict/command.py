@@ -342,7 +342,6 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
         if problem:
             raise PredictionError(problem)
         for found in read_user_maps(path):
-            size = wanted.pixel_arcmin if found.pixel_arcmin is None else found.pixel_arcmin
             notes = found.notes
             own: object = redshift
             if redshift in {None, ""} and found.redshift is not None:
@@ -350,7 +349,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
             row_of_file = found.label.removeprefix(str(path))
             yield (
                 name + row_of_file if name else found.label,
-                replace(found, redshift=own, pixel_arcmin=size, notes=notes),
+                replace(found, redshift=own, notes=notes).with_pixels(wanted.pixel_arcmin),
             )
 
     if wanted.ymap is not None and wanted.catalogue is not None:

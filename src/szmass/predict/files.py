@@ -7,8 +7,8 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from szmass.errors import MissingExtraError, SzmassError
 from szmass.predict.fits_images import read_fits_image
-from szmass.predict.headers import FileContent, in_y, number
+from szmass.predict.headers import SQUARE, FileContent, in_y, number
 from szmass.predict.limits import (
     LARGEST_SKY_BYTES,
     LARGEST_TABLE_BYTES,
@@ -58,6 +58,16 @@ class UserMap:
     problem: str = ""
     """What keeps the row from having a map."""
 
+    def with_pixels(self, given_arcmin: float | None) -> UserMap:
+        """The map with the pixels' side that a person gives; a file that says another is wrong."""
+        own = self.pixel_arcmin
+        if own is None:
+            return replace(self, pixel_arcmin=given_arcmin)
+        if given_arcmin is None or abs(given_arcmin - own) < SQUARE * own:
+            return self
+        problem = f"pixels of {own:.4g}' in the file, {given_arcmin:.4g}' given: expected the same"
+        return replace(self, problem=problem)
+
 
 def map_files(path: Path) -> list[Path]:
     """The files with maps in a folder, by name; what is no folder of files is itself one.
@@ -77,9 +87,9 @@ def read_user_maps(path: Path) -> Iterator[UserMap]:
     """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
     An array of two dimensions is one map, of three a row of maps. HDF5 has them in the dataset
-    `compton_y`, with `redshift` beside it if known and the attributes `pixel_arcmin` and `units`;
-    a FITS image states its square pixels in degrees, as CDELT with PC if it has it, or as CD, and
-    may have the keywords REDSHIFT (or Z) and BUNIT.
+    `compton_y`, with `redshift` beside it if known and the attributes `pixel_arcmin` and `units`,
+    of the dataset or of the file; a FITS image states its square pixels in degrees, as CDELT with
+    PC if it has it, or as CD, and may have the keywords REDSHIFT (or Z) and BUNIT.
 
     What a file claims to hold is compared with the limits of `szmass.predict.limits` before it is
     read.
@@ -153,7 +163,12 @@ def _hdf5(path: Path) -> FileContent:
             _require_chunks(path, redshifts)
             redshift = redshifts[()]
         pixel_arcmin = None if pixel is None else number("pixel_arcmin", pixel)
-        images, notes = in_y(maps[()], "units", _text(maps.attrs.get("units")))
+        _require_plain_values(maps.attrs)
+        stated = (
+            places.get(key) for key in ("units", "unit") for places in (maps.attrs, file.attrs)
+        )
+        unit = next((text for text in stated if text is not None), None)
+        images, notes = in_y(maps[()], "units", _text(unit))
     return FileContent(
         images,
         pixel_arcmin,
@@ -180,6 +195,12 @@ def _dataset(file: Any, name: str) -> Any:
     if dataset.is_virtual or dataset.external:
         raise SzmassError(f"{name!r} has its values in other files: expected them in this one")
     return dataset
+
+
+def _require_plain_values(attributes: Mapping[str, Any]) -> None:
+    for key in ("scale_factor", "add_offset"):
+        if key in attributes:
+            raise SzmassError(f"attribute {key}: expected y as it is, without a scale or an offset")
 
 
 def _text(value: object) -> object:
@@ -235,7 +256,9 @@ def _store_content(store: MapStore) -> FileContent:
         require_redshifts(store.path, math.prod(store.layout(REDSHIFT_ARRAY)[1]), shape)
         redshift = store.read(REDSHIFT_ARRAY)
     if "x" in store.names:
-        length = store.layout("x")[1]
+        axis, length = store.layout("x")
+        if axis.units != "arcmin":
+            raise SzmassError(f"units of array 'x' = {axis.units!r}: expected arcmin")
         if length != shape[-1:] or length[0] < 2:
             raise SzmassError(f"array 'x' of shape {length}: expected a number a column of a map")
         pixel_arcmin = number("step of array 'x'", np.diff(store.read("x")[:2]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import numpy as np
 
 from szmass.errors import SzmassError
 from szmass.files import replacing_file
-from szmass.predict.headers import FileContent, header_pixel, header_redshift, in_y, stated_value
+from szmass.predict.headers import (
+    FileContent,
+    header_pixel,
+    header_redshift,
+    header_unit,
+    in_y,
+    stated_value,
+)
 from szmass.predict.limits import LARGEST_FILE_BYTES, plain_fits, require_maps
 
 MOST_PARTS = 100
@@ -28,7 +36,8 @@ def read_fits_image(path: Path) -> FileContent:
     """The map, or row of maps, of a FITS file, `.gz` or not.
 
     The pixels' side comes from CDELT (and PC) or CD, the redshift from REDSHIFT or Z, the unit
-    from BUNIT. What lies behind the last part that can be read is not looked at.
+    from BUNIT, UNITS or UNIT; what an extension does not say may stand in a first header that has
+    no image of its own. What lies behind the last part that can be read is not looked at.
 
     Raises:
         UserFileError: the file is damaged or too large, no image or more than one can be the map,
@@ -44,15 +53,34 @@ def read_fits_image(path: Path) -> FileContent:
         require_maps(path, part.shape, AS_READ)
         if part.verify_datasum() == 0:
             raise SzmassError("DATASUM is not that of the pixels: the file is damaged")
-        header = part.header
-        pixel_arcmin, scale = header_pixel(header)
+        _require_row_of_maps(part.header)
+        first = opened[0]
+        headers = [part.header] if first is part or first.shape else [part.header, first.header]
+        pixel_arcmin, scale = _said(partial(header_pixel, shape=part.shape), headers)
         if pixel_arcmin is not None:
             notes += (f"pixels of {pixel_arcmin:.4g}' ({scale})",)
-        redshift, key = header_redshift(header)
+        redshift, redshift_key = _said(header_redshift, headers)
+        unit, unit_key = _said(header_unit, headers)
         data = np.asarray(part.data)
         native = data.astype(data.dtype.newbyteorder("="), copy=False)
-        images, conversion = in_y(native, "BUNIT", stated_value(header, "BUNIT"))
-    return FileContent(images, pixel_arcmin, redshift, key, notes + conversion)
+        images, conversion = in_y(native, unit_key, unit)
+    return FileContent(images, pixel_arcmin, redshift, redshift_key, notes + conversion)
+
+
+def _said(read: Callable[[Any], tuple[Any, str]], headers: Sequence[Any]) -> tuple[Any, str]:
+    """What the first of some headers says, if it is not None, and where; else the last's."""
+    for header in headers:
+        value, key = read(header)
+        if value is not None:
+            break
+    return value, key
+
+
+def _require_row_of_maps(header: Any) -> None:
+    """Requires that the planes of a cube are maps, and not frequencies or polarisations."""
+    kind = str(stated_value(header, "CTYPE3") or "").strip()
+    if kind and header.get("NAXIS3", 1) != 1:
+        raise SzmassError(f"CTYPE3 = {kind!r}: expected one map, or a row of maps without CTYPE3")
 
 
 def write_image(path: Path, image: np.ndarray, header: Mapping[str, Any]) -> None:

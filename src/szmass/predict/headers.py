@@ -14,6 +14,7 @@ import numpy as np
 from szmass.errors import SzmassError
 
 REDSHIFT_KEYS = ("REDSHIFT", "Z")
+UNIT_KEYS = ("BUNIT", "UNITS", "UNIT")
 NAMES_OF_Y = {"y", "comptony", "comptonyparameter", "comptonparameter", "comptonization"}
 """Units that name y, in small letters and without what stands between them."""
 NO_UNIT = {"", "none", "unitless", "dimensionless"}
@@ -22,6 +23,9 @@ POWER_OF_TEN = re.compile(r"10(?:\*\*|\^)?\(?([-+]\d{1,2})\)?")
 DECIMAL = re.compile(r"(?:\d{1,9}\.?\d{0,20}|\.\d{1,20})(?:[eE][-+]?\d{1,3})?")
 SQUARE = 1e-3
 """By how much the sides of a square pixel may differ, relatively."""
+FARTHEST_DEG = 5.0
+"""Of a map's centre from the point that its projection is about. Beyond, the pixels of a
+plate carrée, for one, are narrower by more than half a percent."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,12 @@ def header_redshift(header: Mapping[str, Any]) -> tuple[object, str]:
     return next(((value, key) for key, value in values.items()), (None, ""))
 
 
+def header_unit(header: Mapping[str, Any]) -> tuple[object, str]:
+    """The unit that a FITS header states, and its keyword; None where there is none."""
+    stated = ((stated_value(header, key), key) for key in UNIT_KEYS)
+    return next((found for found in stated if found[0] is not None), (None, ""))
+
+
 def stated_value(header: Any, key: str) -> Any:
     """The value of a keyword of a FITS header; None where it is absent or empty.
 
@@ -120,18 +130,22 @@ def number(key: str, value: object) -> float:
     return float(plain)  # type: ignore[arg-type]
 
 
-def header_pixel(header: Mapping[str, Any]) -> tuple[float | None, str]:
+def header_pixel(header: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float | None, str]:
     """Side in arcmin of the square pixels of a FITS image, and where the header says it.
 
     It is that of astropy.wcs, given what states a scale and nothing else: what a header leaves
-    out would be 1 degree there, and the projection does not matter at the map's centre.
+    out would be 1 degree there, and near its reference point the projection does not matter.
+
+    Args:
+        header: that may say it.
+        shape: of the image, `(..., rows, columns)`.
 
     Returns:
         The side and CDELT or CD; None and an empty text where the header does not say.
 
     Raises:
-        SzmassError: one axis alone has a scale, a unit is not degrees, a value is no number, or
-            the pixels are not square.
+        SzmassError: one axis alone has a scale, a unit is not degrees, a value is no number, the
+            pixels are not square, or the map is far from its projection's reference point.
     """
     for axis in (1, 2):
         unit = str(stated_value(header, f"CUNIT{axis}") or "deg").strip()
@@ -158,7 +172,28 @@ def header_pixel(header: Mapping[str, Any]) -> tuple[float | None, str]:
                 f"{scale} of one axis alone ({', '.join(stated[scale])}): expected that of both"
             )
     used = stated["CD"] or stated["CDELT"] | stated["PC"]
-    return _square_side_arcmin({key: number(key, value) for key, value in used.items()}), scale
+    side_arcmin = _square_side_arcmin({key: number(key, value) for key, value in used.items()})
+    _require_near_reference(header, shape, side_arcmin)
+    return side_arcmin, scale
+
+
+def _require_near_reference(
+    header: Mapping[str, Any], shape: tuple[int, ...], side_arcmin: float
+) -> None:
+    projection = str(stated_value(header, "CTYPE1") or "").strip()
+    if "-" not in projection:
+        return
+    away = [
+        (shape[-axis] + 1) / 2 - number(f"CRPIX{axis}", stated_value(header, f"CRPIX{axis}") or 0.0)
+        for axis in (1, 2)
+    ]
+    away_deg = math.hypot(*away) * side_arcmin / 60.0
+    if away_deg > FARTHEST_DEG:
+        raise SzmassError(
+            f"the map's centre is {away_deg:.4g} degrees from CRPIX, where its pixels "
+            f"({projection}) have another size: expected at most {FARTHEST_DEG:g}; project it "
+            "about the cluster"
+        )
 
 
 def _square_side_arcmin(values: Mapping[str, float]) -> float:

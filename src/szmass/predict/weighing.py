@@ -18,6 +18,7 @@ from szmass.predict.command import (
     usable_maps,
 )
 from szmass.predict.files import UserMap, read_user_maps
+from szmass.predict.headers import in_y
 from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
 from szmass.predict.released import released_record
@@ -116,7 +117,9 @@ def _user_maps(
     if isinstance(maps, str | Path):
         maps = [maps]
     if isinstance(maps, np.ndarray) or not all(isinstance(one, str | Path) for one in maps):
-        images: np.ndarray = np.ma.asanyarray(maps)
+        # of an astropy Quantity or an xarray DataArray, which numpy would drop
+        unit = getattr(maps, "unit", None) or getattr(maps, "attrs", {}).get("units")
+        images, _ = in_y(np.ma.asanyarray(getattr(maps, "value", maps)), "unit", unit)
         if images.ndim not in {2, 3}:
             raise PredictionError(
                 f"maps of shape {images.shape}: expected (pixels, pixels) or (n, pixels, pixels)"
@@ -126,8 +129,7 @@ def _user_maps(
         return
     for path in maps:
         for found in read_user_maps(Path(path)):
-            size = pixel_arcmin if found.pixel_arcmin is None else found.pixel_arcmin
-            yield replace(found, pixel_arcmin=size)
+            yield found.with_pixels(pixel_arcmin)
 
 
 def _with_redshifts(maps: list[UserMap], redshift: object) -> list[UserMap]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from szmass.microwave.hydro.clusters import HydroUniverse, SzImages
-from szmass.microwave.hydro.maps import hydro_spec, simulate_shard, write_labels
+from szmass.microwave.hydro.maps import hydro_spec, parts_of, simulate_shard, write_labels
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import BaryonModel, Hydro, Microwave, Morphology, Resources
@@ -41,12 +41,11 @@ def simulate_hydro(
         write_labels(unfinished, clusters, hydro.realisations, images)
         run_tasks(
             simulate_shard,
-            spec.shards(),
+            parts_of(spec, clusters, hydro.realisations),
             resources=resources,
             label="simulate_hydro",
             path=unfinished.absolute(),
             seed=seed,
-            clusters=clusters,
             realisations=hydro.realisations,
             images=images,
             sky=sky,

@@ -29,10 +29,9 @@ def simulate_microwave(
         write_labels(unfinished, samples, sky.grid)
         run_tasks(
             simulate_shard,
-            spec.shards(),
+            [(rows, samples.at(rows)) for rows in spec.shards()],
             resources=resources,
             label="simulate_microwave",
             path=unfinished.absolute(),
             sky=sky,
-            samples=samples,
         )

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing import resource_tracker
 from tempfile import gettempdir
 from typing import Any
@@ -53,7 +54,7 @@ def run_tasks(
         items: its first argument, one item per call.
         resources: how many workers to start, or the scheduler to connect to.
         label: text before the progress bar.
-        shared: keyword arguments that are the same for every call, sent to the scheduler once.
+        shared: keyword arguments that are the same for every call, sent to each worker once.
 
     Returns:
         The results, in the order of `items`.
@@ -64,14 +65,10 @@ def run_tasks(
     """
     results: dict[int, Any] = {}
     with _client(resources) as client:
-        futures = client.map(
-            _single_threaded,
-            range(len(items)),
-            items,
-            task=task,
-            pure=False,
-            **shared,
-        )
+        # an argument of `map` would be sent again with every task, unless dask knew its size
+        of_all = client.submit(partial, task, pure=False, **shared)
+        numbers = range(len(items))
+        futures = client.map(_single_threaded, numbers, items, task=of_all, pure=False)
         with tqdm(total=len(items), desc=label, unit="shard", disable=None) as bar:
             try:
                 for future in as_completed(futures, loop=client.loop):
@@ -92,11 +89,9 @@ def run_tasks(
     return [results[number] for number in range(len(items))]
 
 
-def _single_threaded(
-    number: int, item: Any, *, task: Callable[..., Any], **shared: Any
-) -> tuple[int, Any]:
+def _single_threaded(number: int, item: Any, *, task: Callable[..., Any]) -> tuple[int, Any]:
     with threadpool_limits(1):
-        return number, task(item, **shared)
+        return number, task(item)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def write_store(path, sky, seed=SEED, sets=SETS):
     with replacing(path, spec, {"seed": seed}) as unfinished:
         write_labels(unfinished, samples, sky.grid)
         for rows in spec.shards():
-            simulate_shard(rows, path=unfinished, sky=sky, samples=samples)
+            simulate_shard((rows, samples.at(rows)), path=unfinished, sky=sky)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_one_sky_under_two_clusters_is_caught(damaged, sky, statistics):
     samples = list_samples(SEED, SETS, sky.ln_scatter)
     source, target = rows_of(damaged, "train", 5.0)[3], rows_of(damaged, "test", 2.0)[0]
     sz_uk = open_microwave_store(damaged).read("sz_uk")[target : target + 1]
-    rng = samples.rngs(slice(source, source + 1))
+    rng = samples.at(slice(source, source + 1)).rngs()
     change(damaged, "temperature_uk", target, sky.observe(sz_uk, rng)[0])
     failed = failures(damaged, statistics)
     assert list(failed) == ["no repeated sky_digest"]

@@ -65,24 +65,30 @@ def write_labels(
     write_rows(path, slice(None), labels | {"x": axis, "y": axis})
 
 
+Part = tuple[slice, Sequence[HydroCluster]]
+"""The rows of a shard, and the clusters of these."""
+
+
+def parts_of(spec: StoreSpec, clusters: Sequence[HydroCluster], realisations: int) -> list[Part]:
+    """The tasks that fill a store, one a shard, which holds whole clusters."""
+    return [
+        (rows, clusters[rows.start // realisations : rows.stop // realisations])
+        for rows in spec.shards()
+    ]
+
+
 def simulate_shard(
-    rows: slice,
-    *,
-    path: Path,
-    seed: int,
-    clusters: Sequence[HydroCluster],
-    realisations: int,
-    images: SzImages,
-    sky: MicrowaveSky,
+    part: Part, *, path: Path, seed: int, realisations: int, images: SzImages, sky: MicrowaveSky
 ) -> None:
-    """Simulates and writes the maps of one shard, which holds whole clusters.
+    """Simulates and writes the maps of one shard.
 
     A sky is seeded by (seed, stream, cluster, realisation). The label image is the cluster's own
     signal; the map has the haloes' too.
     """
+    rows, clusters = part
     numbers = range(rows.start // realisations, rows.stop // realisations)
-    own = np.array([images(clusters[number].own) for number in numbers])
-    haloes = np.array([images(clusters[number].haloes) for number in numbers])
+    own = np.array([images(cluster.own) for cluster in clusters])
+    haloes = np.array([images(cluster.haloes) for cluster in clusters])
     own_uk, all_uk = (
         np.repeat(image.astype(np.float32), realisations, axis=0) for image in (own, own + haloes)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +29,19 @@ class Samples:
     m200c_msun: np.ndarray
     ln_amplitude: np.ndarray
     """ln A of the SZ signal's scatter, float32; exactly 0 where there is none."""
-    seeds: list[tuple[int, ...]]
+    seeds: np.ndarray
+    """`(maps, 5)`"""
 
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def rngs(self, rows: slice) -> list[np.random.Generator]:
-        """A generator for the sky of each of these maps."""
-        return [np.random.default_rng((*seed, 1)) for seed in self.seeds[rows]]
+    def at(self, rows: slice) -> Samples:
+        """Some of the maps."""
+        return replace(self, **{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+
+    def rngs(self) -> list[np.random.Generator]:
+        """A generator for the sky of each map."""
+        return [np.random.default_rng((*seed, 1)) for seed in self.seeds.tolist()]
 
 
 def list_samples(seed: int, sets: MicrowaveSets, ln_scatter: float) -> Samples:
@@ -56,24 +61,26 @@ def list_samples(seed: int, sets: MicrowaveSets, ln_scatter: float) -> Samples:
         ("no_scatter_test", [0.0], sets.scatter_maps),
     ]
     low, high = sets.scatter_range_1e14
-    set_index, masses, ln_amplitudes = [], [], []
-    seeds: list[tuple[int, ...]] = []
+    parts = []
     for name, masses_1e14, count in wanted:
-        for mass_1e14 in masses_1e14:
+        for mass_1e14 in masses_1e14 if count else ():
             whole_mass = round(mass_1e14 * MASS_UNIT_MSUN / SEED_MASS_UNIT_MSUN)
-            for number in range(count):
-                identity = (seed, MICROWAVE_SAMPLES, SETS.index(name), whole_mass, number)
-                rng = np.random.default_rng((*identity, 0))
-                gaussian, uniform = rng.standard_normal(), rng.random()
-                set_index.append(SETS.index(name))
-                masses.append(mass_1e14 or low + (high - low) * uniform)
-                ln_amplitudes.append(0.0 if name == "no_scatter_test" else ln_scatter * gaussian)
-                seeds.append(identity)
+            identity = (seed, MICROWAVE_SAMPLES, SETS.index(name), whole_mass)
+            seeds = np.array([(*identity, number) for number in range(count)])
+            rngs = (np.random.default_rng((*one, 0)) for one in seeds.tolist())
+            gaussian, uniform = np.array([(rng.standard_normal(), rng.random()) for rng in rngs]).T
+            masses = low + (high - low) * uniform if mass_1e14 == 0 else np.full(count, mass_1e14)
+            ln_amplitude = np.zeros(count) if name == "no_scatter_test" else ln_scatter * gaussian
+            parts.append(
+                Samples(
+                    set=np.full(count, SETS.index(name), dtype=np.int8),
+                    m200c_msun=masses * MASS_UNIT_MSUN,
+                    ln_amplitude=ln_amplitude.astype(np.float32),
+                    seeds=seeds,
+                )
+            )
     return Samples(
-        np.array(set_index, dtype=np.int8),
-        np.array(masses) * MASS_UNIT_MSUN,
-        np.array(ln_amplitudes, dtype=np.float32),
-        seeds,
+        *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Samples))
     )
 
 
@@ -116,10 +123,11 @@ def write_labels(path: Path, samples: Samples, grid: PixelGrid) -> None:
     write_rows(path, slice(None), labels | {"x": grid.axis_arcmin, "y": grid.axis_arcmin})
 
 
-def simulate_shard(rows: slice, *, path: Path, sky: MicrowaveSky, samples: Samples) -> None:
-    """Simulates and writes the maps of one shard."""
-    sz_uk = sky.sz_uk(samples.m200c_msun[rows], samples.ln_amplitude[rows])
-    temperature_uk = sky.observe(sz_uk, samples.rngs(rows))
+def simulate_shard(part: tuple[slice, Samples], *, path: Path, sky: MicrowaveSky) -> None:
+    """Simulates and writes the maps of one shard: its rows, and the samples of these."""
+    rows, samples = part
+    sz_uk = sky.sz_uk(samples.m200c_msun, samples.ln_amplitude)
+    temperature_uk = sky.observe(sz_uk, samples.rngs())
     write_rows(path, rows, {"sz_uk": sz_uk, "temperature_uk": temperature_uk})
 
 

@@ -101,9 +101,9 @@ def simulated(sky: MicrowaveSky, samples: Samples, name: str) -> Maps:
         name: one of `SETS`.
     """
     first, *_, last = np.flatnonzero(samples.set == SETS.index(name)).tolist()
-    rows = slice(first, last + 1)
-    sz_uk = sky.sz_uk(samples.m200c_msun[rows], samples.ln_amplitude[rows])
-    return Maps(sky.observe(sz_uk, samples.rngs(rows)), sz_uk, samples.m200c_msun[rows])
+    of_set = samples.at(slice(first, last + 1))
+    sz_uk = sky.sz_uk(of_set.m200c_msun, of_set.ln_amplitude)
+    return Maps(sky.observe(sz_uk, of_set.rngs()), sz_uk, of_set.m200c_msun)
 
 
 def judged(
