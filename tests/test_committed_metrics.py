@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from helpers import ROOT
 from helpers.committed import in_git
 from helpers.pages import PARAMS
 

@@ -359,7 +359,12 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
         for row in read_table(wanted.table):
             yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
     for named in wanted.files:
-        for path in map_files(named):
+        try:
+            files = map_files(named)
+        except SzmassError as error:
+            yield str(named), partial(load, named, wanted.redshift, problem=str(error))
+            continue
+        for path in files:
             yield str(path), partial(load, path, wanted.redshift)
 
 

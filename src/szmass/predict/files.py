@@ -75,7 +75,7 @@ def map_files(path: Path) -> list[Path]:
     Raises:
         UserFileError: the folder has none.
     """
-    if not path.is_dir() or path.name.lower().endswith(".zarr"):
+    if not path.is_dir() or path.name.lower().endswith(ENDINGS):
         return [path]
     found = sorted(one for one in path.iterdir() if one.name.lower().endswith(ENDINGS))
     if not found:
