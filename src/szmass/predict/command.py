@@ -332,7 +332,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
-    from szmass.predict.files import map_files, read_table, read_user_maps
+    from szmass.predict.files import read_table, read_user_maps
 
     _require_one_way(wanted)
 
@@ -358,14 +358,19 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
     elif wanted.table is not None:
         for row in read_table(wanted.table):
             yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
-    for named in wanted.files:
+    for path, problem in _files_of(wanted.files):
+        yield str(path), partial(load, path, wanted.redshift, problem=problem)
+
+
+def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """The files that are named, or that lie in folders that are; and what is wrong with a folder."""
+    from szmass.predict.files import map_files
+
+    for one in named:
         try:
-            files = map_files(named)
+            yield from ((path, "") for path in map_files(one))
         except SzmassError as error:
-            yield str(named), partial(load, named, wanted.redshift, problem=str(error))
-            continue
-        for path in files:
-            yield str(path), partial(load, path, wanted.redshift)
+            yield one, str(error)
 
 
 def _require_one_way(wanted: Wanted) -> None:
