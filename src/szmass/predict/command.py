@@ -363,7 +363,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
 
 
 def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """The files that are named, or that lie in folders that are; and what is wrong with a folder."""
+    """The files that are named or lie in named folders, and what is wrong with a folder."""
     from szmass.predict.files import map_files
 
     for one in named:
