@@ -42,6 +42,7 @@ OWNERS = {
     "matplotlib": (
         "szmass.comparison.figure",
         "szmass.evaluation.charts",
+        "szmass.evaluation.pictures",
         "szmass.microwave.results.figures",
         "szmass.microwave.hydro.figures",
         "szmass.compton.results.mass_figures",
@@ -69,6 +70,7 @@ MOST_SECONDS = 0.2
 # calls that a library asks for while a module of its owner is imported
 CALLS_ON_IMPORT = {
     "szmass.evaluation.charts": "mpl.use(",
+    "szmass.evaluation.pictures": "mpl.use(",
     "szmass.predict.served_cnn": "set_model(",
     "szmass.predict.served_mresunet": "set_model(",
     "szmass.predict.served_weighing": "set_model(",

@@ -116,7 +116,7 @@ def test_rows_that_are_left_out_are_named(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--figure", "a.jpg"], "--figure a.jpg: expected a name that ends in .png or .pdf"),
+        (["--figure", "a.jpg"], "a.jpg: expected a name that ends in .png or .pdf"),
         (["--pivot-1e14", "0"], "--pivot-1e14 = 0: expected a number above 0"),
         (["--mass-unit-msun", "-1"], "--mass-unit-msun = -1: expected a number above 0"),
         (["--masses", "no.fits"], "no.fits: not found: dvc repro weigh_psz2, or name it: --masses"),

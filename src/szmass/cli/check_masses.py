@@ -53,14 +53,16 @@ def run(options: Namespace) -> None:
 
     options.masses = options.masses or _own_catalogue()
     if options.figure:
-        from szmass.comparison.figure import draw, require_format, save
+        from szmass.comparison.figure import DPI, draw
+        from szmass.evaluation.pictures import require_format, save
 
         require_format(options.figure)
     names = [field.name for field in fields(Wanted)]
     answer = check_masses(Wanted(**{name: getattr(options, name) for name in names}), options.seed)
     print(answer.as_json() if options.json else answer.as_text())
     if options.figure:
-        save(draw(answer.ours, answer.theirs, answer.fit, options.table.stem), options.figure)
+        figure = draw(answer.ours, answer.theirs, answer.fit, options.table.stem)
+        save(figure, options.figure, dpi=DPI)
         if not options.json:
             print(f"figure: {options.figure}")
     if answer.problems:

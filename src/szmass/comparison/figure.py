@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from szmass.comparison.fit import MassFit
 from szmass.comparison.tables import MassTable
-from szmass.errors import SzmassError
 from szmass.evaluation.charts import log_mass_axis
-from szmass.files import replacing_file
 from szmass.units import MASS_UNIT_MSUN
 
 SIZE_INCHES = (3.5, 4.9)
 """A journal's column wide."""
 DPI = 300
-FORMATS = (".png", ".pdf")
 MARGIN = 1.15
-
-
-def require_format(path: Path) -> None:
-    """Requires that a figure can be written under this name.
-
-    Raises:
-        SzmassError: it ends in none of `FORMATS`.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise SzmassError(f"--figure {path}: expected a name that ends in {' or '.join(FORMATS)}")
 
 
 def draw(ours: MassTable, theirs: MassTable, fit: MassFit, label: str) -> Figure:
@@ -75,15 +60,6 @@ def draw(ours: MassTable, theirs: MassTable, fit: MassFit, label: str) -> Figure
         panel.xaxis.label.set_size(8)
         panel.yaxis.label.set_size(8)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG or PDF file, the same bytes for the same figure, and closes the figure."""
-    kind = path.suffix.lower().removeprefix(".")
-    dates = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None}}
-    with replacing_file(path) as unfinished:
-        figure.savefig(unfinished, format=kind, dpi=DPI, metadata=dates[kind])
-    plt.close(figure)
 
 
 def _in_words(fit: MassFit) -> str:

@@ -12,17 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from szmass.errors import SzmassError
 from szmass.evaluation.charts import SKY_COLOURS
+from szmass.evaluation.pictures import require_format, save
 from szmass.evaluation.posteriors import MassPosteriors
-from szmass.files import replacing_file
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
 from szmass.sky.universal import beamed_profiles
 from szmass.units import MASS_UNIT_MSUN
 
-FORMATS = (".png", ".pdf")
+DPI = 160
 MICRO = 1e6
 """Maps are drawn in 1e-6 of y."""
 RINGS = 12
@@ -76,16 +75,6 @@ class Model:
         return y_arcmin2 * profile[0][index].reshape(self.grid.pixels, self.grid.pixels)
 
 
-def require_format(path: Path) -> None:
-    """Requires that a picture can be written under this name.
-
-    Raises:
-        SzmassError: it ends in none of `FORMATS`.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise SzmassError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
-
-
 def write_picture(path: Path, subject: Subject, model: Model) -> None:
     """Draws a cluster and writes the picture, as PNG or PDF by the file's name.
 
@@ -93,10 +82,7 @@ def write_picture(path: Path, subject: Subject, model: Model) -> None:
         SzmassError: the name ends in neither.
     """
     require_format(path)
-    figure = draw(subject, model)
-    with replacing_file(path) as unfinished:
-        figure.savefig(unfinished, dpi=160, format=path.suffix[1:].lower())
-    plt.close(figure)
+    save(draw(subject, model), path, dpi=DPI)
 
 
 def draw(subject: Subject, model: Model) -> Figure:
