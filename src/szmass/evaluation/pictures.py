@@ -1,4 +1,4 @@
-"""Pictures for articles: PNG in a journal's resolution, or PDF, under a name that a person gives."""
+"""Pictures for articles: PNG in a journal's resolution, or PDF, named by a person."""
 
 from __future__ import annotations
 
