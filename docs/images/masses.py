@@ -10,16 +10,17 @@ import pandas as pd
 
 from szmass.compton.maps.stores import open_planck_store
 from szmass.evaluation.charts import SKY_COLOURS, log_mass_axis, save
+from szmass.params import load
 from szmass.units import MASS_UNIT_MSUN
 
-STORE, MASSES = Path("data/compton/planck.zarr"), Path("data/cnn_predictions.csv")
+STORE, MASSES = Path("data/compton/planck.zarr"), Path("data/weighing_masses.csv")
 SHOWN_MASS_MSUN, SHOWN_REDSHIFTS = 8e14, (0.2, 0.4)
 POINTS, GROUPS = 600, 16
 COLOURS = ("tab:purple", "tab:blue", "tab:green", "tab:orange")
 
 
 def draw() -> None:
-    """A map on the left; on the right, masses of all test clusters with Planck's noise."""
+    """A map on the left; on the right, masses by weighing of test clusters with Planck's noise."""
     masses = pd.read_csv(MASSES)
     masses = masses[masses["data_set"] == "planck"]
     figure, (left, right) = plt.subplots(
@@ -39,22 +40,22 @@ def draw() -> None:
     left.set(xlabel="arcmin", ylabel="arcmin", title="A simulated cluster in noise like Planck's")
 
     rng = np.random.default_rng(1)
-    for colour, (_, of_bin) in zip(COLOURS, masses.groupby("bin"), strict=True):
+    for colour, (low, high) in zip(COLOURS, load(Path("params.yaml")).bins.values(), strict=True):
+        of_bin = masses[(masses["redshift"] > low) & (masses["redshift"] <= high)]
         few = of_bin.iloc[rng.permutation(len(of_bin))[: POINTS // len(COLOURS)]]
-        low, high = of_bin["redshift"].min(), of_bin["redshift"].max()
         right.plot(
             few["m500c_msun"] / MASS_UNIT_MSUN,
-            few["posterior_msun"] / MASS_UNIT_MSUN,
+            few["weighing_msun"] / MASS_UNIT_MSUN,
             ".",
             ms=4,
             color=colour,
             alpha=0.7,
-            label=f"z = {low:.1f} - {high:.1f}",
+            label=f"z = {low:g} - {high:g}",
         )
     order = np.argsort(masses["m500c_msun"].to_numpy())
     truth, estimate = (
         np.array_split(masses[name].to_numpy()[order] / MASS_UNIT_MSUN, GROUPS)
-        for name in ("m500c_msun", "posterior_msun")
+        for name in ("m500c_msun", "weighing_msun")
     )
     middle = [np.median(group) for group in truth]
     p16, median, p84 = np.transpose([np.percentile(group, [16, 50, 84]) for group in estimate])
@@ -63,7 +64,7 @@ def draw() -> None:
     ends = np.array([1.0, 25.0])
     right.plot(ends, ends, "--", color="tab:red", lw=1)
     log_mass_axis(right.xaxis, "true M500")
-    log_mass_axis(right.yaxis, "estimated M500")
+    log_mass_axis(right.yaxis, "M500 by weighing")
     right.set(xlim=ends, ylim=ends, title=f"Masses of {len(masses)} test clusters")
     right.legend(fontsize=8, loc="upper left")
     save(figure, Path(__file__).with_suffix(".png"))
