@@ -94,40 +94,42 @@ BEYOND = Part(
 
 HEADLINES = (
     Headline(
-        Row("mResUNet: Gaussian width of ln(M_est / M_true)", "scatter_ln_mass_gauss"),
+        Row("mResUNet: scatter of ln M, width of the Gaussian fit", "scatter_ln_mass_gauss"),
         "microwave.mresunet",
         "gr2020-figure-5",
     ),
     Headline(
-        Row("mResUNet: scatter over that of the exact posterior", "scatter_ln_mass_over_bound"),
+        Row(
+            "mResUNet: its scatter, divided by the exact posterior's", "scatter_ln_mass_over_bound"
+        ),
         "microwave.mresunet",
         "gr2020-figure-5",
     ),
     Headline(
-        Row("Hydro-like clusters: the same width", "scatter_ln_mass_gauss"),
+        Row("mResUNet, hydro-like clusters: scatter of ln M", "scatter_ln_mass_gauss"),
         "hydro.mresunet",
         "gr2020-figure-6",
     ),
     Headline(
-        Row("CNN on Planck mocks: half of the 16-84 % range of b", "relerr_half_width_selected"),
+        Row("CNN, simulated Planck maps: half-width of b", "relerr_half_width_selected"),
         "cnn.planck.all",
         "da2022-figure-1",
     ),
     Headline(
         Row(
-            "CNN posterior's median on Planck mocks: half of the 16-84 % range of b",
+            "CNN, median of its posterior, the same maps: half-width of b",
             "relerr_half_width_posterior",
         ),
         "cnn.planck.all",
         "beyond-estimators-that-need-no-training",
     ),
     Headline(
-        Row("PSZ2: median b against Planck's masses", "relerr_median_msz"),
+        Row("CNN, PSZ2: median of (M - MSZ) / M", "relerr_median_msz"),
         "psz2.all",
         "da2022-figure-2",
     ),
     Headline(
-        Row("CNN's posteriors: truth inside the 68 % interval", "coverage_68_posterior"),
+        Row("CNN: share of true masses in the 68 % intervals", "coverage_68_posterior"),
         "cnn.planck.all",
         "beyond-coverage-of-the-kernel-density-s-posterior",
     ),

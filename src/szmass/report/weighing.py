@@ -58,23 +58,24 @@ WEIGHING = Part(
 
 WEIGHING_HEADLINES = (
     Headline(
-        Row("Weighing on Planck mocks: half of the 16-84 % range of b", "relerr_half_width"),
+        Row("Weighing, simulated Planck maps: half-width of b", "relerr_half_width"),
         "weighing.planck.all",
         "weighing-beside-the-other-estimators",
     ),
     Headline(
-        Row("The matched filter on the same maps", "matched_filter_relerr_half_width"),
+        Row("Matched filter, the same maps: half-width of b", "matched_filter_relerr_half_width"),
         "weighing.planck.all",
         "weighing-beside-the-other-estimators",
     ),
     Headline(
-        Row("Weighing: truth inside the 68 % interval", "coverage_68"),
+        Row("Weighing: share of true masses in the 68 % intervals", "coverage_68"),
         "weighing.planck.all",
         "weighing-coverage-of-the-intervals",
     ),
     Headline(
         Row(
-            "Weighing at 150 GHz: scatter over the exact posterior's", "scatter_ln_mass_over_exact"
+            "Weighing at 150 GHz: its scatter, divided by the exact posterior's",
+            "scatter_ln_mass_over_exact",
         ),
         "weighing_microwave.scatter_test",
         "weighing-beside-the-exact-posterior",
