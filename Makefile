@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # the stages call `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint schema docs bench lock clean
+.PHONY: help setup repro test faults lint schema docs bench lock clean
 
 help:    ## what can be made
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -31,6 +31,13 @@ repro: setup    ## the pipeline, then its table
 
 test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# `make faults MINUTES=5 SEED=7 ONLY=test_of_the_workspace`: all three may be left out
+FUZZ := $(wildcard tests/predict/test_fuzz.py)
+faults: setup    ## what breaks when things go wrong, at random for half an hour: MINUTES, SEED, ONLY
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --timeout 0 -k "$(ONLY)" \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  tests/faults $(if $(FUZZ),--fuzz-files 5000 $(FUZZ))
 
 lint: setup    ## style and types
 	$(BIN)/ruff check .
