@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
-from helpers.crash_points import WRITERS, Writer, survives
+from helpers.crash_points import WRITERS, CrashPoints, Writer
 from helpers.fault_copies import REFERENCE, FaultCopy
 from helpers.fault_tally import Tally, table
 from helpers.killed_writers import KilledWriters, write_in_place
@@ -45,10 +45,11 @@ def test_a_fault_that_is_not_survived_is_counted_and_says_how_to_try_it_again() 
 
 
 def test_a_writer_that_is_not_whole_is_caught(writers: KilledWriters, tmp_path: Path) -> None:
-    whole, torn = WRITERS["a file"], Writer(write_in_place, ("old",), ("new",))
-    assert survives(writers, whole, tmp_path / "in", (1, 2), anew=False)
+    whole = CrashPoints(writers, WRITERS["a file"], tmp_path / "whole")
+    torn = CrashPoints(writers, Writer(write_in_place, ("old",), ("new",)), tmp_path / "torn")
+    assert whole.survived((1, 2), anew=False)
     with pytest.raises(AssertionError, match="output: .*b'n'"):
-        survives(writers, torn, tmp_path / "in", (1,), anew=False)
+        torn.survived((1,), anew=False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.crash_points import WRITERS, Writer, survives
+from helpers.crash_points import WRITERS, CrashPoints, Writer
 from helpers.fault_tally import Tally
 from helpers.killed_weights import write_weights
 from helpers.killed_writers import NEVER, KilledWriters
@@ -30,12 +30,12 @@ def test_a_writer_killed_before_a_change_of_files(
     writers: KilledWriters, folder: Path, tally: Tally, name: str
 ) -> None:
     rng = np.random.default_rng(tally.seed)
+    points = CrashPoints(writers, ALL[name], folder)
     for anew in (False, True):
         for change in range(NEVER):
             with tally.tried() as kinds:
-                second = int(rng.integers(MOST_CHANGES))
                 kinds.append(f"crash point of {name}")
-                killed = survives(writers, ALL[name], folder / "in", (change, second), anew=anew)
+                killed = points.survived((change, int(rng.integers(MOST_CHANGES))), anew=anew)
             if not killed:
                 break
         assert change > 3

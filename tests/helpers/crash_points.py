@@ -67,47 +67,55 @@ def content(path: Path) -> Content:
     return {str(file.relative_to(path)): file.read_bytes() for file in files}
 
 
-def survives(
-    writers: KilledWriters, writer: Writer, folder: Path, crashes: tuple[int, ...], *, anew: bool
-) -> bool:
-    """Requires that an output is whole after each of some kills, and new after a whole write.
+class CrashPoints:
+    """Kills of one writer; they are tried in a folder of their own."""
 
-    Args:
-        writers: the processes that are killed.
-        writer: how it is written.
-        folder: where; what is there is removed.
-        crashes: before which change of files each is killed.
-        anew: whether there was no output before.
+    def __init__(self, writers: KilledWriters, writer: Writer, folder: Path) -> None:
+        self._writers, self._writer = writers, writer
+        self._folder, self._old = folder / "in", folder / "old"
+        self._old.mkdir(parents=True)
+        assert not self._write(self._old, writer.old)
+        self._empty()
+        assert not self._write(self._folder, writer.new)
+        self._whole_old, self._whole_new = self._contents(self._old), self._contents(self._folder)
+        assert self._whole_old != self._whole_new
 
-    Returns:
-        Whether the first kill came before the end.
-    """
+    def survived(self, changes: tuple[int, ...], *, anew: bool) -> bool:
+        """Requires that an output is whole after each of some kills, and new after a whole write.
 
-    def contents() -> list[Content]:
-        return [content(folder / name) for name in writer.names]
+        Args:
+            changes: before which change of files each kill is.
+            anew: whether there is no output before.
 
-    def write(arguments: tuple[Any, ...], change: int = NEVER) -> bool:
-        return writers.killed(change, writer.write, folder / writer.names[0], *arguments)
+        Returns:
+            Whether the first kill came before the end.
+        """
+        self._empty()
+        if not anew:
+            shutil.copytree(self._old, self._folder, dirs_exist_ok=True)
+        before = [{} for _ in self._whole_old] if anew else self._whole_old
+        killed = []
+        for change in changes:
+            killed.append(self._write(self._folder, self._writer.new, change))
+            now = self._contents(self._folder)
+            for name, found, *whole in zip(
+                self._writer.names, now, before, self._whole_new, strict=True
+            ):
+                aside = content(self._folder / f"{name}{REPLACED}")
+                # between the two renames of an exchange the next writer puts the old one back
+                assert found in whole or (not found and aside in whole), f"{name}: {found}"
+        assert not self._write(self._folder, self._writer.new)
+        assert self._contents(self._folder) == self._whole_new
+        assert {path.name for path in self._folder.iterdir()} == set(self._writer.names)
+        return killed[0]
 
-    def emptied() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    def _empty(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
 
-    emptied()
-    assert not write(writer.new)
-    whole_new = contents()
-    emptied()
-    if not anew:
-        assert not write(writer.old)
-    whole_old = contents()
-    killed = []
-    for change in crashes:
-        killed.append(write(writer.new, change))
-        for name, found, *whole in zip(writer.names, contents(), whole_old, whole_new, strict=True):
-            aside = content(folder / f"{name}{REPLACED}")
-            # between the two renames of an exchange the next writer puts the old one back
-            assert found in whole or (not found and aside in whole), f"{name}: {found}"
-    assert not write(writer.new)
-    assert contents() == whole_new
-    assert {path.name for path in folder.iterdir()} == set(writer.names)
-    return killed[0]
+    def _contents(self, folder: Path) -> list[Content]:
+        return [content(folder / name) for name in self._writer.names]
+
+    def _write(self, folder: Path, arguments: tuple[Any, ...], change: int = NEVER) -> bool:
+        path = folder / self._writer.names[0]
+        return self._writers.killed(change, self._writer.write, path, *arguments)
