@@ -62,7 +62,7 @@ def test_of_the_workspace(copy: FaultCopy, tally: Tally) -> None:
                 flip_a_bit(flipped, rng.random())
                 flipped.touch()
                 flipped.replace(file)
-            copy.mend()
+            copy.repro()
             for path in paths:
                 (stage,) = {makers[out] for out in makers if Path(path).is_relative_to(out)}
                 assert f"tage '{stage}'" in copy.log_text(), f"{path}: {copy.log_text()}"

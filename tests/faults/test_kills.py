@@ -6,7 +6,7 @@ from time import sleep
 
 import pytest
 
-from helpers.fault_copies import MOST_SECONDS, FaultCopy, stages
+from helpers.fault_copies import BESIDE, MOST_SECONDS, FaultCopy, stages
 from helpers.fault_kills import kill_at_random
 from helpers.fault_tally import Tally
 
@@ -30,4 +30,6 @@ def test_a_killed_stage(copy: FaultCopy, tally: Tally, stage: str) -> None:
                     kinds.append(kind)
                 repro.wait(MOST_SECONDS)
                 copy.require_quiet()
-            copy.mend()
+            copy.repro(kept=BESIDE)
+    # what no later run of the stage wrote over
+    copy.repro("--force", "--single-item", stage)

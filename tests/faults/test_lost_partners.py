@@ -32,7 +32,7 @@ def test_two_writers_of_one_output(copy: FaultCopy, tally: Tally) -> None:
             assert other.returncode == 0 or ONE_WRITER in errors, errors
             assert "Traceback" not in errors
             assert repro.wait(MOST_SECONDS) == 0 or ONE_WRITER in copy.log_text(), copy.log_text()
-            copy.mend()
+            copy.repro()
 
 
 @pytest.mark.share(1)

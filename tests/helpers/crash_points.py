@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import astropy.io.fits  # noqa: F401  # once for all that are forked
 import numpy as np
 
 from helpers.killed_writers import (

@@ -148,10 +148,10 @@ class FaultCopy(Project):
                 stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=before,
             )  # fmt: skip
 
-    def mend(self) -> None:
-        """The one command that must mend whatever has happened."""
-        assert self.start("dvc", "repro").wait(MOST_SECONDS) == 0, self.log_text()
-        self.require_reference()
+    def repro(self, *options: str, kept: tuple[str, ...] = ()) -> None:
+        """Has DVC make what is not the reference's, which must mend whatever has happened."""
+        assert self.start("dvc", "repro", *options).wait(MOST_SECONDS) == 0, self.log_text()
+        self.require_reference(kept=kept)
 
     def forget(self, stage: str) -> None:
         """Makes a stage one that never ran: without its outputs, and DVC without its runs."""
