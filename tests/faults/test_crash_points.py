@@ -25,7 +25,7 @@ def writers() -> Iterator[KilledWriters]:
 
 
 @pytest.mark.share(0.5)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL, ids=lambda name: name.replace(" ", "-"))
 def test_a_writer_killed_before_a_change_of_files(
     writers: KilledWriters, folder: Path, tally: Tally, name: str
 ) -> None:

@@ -12,11 +12,11 @@ from helpers.fault_tally import Tally
 
 START_S = 1.5
 """That DVC takes before the stage starts."""
-MOST_KILLS = 4
+MOST_KILLS = 6
 
 
 @pytest.mark.share(2)
-@pytest.mark.parametrize("stage", stages())
+@pytest.mark.parametrize("stage", stages(), ids=lambda stage: stage.replace("@", "."))
 def test_a_killed_stage(copy: FaultCopy, tally: Tally, stage: str) -> None:
     seconds = START_S + copy.seconds[stage]
     for rng in tally.draws():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -138,14 +137,12 @@ class FaultCopy(Project):
         """The end of what the last command printed."""
         return self.log.read_text(errors="replace")[-3000:]
 
-    def start(
-        self, *command: str, before: Callable[[], None] | None = None, **variables: str
-    ) -> psutil.Popen:
+    def start(self, *command: str, **variables: str) -> psutil.Popen:
         """Starts a command in a session of its own."""
         with self.log.open("w") as log:
             return psutil.Popen(
                 command, cwd=self.path, env=self.environment(**variables), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=before,
+                stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
     def repro(self, *options: str, kept: tuple[str, ...] = ()) -> None:

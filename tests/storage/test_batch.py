@@ -215,7 +215,7 @@ def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny, scheduler):
         run_tasks(faults.kill_the_worker, [1], resources=resources, label="test")
 
 
-def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
+def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path, capfd):
     """The last test of the scheduler: it ends it."""
     address, processes = scheduler
 
@@ -226,5 +226,7 @@ def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
 
     threading.Thread(target=kill, daemon=True).start()
     resources = replace(tiny.resources, scheduler_address=address)
-    with pytest.raises(SchedulerError, match=f"the dask scheduler at {address} was lost"):
+    told = f"the dask scheduler at {address} was lost: start it again, or"
+    with pytest.raises(SchedulerError, match=told):
         run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
+    assert capfd.readouterr().err == ""  # of dask

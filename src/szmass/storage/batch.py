@@ -15,6 +15,7 @@ from typing import Any
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 from distributed.comm.core import CommClosedError
+from distributed.utils import silence_logging_cmgr
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -87,7 +88,8 @@ def run_tasks(
             except (CancelledError, CommClosedError) as error:
                 address = client.scheduler.address  # type: ignore[union-attr]
                 raise SchedulerError(
-                    f"{label}: the dask scheduler at {address} was lost: {error}"
+                    f"{label}: the dask scheduler at {address} was lost: start it again, or name "
+                    "another (DASK_SCHEDULER_ADDRESS), and run this again"
                 ) from error
     return [results[number] for number in range(len(items))]
 
@@ -111,7 +113,8 @@ def _client(resources: Resources) -> Iterator[Client]:
                 f"no dask scheduler answers at {address} (resources.scheduler_address or "
                 f"DASK_SCHEDULER_ADDRESS): {error}"
             ) from error
-        with client:
+        # what dask logs of a scheduler that is lost, the error says
+        with silence_logging_cmgr(logging.CRITICAL), client:
             _require_szmass(client, address)
             yield client
         return
