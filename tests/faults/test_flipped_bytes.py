@@ -24,18 +24,19 @@ def md5_of(file: Path) -> str:
     return md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+def kind_of(path: str) -> str:
+    """What kind of file it is."""
+    return "shard" if "/c/" in path else Path(path).suffix or Path(path).parts[0]
+
+
 def one_of_each_kind(digests: dict[str, str], rng: np.random.Generator) -> dict[str, str]:
     """A path of each kind of file; none in the folder whose list is chosen, which hides them."""
     paths = rng.permutation(sorted(digests)).tolist()
     files = [path for path in paths if not digests[path].endswith(".dir")]
     folders = [path for path in paths if digests[path].endswith(".dir")][:1]
     hidden = {path for path in files for top in folders if Path(path).is_relative_to(top)}
-    chosen = {
-        "shard" if "/c/" in path else Path(path).suffix: path
-        for path in files
-        if path not in hidden
-    }
-    return chosen | {LIST: path for path in folders}
+    chosen = {kind_of(path): path for path in files if path not in hidden}
+    return chosen | dict(zip([LIST], folders, strict=False))
 
 
 def lists(copy: FaultCopy) -> dict[str, str]:

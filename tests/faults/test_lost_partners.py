@@ -50,7 +50,7 @@ def test_a_tracking_server_that_vanishes_and_comes_back(copy: FaultCopy, tally: 
             with server() as address:
                 training = start(MLFLOW_TRACKING_URI=address)
                 sleep(rng.uniform(0.0, copy.seconds[stage]))
-                kinds += ["a tracking server that vanishes"] * (training.poll() is None)
+                kinds.extend(["a tracking server that vanishes"] * (training.poll() is None))
             sleep(rng.uniform(0.0, MOST_SECONDS_AWAY))
             with server():
                 if training.wait(MOST_SECONDS):
@@ -73,7 +73,7 @@ def test_a_scheduler_that_vanishes_and_comes_back(copy: FaultCopy, tally: Tally)
             with cluster() as (address, processes):
                 simulation = start(DASK_SCHEDULER_ADDRESS=address)
                 sleep(rng.uniform(0.0, copy.seconds[stage]))
-                kinds += ["a dask scheduler that vanishes"] * (simulation.poll() is None)
+                kinds.extend(["a dask scheduler that vanishes"] * (simulation.poll() is None))
                 processes[0].kill()
                 status = simulation.wait(MOST_SECONDS)
             if status:

@@ -19,7 +19,7 @@ import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from szmass.errors import SzmassError
 from szmass.tracking.delivery import AWAY_S, Delivery
@@ -78,6 +78,7 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     uri = tracking_uri(root)
     name = f"MLflow at {_without_password(uri)}"
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # our error says it
     # a signature that is given needs no example
     warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with reaching(name), _alone(root):
@@ -99,8 +100,16 @@ def reaching(name: str) -> Iterator[None]:
             f"{error.lock_file}: held by another process for {SETUP_TIMEOUT_S} s"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        shown = _without_password(str(error))
+        shown = _without_password(_in_a_line(error))
         raise TrackingError(f"{name} (MLFLOW_TRACKING_URI): {shown}") from error
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What an error says; where a database refused, its own words without the statement."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, DBAPIError):
+        cause = cause.__cause__
+    return " ".join(str(cause.orig if cause else error).split())
 
 
 def experiment_of(stage: str) -> str:
