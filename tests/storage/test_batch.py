@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client
+from distributed.utils import silence_logging_cmgr
 
 from helpers import ROOT, faults
 from helpers.dask_clusters import started_cluster
 from szmass.microwave.maps.samples import list_samples, store_spec, write_labels
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
+from szmass.storage import batch
 from szmass.storage.batch import SchedulerError, run_tasks
 from szmass.storage.store import replacing
 
@@ -226,7 +230,14 @@ def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path, capfd):
 
     threading.Thread(target=kill, daemon=True).start()
     resources = replace(tiny.resources, scheduler_address=address)
-    told = f"the dask scheduler at {address} was lost: start it again, or"
-    with pytest.raises(SchedulerError, match=told):
-        run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
-    assert capfd.readouterr().err == ""  # of dask
+    lost = f"^the dask scheduler at {address} was lost: start it again, or name another .*again$"
+    with (
+        silence_logging_cmgr(logging.CRITICAL),
+        Client(address, timeout="1s", set_as_default=False) as client,
+    ):
+        with pytest.raises(SchedulerError, match=lost):
+            run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
+        # lost just after the connection was made
+        with pytest.raises(SchedulerError, match=lost):
+            batch._require_szmass(client, address)
+    assert capfd.readouterr().err == ""  # dask says nothing beside it

@@ -22,6 +22,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.full_disk import room_for
 from helpers.mlflow_runs import free_port, runs_of, wait_for
 from szmass.tracking import TrackingError, open_run, service
 from szmass.tracking.service import open_client
@@ -119,6 +120,17 @@ def test_no_repository_and_no_server_are_told_before_anything_is_computed(
     with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 ") as caught:
         open_run("train_none", sections={}, paths={}).__enter__()
     assert "secret" not in str(caught.value)
+
+
+def test_a_full_disk_under_a_database_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    message = rf"^MLflow at sqlite:///{tmp_path}/runs.db \(MLFLOW_TRACKING_URI\): .*$"
+    with room_for(0), pytest.raises(TrackingError, match=message) as caught:
+        open_run("train_none", sections={}, paths={}).__enter__()
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
 
 
 class OldVersion(BaseHTTPRequestHandler):

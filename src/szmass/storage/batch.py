@@ -86,12 +86,15 @@ def run_tasks(
                     f"the maps a shard ({error})"
                 ) from error
             except (CancelledError, CommClosedError) as error:
-                address = client.scheduler.address  # type: ignore[union-attr]
-                raise SchedulerError(
-                    f"{label}: the dask scheduler at {address} was lost: start it again, or name "
-                    "another (DASK_SCHEDULER_ADDRESS), and run this again"
-                ) from error
+                raise _lost(client.scheduler.address) from error  # type: ignore[union-attr]
     return [results[number] for number in range(len(items))]
+
+
+def _lost(address: str) -> SchedulerError:
+    return SchedulerError(
+        f"the dask scheduler at {address} was lost: start it again, or name another "
+        "(resources.scheduler_address or DASK_SCHEDULER_ADDRESS), and run this again"
+    )
 
 
 def _single_threaded(
@@ -164,11 +167,16 @@ def _interrupts_wait() -> Iterator[None]:
 
 
 def _require_szmass(client: Client, address: str) -> None:
-    """Raises an error if a scheduler or its workers cannot import szmass: no task would end."""
+    """Raises an error if a scheduler is lost, or it or a worker cannot import szmass.
+
+    Without szmass no task would end.
+    """
     attempt = exec, f"import {szmass.__name__}"
     try:
         client.run_on_scheduler(*attempt)
         client.run(*attempt)
+    except OSError as error:
+        raise _lost(address) from error
     except ImportError as error:
         raise SchedulerError(
             f"the dask scheduler at {address}, or a worker of its: {error}: expected szmass to be "
