@@ -86,7 +86,8 @@ def run_tasks(
                     f"the maps a shard ({error})"
                 ) from error
             except (CancelledError, CommClosedError) as error:
-                raise _lost(client.scheduler.address) from error  # type: ignore[union-attr]
+                address = client.scheduler.address  # type: ignore[union-attr]
+                raise _lost(str(address)) from error
     return [results[number] for number in range(len(items))]
 
 

@@ -109,7 +109,8 @@ def _in_a_line(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause and not isinstance(cause, DBAPIError):
         cause = cause.__cause__
-    return " ".join(str(cause.orig if cause else error).split())
+    words = str(cause.orig) if isinstance(cause, DBAPIError) else str(error)
+    return " ".join(words.split())
 
 
 def experiment_of(stage: str) -> str:
