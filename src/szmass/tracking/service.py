@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from szmass.errors import SzmassError
+from szmass.files import replacing_file
 from szmass.tracking.delivery import AWAY_S, Delivery
 
 SETUP_TIMEOUT_S = 120
@@ -83,10 +84,11 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with reaching(name), _alone(root):
         _require_version(uri)
-        _require_whole(uri)
+        if uri.startswith("sqlite:"):
+            _prepare_sqlite(Path(make_url(uri).database or ""))
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
-        client.search_experiments(max_results=1)  # sets up a new database
+        _ask(client)
     return name, client
 
 
@@ -182,14 +184,23 @@ def _require_version(uri: str) -> None:
         )
 
 
-def _require_whole(uri: str) -> None:
-    """Requires that an SQLite file is not damaged; a run would else fail somewhere in its middle.
+def _ask(client: mlflow.MlflowClient) -> None:
+    """Asks for little, which sets up a new database."""
+    client.search_experiments(max_results=1)
+
+
+def _prepare_sqlite(path: Path) -> None:
+    """Sets up a new SQLite file, beside its place: of half of one MLflow makes nothing any more.
+
+    One that is there must not be damaged; a run would else fail somewhere in its middle.
 
     Raises:
         TrackingError: it is.
     """
-    path = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else Path()
-    if not path.is_file():
+    if not path.exists():
+        with replacing_file(path) as unfinished:
+            unfinished.unlink(missing_ok=True)  # of one that was killed
+            _ask(mlflow.MlflowClient(f"sqlite:///{unfinished}"))
         return
     try:
         # for writing, since what a killed process left in a journal has to be undone
