@@ -32,8 +32,11 @@ repro: setup    ## the pipeline, then its table
 test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-faults: setup    ## 5000 made-up files, of which `szmass predict` must make right masses or a line
-	$(BIN)/pytest -s --timeout 3600 --fuzz-files 5000 tests/predict/test_fuzz.py
+# `make faults MINUTES=5 SEED=7 ONLY=test_of_the_workspace`: all three may be left out
+faults: setup    ## what breaks when things go wrong, at random for half an hour: MINUTES, SEED, ONLY
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --timeout 0 -k "$(ONLY)" \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  tests/faults --fuzz-files 5000 tests/predict/test_fuzz.py
 
 lint: setup    ## style and types
 	$(BIN)/ruff check .

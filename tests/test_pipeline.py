@@ -19,7 +19,6 @@ import psutil
 import pytest
 from astropy.io import fits
 
-from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.pages import columns, spans
 from szmass.params import load
@@ -53,19 +52,7 @@ def succeed(checkout: Checkout, *command: str, **variables: str) -> str:
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A repository of the files that git knows or would take, after `dvc repro`."""
     folder = tmp_path_factory.mktemp("pipeline") / "szmass"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    for name in listed.rstrip("\0").split("\0"):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    checkout = Checkout(folder)
-    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    succeed(checkout, "git", "init", "--quiet")
-    succeed(checkout, "git", "add", "--all")
-    succeed(checkout, "git", *author, "commit", "--quiet", "--message", "a clone")
+    checkout = Checkout.of_working_tree(folder)
     succeed(checkout, "szmass", "scale", "smoke", PYTHONPATH="src")
     succeed(checkout, "dvc", "repro")
     return checkout

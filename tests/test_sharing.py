@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers import ROOT
-from helpers.shared_project import DATA, MODEL, Project
+from helpers.shared_project import DATA, MODEL, Project, flip_a_bit, stored
 from szmass.verify import Check, VerifyError, verify
 
 SHARD = f"{DATA}/temperature_uk/c/4/0/0"
@@ -25,26 +25,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project.of_group(tmp_path_factory.mktemp("group"))
 
 
-def stored(objects: Path) -> dict[str, Path]:
-    """DVC's objects in a folder, by their MD5."""
-    files = (objects / "files" / "md5").rglob("*")
-    return {file.parent.name + file.name: file for file in files if file.is_file()}
-
-
 def object_of(project: Project, path: str) -> str:
     """The MD5 under which DVC stores a file."""
     return project.succeed("md5sum", path).split()[0]
-
-
-def flip_a_bit(file: Path) -> None:
-    """Damages a file so that only its content tells."""
-    before, content = file.stat(), bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.chmod(0o644)
-    with file.open("r+b") as opened:
-        opened.write(content)
-    file.chmod(before.st_mode)
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def kill_on_the_way(project: Project, objects: Path, *command: str) -> None:

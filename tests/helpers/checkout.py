@@ -31,6 +31,22 @@ class Checkout:
         shutil.copy(SETTINGS, path)
         return cls(path)
 
+    @classmethod
+    def of_working_tree(cls, path: Path) -> Self:
+        """The files that git knows or would take, in a repository of their own."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name in listed.rstrip("\0").split("\0"):
+            if (ROOT / name).is_file():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, path / name)
+        checkout = cls(path)
+        checkout.start_git()
+        checkout.commit("A clone")
+        return checkout
+
     def write_stage(self, name: str, source: str) -> None:
         """Puts a stage of the test's own beside the real ones."""
         file = self.path / "src" / "szmass" / "stages" / f"{name}.py"

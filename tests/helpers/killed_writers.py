@@ -31,6 +31,13 @@ def write_file(path: Path, text: str) -> None:
         unfinished.write_text(text)
 
 
+def write_in_place(path: Path, text: str) -> None:
+    """Writes a file as none should be: a kill in the middle leaves half of it."""
+    path.write_text(text[:1])
+    with path.open("a") as file:
+        file.write(text[1:])
+
+
 def write_folder(path: Path, text: str) -> None:
     """Replaces a folder of two files."""
     with replacing_folder(path) as unfinished:

@@ -6,6 +6,7 @@ A colleague's clone of it has the code and dvc.lock; data and models come from a
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -119,3 +120,20 @@ class Project(Checkout):
                     digest = hashlib.sha256(file.read_bytes()).hexdigest()
                     found[file.relative_to(self.path).as_posix()] = digest
         return found
+
+
+def stored(objects: Path) -> dict[str, Path]:
+    """DVC's objects in a folder, by their MD5."""
+    files = (objects / "files" / "md5").rglob("*")
+    return {file.parent.name + file.name: file for file in files if file.is_file()}
+
+
+def flip_a_bit(file: Path, place: float = 0.5) -> None:
+    """Damages a file, at a part of its length, so that only its content tells."""
+    before, content = file.stat(), bytearray(file.read_bytes())
+    content[int(place * len(content))] ^= 1
+    file.chmod(0o644)
+    with file.open("r+b") as opened:
+        opened.write(content)
+    file.chmod(before.st_mode)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))

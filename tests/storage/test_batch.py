@@ -1,3 +1,4 @@
+import logging
 import os
 import pickle
 import signal
@@ -5,26 +6,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from distributed import Client
+from distributed.utils import silence_logging_cmgr
 
 from helpers import ROOT, faults
-from helpers.servers import free_ports
+from helpers.dask_clusters import started_cluster
 from szmass.microwave.maps.samples import SHARD_ROWS, list_samples, store_spec, write_labels
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.stages.simulate_microwave import simulate_microwave
+from szmass.storage import batch
 from szmass.storage.batch import SchedulerError, run_tasks
 from szmass.storage.store import replacing
 
 OWN_CODE = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-Cluster = tuple[str, list[subprocess.Popen]]
 
 
 def contents(store: Path) -> dict[str, bytes]:
@@ -69,35 +70,6 @@ def kill_workers_once_a_shard_is_there(store: Path, killed: list[str]) -> thread
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     return thread
-
-
-@contextmanager
-def started_cluster(folder: Path, *, scheduler_path: str, worker_path: str) -> Iterator[Cluster]:
-    """A scheduler with two workers, started as a user does, each with its own PYTHONPATH."""
-    (port,) = free_ports(1)
-    address = f"tcp://127.0.0.1:{port}"
-    listen = ["--host", "127.0.0.1", "--port", str(port), "--no-show"]
-    capacity = ["--nthreads", "1", "--nworkers", "2", "--local-directory", str(folder)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
-            env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for command, path in (
-            (["scheduler", *listen], scheduler_path), (["worker", address, *capacity], worker_path)
-        )
-    ]  # fmt: skip
-    try:
-        with Client(address, timeout="30s", set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=30)
-        yield address, processes
-    finally:
-        family = psutil.Process(processes[1].pid).children(recursive=True)
-        for process in [*processes, *family]:
-            process.kill()
-        for process in processes:
-            process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +257,7 @@ def test_a_task_that_always_kills_its_worker_says_what_to_do(tiny, scheduler):
         run_tasks(faults.kill_the_worker, [1], resources=resources, label="test")
 
 
-def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
+def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path, capfd):
     """The last test of the scheduler: it ends it."""
     address, processes = scheduler
 
@@ -296,5 +268,14 @@ def test_a_scheduler_lost_in_mid_run_is_named(tiny, scheduler, tmp_path):
 
     threading.Thread(target=kill, daemon=True).start()
     resources = replace(tiny.resources, scheduler_address=address)
-    with pytest.raises(SchedulerError, match=f"the dask scheduler at {address} was lost"):
-        run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
+    lost = f"^the dask scheduler at {address} was lost: start it again, or name another .*again$"
+    with (
+        silence_logging_cmgr(logging.CRITICAL),
+        Client(address, timeout="1s", set_as_default=False) as client,
+    ):
+        with pytest.raises(SchedulerError, match=lost):
+            run_tasks(faults.wait, range(60), resources=resources, label="test", marks=tmp_path)
+        # lost just after the connection was made
+        with pytest.raises(SchedulerError, match=lost):
+            batch._require_szmass(client, address)
+    assert capfd.readouterr().err == ""  # dask says nothing beside it

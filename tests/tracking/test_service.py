@@ -22,6 +22,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.checkout import Checkout
+from helpers.full_disk import room_for
 from helpers.mlflow_runs import free_port, runs_of, wait_for
 from szmass.tracking import TrackingError, open_run, service
 from szmass.tracking.service import open_client
@@ -121,6 +122,18 @@ def test_no_repository_and_no_server_are_told_before_anything_is_computed(
     assert "secret" not in str(caught.value)
 
 
+def test_a_disk_that_is_full_in_the_midst_of_a_new_database_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/runs.db")
+    message = rf"^MLflow at sqlite:///{tmp_path}/runs.db \(MLFLOW_TRACKING_URI\): .*$"
+    with room_for(200_000), pytest.raises(TrackingError, match=message) as caught:
+        open_run("train_none", sections={}, paths={}).__enter__()
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 class OldVersion(BaseHTTPRequestHandler):
     """What a server of MLflow 2 answers to the first question, its version."""
 
@@ -145,6 +158,7 @@ def test_a_server_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_database_of_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     database = tmp_path / "runs.db"
+    (tmp_path / "runs.db.unfinished").write_text("left by a kill")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
     with open_run("train_none", sections={}, paths={}):
         pass

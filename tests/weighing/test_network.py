@@ -155,7 +155,8 @@ def test_y_is_that_of_the_relation_with_its_scatter(params):
 
 def test_some_rows_are_drawn_as_those_clusters(params):
     prior = replace(params.weighing.gas_prior, sigma_lny=[1.5e-9, 0.0])
-    settings = replace(one_level(params.weighing), sigma_lny=[1e-9, 2e-9], gas_prior=prior)
+    priors = {"gas_prior": prior, "gas_prior_of_planck": prior}
+    settings = replace(one_level(params.weighing), sigma_lny=[1e-9, 2e-9], **priors)
     masses = np.linspace(14.0, 15.5, 50)
     clusters = toy_clusters(
         settings,

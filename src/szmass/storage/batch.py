@@ -16,6 +16,7 @@ from typing import Any
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 from distributed.comm.core import CommClosedError
+from distributed.utils import silence_logging_cmgr
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -83,10 +84,15 @@ def run_tasks(
                 ) from error
             except (CancelledError, CommClosedError) as error:
                 address = client.scheduler.address  # type: ignore[union-attr]
-                raise SchedulerError(
-                    f"{label}: the dask scheduler at {address} was lost: {error}"
-                ) from error
+                raise _lost(str(address)) from error
     return [results[number] for number in range(len(items))]
+
+
+def _lost(address: str) -> SchedulerError:
+    return SchedulerError(
+        f"the dask scheduler at {address} was lost: start it again, or name another "
+        "(resources.scheduler_address or DASK_SCHEDULER_ADDRESS), and run this again"
+    )
 
 
 def _single_threaded(number: int, item: Any, *, task: Callable[..., Any]) -> tuple[int, Any]:
@@ -106,7 +112,8 @@ def _client(resources: Resources) -> Iterator[Client]:
                 f"no dask scheduler answers at {address} (resources.scheduler_address or "
                 f"DASK_SCHEDULER_ADDRESS): {error}"
             ) from error
-        with client:
+        # what dask logs of a scheduler that is lost, the error says
+        with silence_logging_cmgr(logging.CRITICAL), client:
             _require_szmass(client, address)
             yield client
         return
@@ -156,11 +163,16 @@ def _interrupts_wait() -> Iterator[None]:
 
 
 def _require_szmass(client: Client, address: str) -> None:
-    """Raises an error if a scheduler or its workers cannot import szmass: no task would end."""
+    """Raises an error if a scheduler is lost, or it or a worker cannot import szmass.
+
+    Without szmass no task would end.
+    """
     attempt = exec, f"import {szmass.__name__}"
     try:
         client.run_on_scheduler(*attempt)
         client.run(*attempt)
+    except OSError as error:
+        raise _lost(address) from error
     except ImportError as error:
         raise SchedulerError(
             f"the dask scheduler at {address}, or a worker of its: {error}: expected szmass to be "

@@ -19,9 +19,10 @@ import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from szmass.errors import SzmassError
+from szmass.files import replacing_file
 from szmass.tracking.delivery import AWAY_S, Delivery
 
 SETUP_TIMEOUT_S = 120
@@ -78,14 +79,16 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     uri = tracking_uri(root)
     name = f"MLflow at {_without_password(uri)}"
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # our error says it
     # a signature that is given needs no example
     warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
     with reaching(name), _alone(root):
         _require_version(uri)
-        _require_whole(uri)
+        if uri.startswith("sqlite:"):
+            _prepare_sqlite(Path(make_url(uri).database or ""))
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
-        client.search_experiments(max_results=1)  # sets up a new database
+        _ask(client)
     return name, client
 
 
@@ -99,8 +102,17 @@ def reaching(name: str) -> Iterator[None]:
             f"{error.lock_file}: held by another process for {SETUP_TIMEOUT_S} s"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        shown = _without_password(str(error))
+        shown = _without_password(_in_a_line(error))
         raise TrackingError(f"{name} (MLFLOW_TRACKING_URI): {shown}") from error
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What an error says; where a database refused, its own words without the statement."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, DBAPIError):
+        cause = cause.__cause__
+    words = str(cause.orig) if isinstance(cause, DBAPIError) else str(error)
+    return " ".join(words.split())
 
 
 def experiment_of(stage: str) -> str:
@@ -172,14 +184,23 @@ def _require_version(uri: str) -> None:
         )
 
 
-def _require_whole(uri: str) -> None:
-    """Requires that an SQLite file is not damaged; a run would else fail somewhere in its middle.
+def _ask(client: mlflow.MlflowClient) -> None:
+    """Asks for little, which sets up a new database."""
+    client.search_experiments(max_results=1)
+
+
+def _prepare_sqlite(path: Path) -> None:
+    """Sets up a new SQLite file, beside its place: of half of one MLflow makes nothing any more.
+
+    One that is there must not be damaged; a run would else fail somewhere in its middle.
 
     Raises:
         TrackingError: it is.
     """
-    path = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else Path()
-    if not path.is_file():
+    if not path.exists():
+        with replacing_file(path) as unfinished:
+            unfinished.unlink(missing_ok=True)  # of one that was killed
+            _ask(mlflow.MlflowClient(f"sqlite:///{unfinished}"))
         return
     try:
         # for writing, since what a killed process left in a journal has to be undone
