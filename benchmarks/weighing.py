@@ -3,7 +3,8 @@
     PYTHONPATH=src python benchmarks/weighing.py
 
 Runs the stages simulate_training_clusters and train_weighing as DVC does, on 20 000 clusters with
-the committed settings, from the start of Python to its exit. The peer of the first is one process
+the committed settings, from the start of Python to its exit; the latter also reads the maps that
+`dvc repro add_planck_noise` makes. The peer of the first is one process
 that simulates some of the clusters without a store; the floor of the second is the filters' bank.
 """
 
@@ -79,6 +80,9 @@ def main() -> None:
             path = folder / params.paths[key]
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / params.paths[key], path)
+        maps = folder / params.paths["planck_store"]
+        maps.parent.mkdir(parents=True)
+        maps.symlink_to(ROOT / params.paths["planck_store"])
         simulation = run_stage(folder, "simulate_training_clusters")
         training = run_stage(folder, "train_weighing")
         started = perf_counter()
