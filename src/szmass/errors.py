@@ -28,7 +28,7 @@ def lacks_room(error: Exception) -> bool:
 
 
 def message(error: Exception) -> str:
-    """What is told of an error; where there is no room, and no file is named, also what to do."""
+    """The text of an error for people; of a full disk without a file's name, also what to do."""
     if lacks_room(error) and not getattr(error, "filename", None):
         temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  # named, not used
         return f"{error}: make room in {temporary} (TMPDIR) and in {Path.cwd()}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # zarr takes a third of a second
 MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
 TABLE_COLUMNS = ("file", "redshift")
 ENDINGS = (".fit", ".fits", ".fits.gz", ".h5", ".hdf5", ".npy", ".zarr")
-"""Of files with maps."""
+"""Endings of the names of files with maps."""
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 

@@ -68,7 +68,7 @@ def read_fits_image(path: Path) -> FileContent:
 
 
 def _said(read: Callable[[Any], tuple[Any, str]], headers: Sequence[Any]) -> tuple[Any, str]:
-    """What the first of some headers says, if it is not None, and where; else the last's."""
+    """The value, and its keyword, from the first header that has it; else the last's."""
     for header in headers:
         value, key = read(header)
         if value is not None:

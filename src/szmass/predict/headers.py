@@ -24,8 +24,8 @@ DECIMAL = re.compile(r"(?:\d{1,9}\.?\d{0,20}|\.\d{1,20})(?:[eE][-+]?\d{1,3})?")
 SQUARE = 1e-3
 """By how much the sides of a square pixel may differ, relatively."""
 FARTHEST_DEG = 5.0
-"""Of a map's centre from the point that its projection is about. Beyond, the pixels of a
-plate carrée, for one, are narrower by more than half a percent."""
+"""Largest distance between a map's centre and the centre of its projection. Beyond it the pixels of
+a plate carrée, for example, are more than half a percent narrower than the header says."""
 
 
 @dataclass(frozen=True)

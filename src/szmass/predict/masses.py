@@ -41,7 +41,7 @@ def require_ending(path: Path, endings: Iterable[str] = (*TABLES, JSON)) -> None
 
 @dataclass(frozen=True)
 class Evidence:
-    """What masses were found from."""
+    """The maps, filter amplitudes, prior and gas model that masses were computed from."""
 
     weigher: Weigher
     cutouts: np.ndarray

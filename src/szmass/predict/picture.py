@@ -25,7 +25,7 @@ DPI = 160
 MICRO = 1e6
 """Maps are drawn in 1e-6 of y."""
 RINGS = 12
-"""Of the radial profile, which ends half-way from the centre to the map's side."""
+"""Rings of the radial profile; the outermost ends half-way from the centre to the map's side."""
 STYLES = (("C0", "-"), ("C1", "-"), ("0.4", "--"))
 """Colours and lines of the densities."""
 MASS_UNIT = r"$10^{14}\,M_\odot$"
@@ -45,14 +45,14 @@ class Subject:
     cutout: np.ndarray
     """Compton y, `(pixels, pixels)`."""
     level: float
-    """Of the noise, y."""
+    """Noise level of the map, Compton y."""
     densities: Mapping[str, MassPosteriors]
-    """Of the mass, one row each, by their names in the legend; the first is the mass's own."""
+    """Densities of the mass, by name in the legend; the first is the posterior of `m500_msun`."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a cluster of given mass looks like: round, behind the beam, with the gas's mean Y."""
+    """Images of round clusters of given mass, after the beam, without scatter of Y."""
 
     grid: PixelGrid
     beam_fwhm_arcmin: float
