@@ -28,10 +28,10 @@ from szmass.params import Params, load
 from szmass.params.scales import apply_scale
 from szmass.planck.catalogue import read_psz2
 from szmass.planck.stores import PARTITIONS, noise_spec
+from szmass.sky.clusters.mock_clusters import MockClusters
+from szmass.sky.clusters.projection import projected_y
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
-from szmass.sky.projection import projected_y
 from szmass.storage.store import replacing, write_rows
 from szmass.units import FWHM_PER_SIGMA
 

@@ -23,11 +23,11 @@ from simulate_microwave import ROOT, run_stage
 
 from szmass.params import Params, load
 from szmass.params.scales import apply_scale
+from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.images import BeamedImages
-from szmass.sky.mock_clusters import MockClusters
-from szmass.weighing.clusters import AmplitudeSimulator, list_clusters
 from szmass.weighing.survey import Survey, planck_survey
+from szmass.weighing.training.clusters import AmplitudeSimulator, list_clusters
 
 SCALE = """
 weighing:

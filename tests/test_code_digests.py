@@ -66,14 +66,14 @@ def test_a_modules_name_is_no_code(tmp_path: Path) -> None:
     (package / "sky" / "haloes.py").rename(package / "sky" / "a_halo.py")
     for path in package.rglob("*.py"):
         text = path.read_text()
-        path.write_text(text.replace("szmass.sky.haloes", "szmass.sky.a_halo"))
+        path.write_text(text.replace("szmass.sky.clusters.haloes", "szmass.sky.a_halo"))
     assert digest_lines(package) == digest_lines(PACKAGE)
 
 
 def test_a_line_of_the_sky_reruns_what_uses_it(
     changed: Callable[[str, str, str], set[str]],
 ) -> None:
-    stages = changed("sky/haloes.py", "REDSHIFT_CELLS = 96", "REDSHIFT_CELLS = 97")
+    stages = changed("sky/clusters/haloes.py", "REDSHIFT_CELLS = 96", "REDSHIFT_CELLS = 97")
     assert stages == {"simulate_hydro", "evaluate_hydro"}
 
 

@@ -28,7 +28,7 @@ from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import FORMAT, FORMAT_VERSION, StoreSpec
 from szmass.validation.expectations import Result
-from szmass.weighing.clusters import store_spec as weighing_spec
+from szmass.weighing.training.clusters import store_spec as weighing_spec
 from test_dvc_yaml import PATH, entries, files_of
 
 README = (ROOT / "README.md").read_text()

@@ -110,12 +110,17 @@ def require_own_code() -> None:
 
 
 def find_stage(name: str) -> Callable[..., None]:
-    """The function `name` of the module `szmass.stages.<name>`."""
-    known = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
-    if name not in known:
+    """The function `name` of the module of this name in `szmass.stages` or a folder of it."""
+    modules = {
+        module.name.rpartition(".")[2]: module.name
+        for module in pkgutil.walk_packages(stages.__path__, f"{stages.__name__}.")
+        if not module.ispkg
+    }
+    if name not in modules:
+        known = sorted(modules)
         hint = did_you_mean(name, known)
         raise StageError(f"{name!r}: no stage among {', '.join(known)}{hint}")
-    stage: Callable[..., None] = getattr(importlib.import_module(f"szmass.stages.{name}"), name)
+    stage: Callable[..., None] = getattr(importlib.import_module(modules[name]), name)
     return stage
 
 

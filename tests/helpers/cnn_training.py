@@ -20,7 +20,7 @@ from helpers.mock_stores import BINS, store_paths
 from helpers.recording import ListRun
 from szmass.params import load
 from szmass.reporting import Run
-from szmass.stages.train_cnn import train_cnn
+from szmass.stages.compton.train_cnn import train_cnn
 
 MEMBERS, M200_MEMBERS = 2, 1
 WAITS_S = 120.0

@@ -13,11 +13,11 @@ from szmass.compton.maps.stores import clean_spec, open_clean_store, planck_spec
 from szmass.params import Params
 from szmass.planck.catalogue import read_psz2
 from szmass.planck.stores import open_noise_store
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
-from szmass.stages.cut_psz2 import cut_psz2
-from szmass.stages.make_planck_sky import make_planck_sky
+from szmass.stages.compton.cut_psz2 import cut_psz2
+from szmass.stages.compton.make_planck_sky import make_planck_sky
 from szmass.storage.store import replacing, write_rows
 
 # its table of masses takes seconds to make

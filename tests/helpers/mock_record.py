@@ -8,17 +8,17 @@ from functools import cache
 import numpy as np
 
 from szmass.params import Params
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.universal import beamed_profiles
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
-from szmass.weighing.make_record import make_record
 from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
 from szmass.weighing.priors import Population
 from szmass.weighing.record import Record
 from szmass.weighing.spots import Finder
 from szmass.weighing.survey import Survey
+from szmass.weighing.training.make_record import make_record
 
 GRID = PixelGrid(pixels=64, pixel_arcmin=2.5)
 BEAM_FWHM_ARCMIN = 10.0

@@ -18,10 +18,10 @@ from szmass.compton.masses.matched_filter import unit_images
 from szmass.params import Params
 from szmass.planck.catalogue import read_psz2
 from szmass.planck.stores import PARTITIONS, noise_spec, psz2_spec
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.sky.universal import UNIVERSAL_PRESSURE
 from szmass.storage.store import StoreSpec, replacing, write_rows
 
 BINS = {"z1": [0.2, 0.4], "z2": [0.4, 1.0]}

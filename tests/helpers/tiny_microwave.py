@@ -12,7 +12,7 @@ import pytest
 
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params
-from szmass.stages.simulate_microwave import simulate_microwave
+from szmass.stages.microwave.simulate_microwave import simulate_microwave
 
 
 @pytest.fixture(scope="session")

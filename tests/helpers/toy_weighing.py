@@ -14,10 +14,10 @@ from szmass.sky.grid import PixelGrid
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
-from szmass.weighing.network import TrainingClusters
 from szmass.weighing.novelty import Limits, Usual
 from szmass.weighing.priors import Population, mass_function_prior
 from szmass.weighing.record import Facts, Record
+from szmass.weighing.training.network import TrainingClusters
 
 GRID = PixelGrid(pixels=12, pixel_arcmin=2.0)
 COSMOLOGY = Cosmology("multidark-planck", "diemer15_orig")

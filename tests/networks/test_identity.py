@@ -10,10 +10,10 @@ from pathlib import Path
 from helpers.source_tree import PACKAGE
 from szmass.networks.identity import training_identity
 
-CODE = "szmass.stages.train_cnn"
+CODE = "szmass.stages.compton.train_cnn"
 COMMAND = """
 from szmass.networks.identity import training_identity
-print(training_identity("szmass.stages.train_cnn", [1], []))
+print(training_identity("szmass.stages.compton.train_cnn", [1], []))
 """
 
 
@@ -43,7 +43,7 @@ def test_only_code_that_is_used_counts(tmp_path: Path) -> None:
 
     before = identity()
     edit("compton/checks/noise.py", "EDITED = 1\n")
-    edit("sky/haloes.py", "EDITED = 1\n")
+    edit("sky/clusters/haloes.py", "EDITED = 1\n")
     edit("compton/network/members.py", "# edited\n")
     assert identity() == before
     edit("compton/network/members.py", "EDITED = 1\n")

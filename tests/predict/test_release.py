@@ -25,7 +25,7 @@ from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.params import Params
 from szmass.predict.command import Answer, PredictionError, Wanted, predict
-from szmass.predict.files import read_user_maps
+from szmass.predict.files.user_maps import read_user_maps
 from szmass.predict.release import STAGES, require_reproduced, write_example, write_release
 from szmass.predict.released import (
     ARCHIVE_FILE,

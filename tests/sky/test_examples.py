@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import doctest
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 import pytest
 
 import szmass.sky
 
-MODULES = [f"szmass.sky.{module.name}" for module in iter_modules(szmass.sky.__path__)]
-WITHOUT_EXAMPLES = ["szmass.sky.radial_tables"]
+MODULES = [
+    module.name for module in walk_packages(szmass.sky.__path__, "szmass.sky.") if not module.ispkg
+]
+WITHOUT_EXAMPLES = ["szmass.sky.clusters.radial_tables"]
 
 
 @pytest.mark.parametrize("name", [*MODULES, "szmass.units"])

@@ -13,24 +13,24 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 from szmass.params import Params
-from szmass.sky.clusters import compton_y_profile
-from szmass.sky.cosmology import Cosmology
-from szmass.sky.fields import correlation_function, pixel_covariance
-from szmass.sky.grid import PixelGrid, centre_mean
-from szmass.sky.healpix import band_limited_variance
-from szmass.sky.mock_clusters import MockClusters, with_mean_y
-from szmass.sky.projection import (
+from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
+from szmass.sky.clusters.projection import (
     Ellipsoids,
     disc_integral,
     mean_disc_integral,
     projected_y,
     transformed_y,
 )
-from szmass.sky.radial_tables import RadialTables
+from szmass.sky.clusters.radial_tables import RadialTables
+from szmass.sky.clusters.spherical import compton_y_profile
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
+from szmass.sky.cosmology import Cosmology
+from szmass.sky.fields import correlation_function, pixel_covariance
+from szmass.sky.grid import PixelGrid, centre_mean
+from szmass.sky.healpix import band_limited_variance
 from szmass.sky.redshift_bins import ALL_BINS, redshift_bin, redshift_range
 from szmass.sky.scaling import ScalingRelation, m500c_msun_from_y_cyl, y_cyl_mpc2
 from szmass.sky.symmetries import SYMMETRIES, turned
-from szmass.sky.universal import UNIVERSAL_PRESSURE, beamed_profiles
 
 some = settings(
     derandomize=True, database=None, deadline=None, max_examples=25,

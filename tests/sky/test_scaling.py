@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from szmass.params import Params
+from szmass.sky.clusters.pressure import GnfwPressure
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.pressure import GnfwPressure
 from szmass.sky.scaling import (
     PLANCK_RELATION,
     ScalingRelation,

@@ -25,7 +25,7 @@ from helpers.recording import ListRun
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.compton.results.metrics import relative_error
 from szmass.params import Params
-from szmass.stages.evaluate_cnn import evaluate_cnn
+from szmass.stages.compton.evaluate_cnn import evaluate_cnn
 
 FIGURES = {
     *("figure1", "figure1_ensemble", "coverage", "ranks", "scaling_relation"),

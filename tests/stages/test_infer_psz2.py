@@ -21,7 +21,7 @@ from szmass.cli import main
 from szmass.compton.maps.stores import open_planck_store
 from szmass.params import Params
 from szmass.predict.command import PredictionError, Wanted, predict
-from szmass.stages.infer_psz2 import infer_psz2
+from szmass.stages.compton.infer_psz2 import infer_psz2
 
 PATHS = (
     "psz2_store", "psz2_catalogue", "de_andres_2022", "deep_planck", "planck_store", "cnn_models",

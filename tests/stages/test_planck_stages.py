@@ -18,8 +18,8 @@ from szmass.planck.catalogue import read_psz2
 from szmass.planck.files import PlanckFilesError, read_map, read_mask
 from szmass.planck.stores import open_noise_store, open_psz2_store
 from szmass.sky.healpix import pixel_count
-from szmass.stages.cut_psz2 import cut_psz2
-from szmass.stages.make_planck_sky import make_planck_sky
+from szmass.stages.compton.cut_psz2 import cut_psz2
+from szmass.stages.compton.make_planck_sky import make_planck_sky
 
 NSIDE = 256
 SIZE = pixel_count(NSIDE)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from helpers.recording import ListRun
-from szmass.stages.simulate_microwave import simulate_microwave
-from szmass.stages.weigh_microwave import weigh_microwave
-from szmass.weighing.against_exact import MOST_NATS, MOST_SCATTER
-from szmass.weighing.gate import require_passed_gate
+from szmass.stages.microwave.simulate_microwave import simulate_microwave
+from szmass.stages.weighing.weigh_microwave import weigh_microwave
+from szmass.weighing.judgement.against_exact import MOST_NATS, MOST_SCATTER
+from szmass.weighing.judgement.gate import require_passed_gate
 
 MAPS = 300
 

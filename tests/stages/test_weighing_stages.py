@@ -16,13 +16,13 @@ from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.planck.files import write_maps
 from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
 from szmass.sky.healpix import pixel_count
-from szmass.stages import simulate_training_clusters as stage
-from szmass.stages.evaluate_weighing import evaluate_weighing
-from szmass.stages.train_weighing import train_weighing
-from szmass.weighing import clusters
-from szmass.weighing.clusters import PARTITIONS, open_clusters
-from szmass.weighing.gate import GateError, require_passed_gate
+from szmass.stages.weighing import simulate_training_clusters as stage
+from szmass.stages.weighing.evaluate_weighing import evaluate_weighing
+from szmass.stages.weighing.train_weighing import train_weighing
+from szmass.weighing.judgement.gate import GateError, require_passed_gate
 from szmass.weighing.record import Record
+from szmass.weighing.training import clusters
+from szmass.weighing.training.clusters import PARTITIONS, open_clusters
 
 FIGURES = ["coverage", "masses"]
 SHARD_ROWS = 64

@@ -20,7 +20,7 @@ from helpers.dask_clusters import started_cluster
 from szmass.microwave.maps.samples import SHARD_ROWS, list_samples, store_spec, write_labels
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
-from szmass.stages.simulate_microwave import simulate_microwave
+from szmass.stages.microwave.simulate_microwave import simulate_microwave
 from szmass.storage import batch
 from szmass.storage.batch import SchedulerError, run_tasks
 from szmass.storage.store import replacing
@@ -227,7 +227,7 @@ def test_no_task_carries_more_than_its_own_maps(tiny, spectra_table, tmp_path, m
         carried["item"] = max(len(pickle.dumps(item)) for item in items)
         carried["shared"] = len(pickle.dumps(shared))
 
-    monkeypatch.setattr("szmass.stages.simulate_microwave.run_tasks", weigh_tasks)
+    monkeypatch.setattr("szmass.stages.microwave.simulate_microwave.run_tasks", weigh_tasks)
     simulate_microwave(
         tiny.seed,
         tiny.microwave,

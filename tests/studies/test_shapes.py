@@ -16,8 +16,8 @@ from szmass.compton.maps.images import ClusterSimulator
 from szmass.compton.maps.partitions import PartitionError, partition_rows
 from szmass.compton.maps.stores import open_clean_store, open_planck_store
 from szmass.params import Params
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
 from szmass.studies.shapes.judge import images_and_axes, noise_of, simulator_of
 from szmass.studies.shapes.report import report
 from szmass.studies.shapes.settings import Shape, Shapes

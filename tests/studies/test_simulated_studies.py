@@ -17,10 +17,10 @@ from szmass.compton.maps.images import ClusterSimulator
 from szmass.compton.maps.stores import open_planck_store
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params
+from szmass.sky.clusters.mock_clusters import MockClusters
+from szmass.sky.clusters.projection import disc_integral
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
-from szmass.sky.projection import disc_integral
 from szmass.sky.scaling import ScalingRelation, y_cyl_mpc2
 from szmass.storage.store import MapStore
 from szmass.studies.baryon_models.report import offset_put_in

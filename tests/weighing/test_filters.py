@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.fields import pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam
-from szmass.sky.universal import beamed_profiles
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
 
 GRID = PixelGrid(pixels=24, pixel_arcmin=2.0)

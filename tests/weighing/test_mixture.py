@@ -11,7 +11,7 @@ from szmass.evaluation.posteriors import MassPosteriors
 from szmass.sky.scaling import PIVOT_M500_MSUN
 from szmass.weighing.gas import Gas
 from szmass.weighing.mixture import LN_SIGMAS, Ensemble, Inputs, Mixture, Standard
-from szmass.weighing.network import build
+from szmass.weighing.training.network import build
 
 AXIS = np.linspace(10.0, 20.0, 10_001)
 LN10 = np.log(10.0)

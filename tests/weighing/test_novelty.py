@@ -21,8 +21,6 @@ from szmass.params import Params
 from szmass.sky.cosmology import Cosmology
 from szmass.units import FWHM_PER_SIGMA
 from szmass.weighing.gas import PivotY
-from szmass.weighing.make_record import usual_residuals
-from szmass.weighing.network import TrainingClusters
 from szmass.weighing.novelty import (
     COMPACT_FLAG,
     EDGE_FLAG,
@@ -40,6 +38,8 @@ from szmass.weighing.novelty import (
 )
 from szmass.weighing.record import Record, RecordError
 from szmass.weighing.spots import Spots
+from szmass.weighing.training.make_record import usual_residuals
+from szmass.weighing.training.network import TrainingClusters
 
 BANK = mock_survey().bank
 MODES = BANK.whitening.shape[1]

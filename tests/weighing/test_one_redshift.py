@@ -8,14 +8,14 @@ import pytest
 from szmass.evaluation.posteriors import MassPosteriors
 from szmass.sky.fields import pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam
-from szmass.weighing.against_exact import (
+from szmass.weighing.filters import CovarianceNoise, FilterBank, PixelNoise, information
+from szmass.weighing.judgement.against_exact import (
     MOST_NATS,
     AgainstExact,
     divergence_nats,
     judge_against_exact,
     mean_msun,
 )
-from szmass.weighing.filters import CovarianceNoise, FilterBank, PixelNoise, information
 from szmass.weighing.one_redshift import OneRedshift
 
 GRID = PixelGrid(pixels=16, pixel_arcmin=1.0)

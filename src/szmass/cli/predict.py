@@ -152,7 +152,7 @@ def _write(weighed: Weighed, options: Namespace) -> None:
         else:
             _say(f"picture: {written[0]}" if len(written) == 1 else f"pictures: {options.plot}")
     if options.example:
-        from szmass.predict.fits_images import header_number
+        from szmass.predict.files.fits_images import header_number
         from szmass.predict.released import TRUE_MASS_KEY
 
         true_1e14 = header_number(options.files[0], TRUE_MASS_KEY)

@@ -10,6 +10,7 @@ from scipy.interpolate import CubicSpline
 
 from szmass.params import Compton, PlanckSky
 from szmass.planck.catalogue import Psz2Catalogue
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.healpix import disc, pixel_count, ring_sines, unit_vectors
 from szmass.sky.scaling import (
@@ -19,7 +20,6 @@ from szmass.sky.scaling import (
     mpc2_per_arcmin2,
     y_cyl_mpc2,
 )
-from szmass.sky.universal import UNIVERSAL_PRESSURE, beamed_profiles
 from szmass.streams import STAND_IN_SCATTER, STAND_IN_SOURCES
 from szmass.units import FWHM_PER_SIGMA, MASS_UNIT_MSUN
 

@@ -11,15 +11,15 @@ import numpy as np
 
 from szmass.planck.files import column, open_table, read_map
 from szmass.predict.cutouts import COARSEST_ARCMIN
-from szmass.predict.files import UserMap
-from szmass.predict.fits_images import whole_headers
-from szmass.predict.headers import in_y
-from szmass.predict.limits import (
+from szmass.predict.files.fits_images import whole_headers
+from szmass.predict.files.headers import in_y
+from szmass.predict.files.limits import (
     LARGEST_FILE_BYTES,
     LARGEST_SKY_BYTES,
     UserFileError,
     plain_fits,
 )
+from szmass.predict.files.user_maps import UserMap
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
 from szmass.units import ARCMIN_RAD

@@ -332,7 +332,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
-    from szmass.predict.files import read_table, read_user_maps
+    from szmass.predict.files.user_maps import read_table, read_user_maps
 
     _require_one_way(wanted)
 
@@ -364,7 +364,7 @@ def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str
 
 def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """The files that are named or lie in named folders, and what is wrong with a folder."""
-    from szmass.predict.files import map_files
+    from szmass.predict.files.user_maps import map_files
 
     for one in named:
         try:

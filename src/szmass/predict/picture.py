@@ -15,10 +15,10 @@ from matplotlib.patches import Circle
 from szmass.evaluation.charts import SKY_COLOURS
 from szmass.evaluation.pictures import require_format, save
 from szmass.evaluation.posteriors import MassPosteriors
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.sky.universal import beamed_profiles
 from szmass.units import MASS_UNIT_MSUN
 
 DPI = 160

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass.errors import SzmassError
-from szmass.predict.limits import reading, require_file
+from szmass.predict.files.limits import reading, require_file
 from szmass.weighing.priors import TabulatedPrior
 
 MASS, DENSITY, REDSHIFT = "log10_msun", "density", "redshift"

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 import szmass
 from szmass.files import replacing_file
 from szmass.planck.stores import PARTITIONS
-from szmass.predict.fits_images import write_image
+from szmass.predict.files.fits_images import write_image
 from szmass.predict.released import (
     ARCHIVE_FILE,
     CNN_RELEASE_FORMAT,
@@ -36,7 +36,7 @@ from szmass.predict.released import (
 from szmass.provenance import CODE, code_facts, data_md5, sha256
 from szmass.quiet import quiet_start
 from szmass.units import MASS_UNIT_MSUN
-from szmass.weighing.gate import require_passed_gate
+from szmass.weighing.judgement.gate import require_passed_gate
 from szmass.weighing.record import Record
 
 RECORDS_IN_SOURCE = Path("src/szmass/records")

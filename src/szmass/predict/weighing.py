@@ -17,8 +17,8 @@ from szmass.predict.command import (
     usable_map,
     usable_maps,
 )
-from szmass.predict.files import UserMap, read_user_maps
-from szmass.predict.headers import in_y
+from szmass.predict.files.headers import in_y
+from szmass.predict.files.user_maps import UserMap, read_user_maps
 from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
 from szmass.predict.released import released_record

@@ -28,11 +28,11 @@ def digest_lines(package: Path) -> dict[str, str]:
         package: folder of the package `szmass`.
     """
     code, lines = CodeDigests(package), {}
-    for module in code.modules:
+    for module, file in code.modules.items():
         _, _, inner = module.partition(".")
         part, *names = inner.split(".")
-        if part == "stages" and names and names != ["digests"]:
-            lines[names[0]] = code.digest(module)
+        if part == "stages" and file.stem not in ("__init__", "digests"):
+            lines[file.stem] = code.digest(module)
         elif part == "studies" and len(names) == 2 and names[1] in STUDY_STEPS:
             lines["study_" + "_".join(names)] = code.digest(module)
     return lines

@@ -75,7 +75,7 @@ def served_mresunet(folder: Path) -> Served:
     image = (-1, y, x)
     return Served(
         identity=folder / WEIGHTS_FILE,
-        code="predict/served_mresunet.py",
+        code="predict/served/mresunet.py",
         artifacts={"model": folder},
         inputs=[TensorSpec(np.dtype("float32"), image)],
         outputs=[
@@ -92,7 +92,7 @@ def served_ensemble(record: Path, models: Path) -> Served:
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
         identity=record / RECORD_FILE,
-        code="predict/served_cnn.py",
+        code="predict/served/cnn.py",
         artifacts={"models": models, "record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
@@ -124,7 +124,7 @@ def served_weighing(record: Path) -> Served:
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
         identity=record,
-        code="predict/served_weighing.py",
+        code="predict/served/weighing.py",
         artifacts={"record": record},
         inputs=[
             TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),

@@ -19,7 +19,7 @@ from szmass.params import Weighing
 from szmass.weighing.filters import FilterBank, Noise, information
 from szmass.weighing.gas import Gas
 from szmass.weighing.mixture import Ensemble, Inputs
-from szmass.weighing.network import noise_root
+from szmass.weighing.training.network import noise_root
 
 AT_ONCE = 1024
 """Images that are held in memory together."""

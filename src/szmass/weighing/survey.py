@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from szmass.params import Compton, PlanckSky, Weighing
 from szmass.planck.files import find_product, read_noise_spectrum
 from szmass.planck.noise import unit_variance
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.grid import PixelGrid
-from szmass.sky.universal import beamed_profiles
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
 
 

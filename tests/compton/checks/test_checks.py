@@ -24,9 +24,9 @@ from szmass.planck.catalogue import read_psz2
 from szmass.planck.files import read_noise_spectrum
 from szmass.planck.noise import unit_variance
 from szmass.planck.stores import PARTITIONS, open_noise_store, open_psz2_store
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
-from szmass.stages.validate_compton import validate_compton
+from szmass.stages.compton.validate_compton import validate_compton
 from szmass.storage.store import write_rows
 from szmass.validation.expectations import ChecksFailedError, check
 

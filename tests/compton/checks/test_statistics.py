@@ -11,11 +11,11 @@ from szmass.compton.checks.noise import expected_correlation
 from szmass.compton.checks.statistics import MOST_LAG, ClusterStatistics, lag_products, noise_error
 from szmass.planck.files import read_noise_spectrum
 from szmass.planck.noise import unit_variance
+from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.mock_clusters import MockClusters
+from szmass.sky.clusters.projection import Ellipsoids, disc_integral, random_rotation
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gaussian_map, gnomonic_pixels
-from szmass.sky.images import BeamedImages
-from szmass.sky.mock_clusters import MockClusters
-from szmass.sky.projection import Ellipsoids, disc_integral, random_rotation
 from szmass.validation.statistics import linear_fit, sampling_error
 
 BEAM_FWHM_ARCMIN = 10.0

@@ -10,11 +10,11 @@ from szmass.compton.maps.images import ClusterSimulator
 from szmass.compton.maps.stores import ORIGINALS_GRID
 from szmass.planck.catalogue import read_psz2
 from szmass.planck.stores import PARTITIONS
+from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
+from szmass.sky.clusters.projection import Ellipsoids, disc_integral, projected_y
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.images import BeamedImages
-from szmass.sky.mock_clusters import MockClusters, with_mean_y
-from szmass.sky.projection import Ellipsoids, disc_integral, projected_y
 from szmass.sky.scaling import (
     PLANCK_RELATION,
     ScalingRelation,

@@ -16,8 +16,8 @@ from szmass.compton.maps.stores import (
 )
 from szmass.planck.stores import PARTITIONS, noise_spec, open_noise_store
 from szmass.sky.grid import PixelGrid
-from szmass.stages.add_planck_noise import add_planck_noise
-from szmass.stages.simulate_clusters import simulate_clusters
+from szmass.stages.compton.add_planck_noise import add_planck_noise
+from szmass.stages.compton.simulate_clusters import simulate_clusters
 from szmass.storage.store import StoreError, replacing, write_rows
 
 PIXELS, CUTOUTS = 32, 60

@@ -15,11 +15,11 @@ from szmass.compton.masses.matched_filter import (
     MatchedFilter,
     unit_images,
 )
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.fields import GaussianPatch, pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.sky.universal import UNIVERSAL_PRESSURE
 from szmass.units import ARCMIN_RAD
 
 GRID = PixelGrid(pixels=32, pixel_arcmin=1.7)

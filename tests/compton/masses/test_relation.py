@@ -14,9 +14,9 @@ from szmass.compton.masses.relation import (
     relation_msun,
 )
 from szmass.params import Params
+from szmass.sky.clusters.pressure import GnfwPressure
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.pressure import GnfwPressure
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
 
 GRID, FINE = PixelGrid(96, 1.7), PixelGrid(192, 0.5)

@@ -33,7 +33,7 @@ from szmass.networks.backend import prepare_backend
 from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
 from szmass.provenance import sha256
-from szmass.stages.train_cnn import train_cnn
+from szmass.stages.compton.train_cnn import train_cnn
 from szmass.validation.verdict import VerdictError
 
 SCRIPT = ROOT / "tests" / "helpers" / "cnn_training.py"

@@ -22,7 +22,7 @@ from szmass.microwave.maps.samples import (
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import MicrowaveSets
-from szmass.stages.validate_microwave import validate_microwave
+from szmass.stages.microwave.validate_microwave import validate_microwave
 from szmass.storage.store import replacing, write_rows
 from szmass.validation.expectations import ChecksFailedError, check
 

@@ -15,14 +15,14 @@ from szmass.microwave.hydro.maps import open_hydro_store
 from szmass.microwave.maps.samples import SETS, store_spec
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.params import Params
+from szmass.sky.clusters.mock_clusters import with_mean_y
+from szmass.sky.clusters.pressure import GnfwPressure
+from szmass.sky.clusters.projection import Ellipsoids, disc_integral
+from szmass.sky.clusters.radial_tables import RadialTables
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import with_mean_y
-from szmass.sky.pressure import GnfwPressure
-from szmass.sky.projection import Ellipsoids, disc_integral
-from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.stages.simulate_hydro import simulate_hydro
+from szmass.stages.microwave.simulate_hydro import simulate_hydro
 from szmass.storage.store import StoreError, replacing
 
 CLUSTERS = 250

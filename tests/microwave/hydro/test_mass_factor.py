@@ -16,9 +16,9 @@ from szmass.microwave.hydro.mass_factor import (
     relation_y500_arcmin2,
 )
 from szmass.params import Params
+from szmass.sky.clusters.haloes import mass_quantiles_msun
+from szmass.sky.clusters.pressure import GnfwPressure
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.haloes import mass_quantiles_msun
-from szmass.sky.pressure import GnfwPressure
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2
 
 MASSES_MSUN = np.geomspace(1e14, 9e14, 20)

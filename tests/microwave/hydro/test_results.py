@@ -19,8 +19,8 @@ from szmass.microwave.network.arrays import Normalisation
 from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
 from szmass.params import Params
-from szmass.stages.evaluate_hydro import evaluate_hydro
-from szmass.stages.simulate_hydro import simulate_hydro
+from szmass.stages.microwave.evaluate_hydro import evaluate_hydro
+from szmass.stages.microwave.simulate_hydro import simulate_hydro
 
 CLUSTERS, SKIES = 95, 100
 STATED = {"mean_ln_ratio": 0.013, "scatter_ln_mass_gauss": 0.232}

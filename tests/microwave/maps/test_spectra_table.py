@@ -12,7 +12,7 @@ from szmass.microwave.maps.spectra_table import (
     write_spectra,
 )
 from szmass.sky.spectra import COMPONENTS
-from szmass.stages.tabulate_spectra import tabulate_spectra
+from szmass.stages.microwave.tabulate_spectra import tabulate_spectra
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import j0, j1
 
+from szmass.sky.clusters.radial_tables import RadialTables
 from szmass.sky.grid import PixelGrid
-from szmass.sky.radial_tables import RadialTables
 from szmass.sky.symmetries import SYMMETRIES, turned
 from szmass.units import FWHM_PER_SIGMA
 

@@ -34,9 +34,9 @@ from szmass.planck.files import (
 )
 from szmass.planck.noise import unit_variance
 from szmass.planck.stores import noise_spec, open_noise_store, open_psz2_store, psz2_spec
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
 from szmass.storage.store import MapStore
 from szmass.validation.expectations import CheckedTable
 from szmass.validation.layout import is_as_asked, layout_table

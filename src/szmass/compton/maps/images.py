@@ -10,15 +10,15 @@ import numpy as np
 
 from szmass.compton.maps.clusters import ComptonSamples
 from szmass.compton.maps.stores import ORIGINALS_GRID, ORIGINALS_TITLE
-from szmass.sky.grid import PixelGrid
-from szmass.sky.images import BeamedImages
-from szmass.sky.mock_clusters import MockClusters, with_mean_y
-from szmass.sky.projection import (
+from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
+from szmass.sky.clusters.projection import (
     Ellipsoids,
     disc_integral,
     projected_y,
     random_rotation,
 )
+from szmass.sky.grid import PixelGrid
 from szmass.storage.store import StoreSpec, write_rows
 
 

@@ -20,10 +20,10 @@ from szmass.compton.network.ensemble import OUT_OF_FOLD_FILE, Ensemble
 from szmass.compton.network.selection import predictors_msun
 from szmass.evaluation.posteriors import mass_axis
 from szmass.params import BaryonModel, Compton, Posterior
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.scaling import ScalingRelation
-from szmass.sky.universal import UNIVERSAL_PRESSURE
 from szmass.storage.store import MapStore
 
 POSTERIOR = "posterior"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from szmass.evaluation.statistics import peak_of_rows
+from szmass.sky.clusters.pressure import GnfwPressure
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.pressure import GnfwPressure
 from szmass.sky.scaling import PIVOT_M500_MSUN, ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
-from szmass.sky.universal import beamed_profiles
 
 THETA500_ARCMIN = np.geomspace(0.5, 120.0, 150)
 

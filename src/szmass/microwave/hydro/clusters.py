@@ -14,18 +14,18 @@ import numpy as np
 from scipy.fft import fftfreq, irfft2, rfftfreq
 
 from szmass.params import BaryonModel, Hydro, Microwave, Morphology
-from szmass.sky.cosmology import Cosmology
-from szmass.sky.grid import PixelGrid, gaussian_beam, pixel_window
-from szmass.sky.haloes import LightCone, mass_quantiles_msun
-from szmass.sky.mock_clusters import MockClusters, with_mean_y
-from szmass.sky.projection import (
+from szmass.sky.clusters.haloes import LightCone, mass_quantiles_msun
+from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
+from szmass.sky.clusters.projection import (
     Ellipsoids,
     disc_integral,
     mean_disc_integral,
     random_rotation,
     transformed_y,
 )
-from szmass.sky.radial_tables import RadialTables
+from szmass.sky.clusters.radial_tables import RadialTables
+from szmass.sky.cosmology import Cosmology
+from szmass.sky.grid import PixelGrid, gaussian_beam, pixel_window
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
 from szmass.streams import HYDRO_CLUSTERS, HYDRO_HALOES
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA, MASS_UNIT_MSUN, sz_temperature_uk

@@ -20,10 +20,10 @@ import numpy as np
 
 from szmass.microwave.hydro.clusters import HydroCluster
 from szmass.params import Microwave
-from szmass.sky.clusters import Y_PER_KEV_CM3_MPC
+from szmass.sky.clusters.pressure import GnfwPressure, radial_nodes
+from szmass.sky.clusters.radial_tables import RadialTables
+from szmass.sky.clusters.spherical import Y_PER_KEV_CM3_MPC
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.pressure import GnfwPressure, radial_nodes
-from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import (
     PIVOT_M500_MSUN,
     ScalingRelation,

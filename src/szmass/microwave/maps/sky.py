@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from szmass.errors import SzmassError
 from szmass.params import Microwave
-from szmass.sky.clusters import ClusterImages, compton_y_profile, nfw_surface_density
+from szmass.sky.clusters.pressure import GnfwPressure
+from szmass.sky.clusters.spherical import ClusterImages, compton_y_profile, nfw_surface_density
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.fields import GaussianPatch, pixel_covariance
 from szmass.sky.grid import PixelGrid, gaussian_beam, pixel_window
 from szmass.sky.noise import white_noise_cl_uk2, white_noise_uk_per_pixel
-from szmass.sky.pressure import GnfwPressure
 from szmass.sky.spectra import cl_from_dl
 from szmass.units import ARCMIN_RAD, MASS_UNIT_MSUN, sz_temperature_uk
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from szmass.microwave.maps.samples import set_rows
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.params import MicrowaveSets, Mresunet
-from szmass.sky.clusters import ClusterImages
+from szmass.sky.clusters.spherical import ClusterImages
 from szmass.sky.grid import centre_mean
 from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN

@@ -18,7 +18,7 @@ from szmass.networks.backend import jit_compile
 from szmass.networks.training import Arrays, Epoch, TrainingState
 from szmass.params import Microwave, Mresunet
 from szmass.reporting import Run
-from szmass.sky.clusters import ClusterImages
+from szmass.sky.clusters.spherical import ClusterImages
 from szmass.streams import TRAINING_EPOCHS
 
 RECALIBRATION_BATCH = 256

@@ -13,11 +13,11 @@ from szmass.compton.maps.images import ClusterSimulator, Part
 from szmass.compton.maps.stores import clean_spec
 from szmass.params import BaryonModel, Compton, Morphology, Resources
 from szmass.planck.stores import PARTITIONS
+from szmass.sky.clusters.mock_clusters import MockClusters
+from szmass.sky.clusters.projection import Ellipsoids, disc_integral, projected_y
+from szmass.sky.clusters.radial_tables import RadialTables
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
-from szmass.sky.projection import Ellipsoids, disc_integral, projected_y
-from szmass.sky.radial_tables import RadialTables
 from szmass.sky.scaling import ScalingRelation, mpc2_per_arcmin2, y_cyl_mpc2
 from szmass.storage.batch import run_tasks
 from szmass.storage.store import ArraySpec, StoreSpec, replacing, write_rows

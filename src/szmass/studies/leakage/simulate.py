@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from szmass.params import BaryonModel, Compton, Morphology, Resources
-from szmass.stages.add_planck_noise import add_planck_noise
-from szmass.stages.simulate_clusters import simulate_clusters
+from szmass.stages.compton.add_planck_noise import add_planck_noise
+from szmass.stages.compton.simulate_clusters import simulate_clusters
 from szmass.studies.leakage.settings import STORES, Leakage
 
 BIN = "z"

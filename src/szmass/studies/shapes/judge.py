@@ -24,18 +24,18 @@ from szmass.networks.identity import training_identity
 from szmass.params import BaryonModel, Compton, Evaluation, Morphology, Resources
 from szmass.planck.catalogue import read_psz2
 from szmass.reporting import Run
+from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
-from szmass.sky.mock_clusters import MockClusters
 from szmass.storage.batch import run_tasks
 from szmass.storage.store import MapStore
 from szmass.studies.items import Item, make_items, shared_settings, write_item
 from szmass.studies.results import ITEMS
 from szmass.studies.shapes.settings import Shape, Shapes
-from szmass.weighing.gate import coverage
-from szmass.weighing.judgement import weigh_known
-from szmass.weighing.make_record import PSZ2
+from szmass.weighing.judgement.gate import coverage
+from szmass.weighing.judgement.judged import weigh_known
 from szmass.weighing.record import Record
+from szmass.weighing.training.make_record import PSZ2
 from szmass.weighing.weigher import Weigher
 
 BLOCK = 100

@@ -1,0 +1,1 @@
+"""Clusters, spherical or shaped as in simulations: pressure, Compton y, images behind a beam."""

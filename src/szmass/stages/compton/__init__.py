@@ -1,0 +1,1 @@
+"""Stages of the Compton line (de Andres et al. 2022)."""

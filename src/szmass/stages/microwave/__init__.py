@@ -1,0 +1,1 @@
+"""Stages of the microwave line (Gupta and Reichardt 2020)."""

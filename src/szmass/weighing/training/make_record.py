@@ -1,0 +1,197 @@
+"""Puts a record together from what was simulated, trained and set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+import szmass
+from szmass.params import BaryonModel, Compton, Weighing
+from szmass.planck.catalogue import Psz2Catalogue
+from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
+from szmass.sky.cosmology import Cosmology
+from szmass.storage.store import MapStore
+from szmass.units import MASS_UNIT_MSUN
+from szmass.weighing.gas import PivotY
+from szmass.weighing.mixture import Ensemble
+from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
+from szmass.weighing.priors import Population, mass_function_prior
+from szmass.weighing.record import Facts, Record
+from szmass.weighing.spots import Finder, Spots
+from szmass.weighing.survey import Survey
+from szmass.weighing.training.clusters import PARTITIONS
+from szmass.weighing.training.network import TrainingClusters
+
+PSZ2 = "psz2"
+NOVELTY_DRAWS = 3
+"""Of gas, scatter and noise for each cluster whose chi^2 is looked at."""
+MAPS_AT_ONCE = 1024
+
+
+def training_clusters(
+    store: MapStore, partition: str, survey: Survey, settings: Weighing, cosmology: Cosmology
+) -> TrainingClusters:
+    """The clusters of a partition of the store, ready to be drawn."""
+    rows = np.flatnonzero(store.read("partition") == PARTITIONS.index(partition))
+    redshift = store.read("redshift", rows)
+    return TrainingClusters(
+        amplitude=store.read("amplitude", rows).astype(float),
+        outer_level=store.read("outer_level", rows).astype(float),
+        log10_m500c_msun=store.read("log10_m500c_msun", rows),
+        redshift=redshift,
+        pivot=PivotY.at(redshift, cosmology),
+        bank=survey.bank,
+        meter=survey.meter,
+        settings=settings,
+        noise_rms=survey.noise_rms,
+    )
+
+
+def survey_of(record: Record, noise_rms: float) -> Survey:
+    """The survey that a record was made for, with its very filters.
+
+    Args:
+        record: of the survey.
+        noise_rms: a usual level of the noise, in the maps' unit.
+    """
+    facts = record.facts
+    return Survey(facts.grid, facts.beam_fwhm_arcmin, record.bank, record.meter, noise_rms)
+
+
+def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighing) -> Population:
+    """The clusters of PSZ2 as a prior: masses corrected for Planck's bias, smoothed by a kernel.
+
+    Args:
+        catalogue: clusters with masses and redshifts.
+        compton: the factor between Planck's masses and true ones, and the scatter about it.
+        settings: the width in ln z.
+    """
+    masses_msun = catalogue.msz_1e14_msun * MASS_UNIT_MSUN / compton.psz2_mass_factor
+    return Population(
+        catalogue.redshift,
+        np.log10(masses_msun),
+        settings.population_width_ln_z,
+        compton.mass_jitter_dex,
+    )
+
+
+def usual_values(
+    clusters: TrainingClusters, survey: Survey, maps: MapStore, rng: np.random.Generator
+) -> Usual:
+    """Limits of the flags: from the amplitudes of training clusters, and from development maps.
+
+    Args:
+        clusters: those of the training.
+        survey: their survey.
+        maps: a store of the survey's maps with noise; only development clusters are used.
+        rng: of the training clusters' gas, scatter and noise.
+    """
+    chi2, compact = usual_residuals(clusters, rng)
+    spots = _spots(survey, maps, clusters.settings)
+    offset_arcmin = Limits.of(spots.near, spots.offset_arcmin)
+    return Usual(chi2, compact, offset_arcmin, float(np.quantile(spots.elsewhere, USUAL)))
+
+
+def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tuple[Limits, Limits]:
+    """Limits of chi^2 and of the narrowest filter's residual, from simulated clusters.
+
+    Clusters that fill the map raise its measured noise level above that of the training. They are
+    flagged for this level, and are not used for the limits.
+
+    Args:
+        clusters: those of the training.
+        rng: of their gas, scatter and noise.
+    """
+    rows = np.tile(np.arange(len(clusters.redshift)), NOVELTY_DRAWS)
+    inputs, _ = clusters.draw(rng, rows)
+    inputs = inputs.at(inputs.level <= clusters.noise_rms * clusters.settings.noise_levels[1])
+    residual = Residual.of(inputs.amplitude, inputs.level, clusters.bank)
+    ratio = residual.signal_to_noise
+    return Limits.of(ratio, residual.chi2), Limits.of(ratio, np.abs(residual.compact))
+
+
+def _spots(survey: Survey, maps: MapStore, settings: Weighing) -> Spots:
+    """The spots of the maps of development clusters."""
+    rows = np.flatnonzero(maps.read("partition") == MAP_PARTITIONS.index("development"))
+    beam, inner = survey.beam_fwhm_arcmin, settings.inner_arcmin
+    finder = Finder.of(survey.bank, survey.grid, beam, inner)
+    least_level = survey.noise_rms * settings.noise_levels[0]
+    parts = []
+    for start in range(0, len(rows), MAPS_AT_ONCE):
+        images = maps.read("compton_y", rows[start : start + MAPS_AT_ONCE])
+        parts.append(finder(images, np.maximum(survey.meter(images), least_level)))
+    return Spots(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("near", "offset_arcmin", "elsewhere")
+        )
+    )
+
+
+def make_record(
+    survey: Survey,
+    ensemble: Ensemble,
+    population: Population,
+    usual: Usual,
+    settings: Weighing,
+    baryon_models: Mapping[str, BaryonModel],
+    cosmology: Cosmology,
+    *,
+    reference_gas: str,
+) -> Record:
+    """The record of a survey."""
+    facts = Facts(
+        survey="planck",
+        pixels=survey.grid.pixels,
+        pixel_arcmin=survey.grid.pixel_arcmin,
+        beam_fwhm_arcmin=survey.beam_fwhm_arcmin,
+        least_level=survey.noise_rms * settings.noise_levels[0],
+        largest_level=survey.noise_rms * settings.noise_levels[1],
+        inner_arcmin=settings.inner_arcmin,
+        level_variance=survey.meter.variance,
+        level_modes=survey.meter.modes,
+        redshifts=list(settings.redshifts),
+        log10_m500c_msun=list(settings.log10_m500c_msun),
+        axis_log10_msun=list(settings.axis_log10_msun),
+        axis_nodes=settings.axis_nodes,
+        gas_models={
+            name: {"alpha": gas.alpha, "log10_b": gas.log10_b, "sigma_lny": gas.sigma_lny}
+            for name, gas in baryon_models.items()
+        },
+        reference_gas=reference_gas,
+        gas_prior=asdict(settings.gas_prior),
+        gas_nodes=settings.gas_nodes,
+        survey_prior=PSZ2,
+        population_width_ln_z=population.width_ln_z,
+        population_width_dex=population.width_dex,
+        mass_function=f"Tinker et al. 2008 (arXiv 0803.2706) in {cosmology.name}",
+        cosmology=cosmology.name,
+        concentration_model=cosmology.concentration_model,
+        y_centre=ensemble.standard.y_centre,
+        y_scale=ensemble.standard.y_scale,
+        arrays_a_network=len(ensemble.weights[0]),
+        networks=len(ensemble.weights),
+        made_with=f"szmass {szmass.__version__}",
+        model_version=_digest(ensemble),
+    )
+    nearest, farthest = settings.redshifts
+    return Record(
+        facts,
+        survey.bank,
+        ensemble,
+        population,
+        mass_function_prior(cosmology, (nearest, farthest), facts.axis),
+        usual,
+    )
+
+
+def _digest(ensemble: Ensemble) -> str:
+    """A name that no other networks have."""
+    digest = hashlib.sha256()
+    for weights in ensemble.weights:
+        for values in weights:
+            digest.update(values.tobytes())
+    return digest.hexdigest()[:12]

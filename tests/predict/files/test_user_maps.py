@@ -1,0 +1,240 @@
+"""A user's own maps, from each kind of file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from szmass.compton.maps.stores import planck_spec
+from szmass.planck.files import PlanckFilesError, write_maps
+from szmass.predict.catalogues import cut_catalogue
+from szmass.predict.files.limits import UserFileError
+from szmass.predict.files.user_maps import read_table, read_user_maps
+from szmass.sky.grid import PixelGrid
+from szmass.sky.healpix import pixel_count
+from szmass.storage.store import replacing, write_rows
+
+MAPS = np.random.default_rng(1).normal(0.0, 1e-6, (3, 8, 8)).astype("f4")
+
+
+def test_numpy_arrays_are_one_map_or_some(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", MAPS[0])
+    np.save(tmp_path / "some.npy", MAPS)
+    (one,) = read_user_maps(tmp_path / "one.npy")
+    assert (one.pixel_arcmin, one.redshift) == (None, None)
+    some = list(read_user_maps(tmp_path / "some.npy"))
+    assert [found.label for found in some] == [f"{tmp_path}/some.npy, row {i}" for i in range(3)]
+    np.testing.assert_array_equal([found.image for found in some], MAPS)
+
+
+@pytest.mark.parametrize("keywords", [("CDELT1", "CDELT2"), ("CD1_1", "CD2_2")])
+def test_a_fits_image_states_its_pixels(tmp_path: Path, keywords: tuple[str, str]) -> None:
+    image = fits.ImageHDU(MAPS[0].astype(">f8"))
+    image.header.update(dict.fromkeys(keywords, 1.7 / 60.0))
+    image.header["REDSHIFT"] = 0.25
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "map.fits")
+    (found,) = read_user_maps(tmp_path / "map.fits")
+    np.testing.assert_array_equal(found.image, MAPS[0])
+    assert found.pixel_arcmin == pytest.approx(1.7)
+    assert found.redshift == 0.25
+
+
+def test_fits_may_be_compressed(tmp_path: Path) -> None:
+    smooth = np.arange(64.0**2).reshape(64, 64)
+    fits.PrimaryHDU(smooth).writeto(tmp_path / "map.fits.gz")
+    (found,) = read_user_maps(tmp_path / "map.fits.gz")
+    np.testing.assert_array_equal(found.image, smooth)
+    content = bytearray((tmp_path / "map.fits.gz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    for name, part in {"damaged": content, "short": content[:-500]}.items():
+        (tmp_path / f"{name}.fits.gz").write_bytes(part)
+        with pytest.raises(UserFileError, match=f"{name}.fits.gz: cannot be read: not a FITS file"):
+            list(read_user_maps(tmp_path / f"{name}.fits.gz"))
+
+
+TURNED = 1.7 / 60.0 * math.sqrt(0.5)
+ONE_DEGREE = {"CDELT1": 1.0, "CDELT2": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"CDELT1": -1.7 / 60.0, "CDELT2": 1.7 / 60.0, "CUNIT1": "deg"}, 1.7),
+        ({"CD1_1": TURNED, "CD1_2": TURNED, "CD2_1": -TURNED, "CD2_2": TURNED}, 1.7),
+        ({"PC1_1": -TURNED, "PC1_2": TURNED, "PC2_1": TURNED, "PC2_2": TURNED} | ONE_DEGREE, 1.7),
+        ({}, None),
+        ({"CDELT1": 0.0, "CDELT2": 0.0}, "pixels of 0' x 0': expected square ones"),
+        ({"CDELT1": 0.02, "CDELT2": 0.03}, "pixels of 1.2' x 1.8': expected square ones"),
+        ({"CDELT1": 1.7, "CDELT2": 1.7, "CUNIT2": "arcmin"}, "CUNIT2 = 'arcmin': expected deg"),
+    ],
+)
+def test_pixels_of_a_fits_image_are_square(
+    tmp_path: Path, keys: dict[str, object], found: float | str | None
+) -> None:
+    image = fits.PrimaryHDU(MAPS[0])
+    image.header.update(keys)
+    image.writeto(tmp_path / "map.fits")
+    if isinstance(found, str):
+        with pytest.raises(UserFileError, match=f"map.fits: cannot be read: {found}"):
+            list(read_user_maps(tmp_path / "map.fits"))
+    else:
+        (read,) = read_user_maps(tmp_path / "map.fits")
+        assert read.pixel_arcmin == (None if found is None else pytest.approx(found))
+
+
+def test_pixels_as_astropy_writes_them(tmp_path: Path) -> None:
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
+    header.update({"CD1_1": -TURNED, "CD1_2": TURNED, "CD2_1": TURNED, "CD2_2": TURNED})
+    written = WCS(header).to_header()
+    assert written["CDELT1"] == 1.0
+    fits.PrimaryHDU(MAPS[0], written).writeto(tmp_path / "map.fits")
+    (found,) = read_user_maps(tmp_path / "map.fits")
+    assert found.pixel_arcmin == pytest.approx(1.7)
+
+
+def test_hdf5_and_zarr_have_redshifts_beside(tmp_path: Path) -> None:
+    redshift = np.array([0.1, 0.2, 0.3])
+    with h5py.File(tmp_path / "maps.h5", "w") as file:
+        file.create_dataset("compton_y", data=MAPS).attrs["pixel_arcmin"] = 1.7
+        file["redshift"] = redshift
+    grid = PixelGrid(8, 1.7)
+    with replacing(tmp_path / "maps.zarr", planck_spec(3, grid, ["gadget_x"]), {}) as store:
+        spec = planck_spec(3, grid, ["gadget_x"])
+        zeros = {
+            name: np.zeros([spec.sizes[dim] for dim in array.dims], array.dtype)
+            for name, array in spec.arrays.items()
+        }
+        axis = {"x": grid.axis_arcmin, "y": grid.axis_arcmin}
+        write_rows(store, slice(None), zeros | axis | {"compton_y": MAPS, "redshift": redshift})
+    for name in ("maps.h5", "maps.zarr"):
+        found = list(read_user_maps(tmp_path / name))
+        np.testing.assert_array_equal([one.image for one in found], MAPS)
+        assert [one.redshift for one in found] == [0.1, 0.2, 0.3]
+        assert found[0].pixel_arcmin == pytest.approx(1.7)
+
+
+def test_files_that_hold_no_maps_are_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "line.npy", MAPS[0, 0])
+    (tmp_path / "text.npy").write_text("no numpy")
+    fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["y"] = MAPS
+    (tmp_path / "junk.fits").write_text("no FITS")
+    (tmp_path / "no.zarr").mkdir()
+    messages = {
+        "line.npy": r"array of shape \(8,\): expected a map",
+        "text.npy": "cannot be read",
+        "empty.fits": "cannot be read: no image in it",
+        "junk.fits": "cannot be read: not a FITS file: No SIMPLE card found",
+        "other.h5": "cannot be read: no dataset 'compton_y'; it has y",
+        "no.zarr": "cannot be read: no Zarr group can be opened here",
+        "none.npy": "not found",
+        "map.txt": "expected a file that ends in",
+    }
+    for name, message in messages.items():
+        with pytest.raises(UserFileError, match=f"{name}: {message}"):
+            list(read_user_maps(tmp_path / name))
+
+
+def test_a_table_names_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("redshift, file, name\n0.1, a.npy, A\n, /b.fits,\n")
+    first, second = read_table(tmp_path / "t.csv")
+    assert (first.file, first.redshift, first.name) == (tmp_path / "a.npy", "0.1", "A")
+    assert (second.file, second.redshift, second.name) == (Path("/b.fits"), "", "")
+    assert second.label.endswith("t.csv, line 3")
+    (tmp_path / "t.csv").write_text("file,redshift\n\na.npy,0,31\nb.npy\n")
+    comma, short = read_table(tmp_path / "t.csv")
+    assert comma.problem == "expected 2 cells (file, redshift)"
+    assert (short.redshift, short.problem) == ("", "")
+    assert comma.label.endswith("t.csv, line 3")
+    for content, message in {
+        "file\na.npy\n": "no column 'redshift'; it has file",
+        "file,redshift\n": "no rows",
+        "": "no column 'file'; it has none",
+    }.items():
+        (tmp_path / "t.csv").write_text(content)
+        with pytest.raises(UserFileError, match=message):
+            read_table(tmp_path / "t.csv")
+
+
+NSIDE = 64
+ROWS: dict[str, list] = {
+    "NAME": ["A", "B", "C", "D"],
+    "GLON": [10.0, 400.0, 20.0, 30.0],
+    "GLAT": [80.0, 10.0, np.nan, -80.0],
+    "REDSHIFT": [0.3, 0.2, 0.1, -1.0],
+}
+
+
+@pytest.fixture
+def ymap(tmp_path: Path) -> Path:
+    """A full-sky map whose northern half is 1e-5 and whose southern half is 2e-5."""
+    sky = np.full(pixel_count(NSIDE), 1e-5, np.float32)
+    sky[len(sky) // 2 :] = 2e-5
+    write_maps(tmp_path / "y.fits", "Y-MAP", {"FULL": sky}, {})
+    return tmp_path / "y.fits"
+
+
+def write_catalogue(path: Path, columns: dict[str, list]) -> Path:
+    kinds = {name: "1A" if "A" in map(str, values) else "E" for name, values in columns.items()}
+    columns_of_fits = [
+        fits.Column(name, kinds[name], array=values) for name, values in columns.items()
+    ]
+    fits.BinTableHDU.from_columns(columns_of_fits).writeto(path)
+    return path
+
+
+def test_a_bad_position_spoils_its_own_row_alone(tmp_path: Path, ymap: Path) -> None:
+    catalogue = write_catalogue(tmp_path / "c.fits", ROWS)
+    found = list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
+    assert [name for name, _ in found] == ROWS["NAME"]
+    a, b, c, d = (one for _, one in found)
+    assert (a.image == np.float32(1e-5)).all()
+    assert (d.image == np.float32(2e-5)).all()
+    assert (a.redshift, d.redshift) == (pytest.approx(0.3), None)
+    assert b.label == f"{catalogue}, row 1 (B)"
+    assert (a.problem, d.problem) == ("", "")
+    assert b.problem == "GLON = 400: expected 0 to 360 degrees"
+    assert c.problem == "GLAT = nan: expected -90 to 90 degrees"
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({name: ROWS[name] for name in ROWS if name != "GLAT"}, "no column 'GLAT'; it has NAME, "),
+        ({name: [] for name in ROWS}, "the catalogue is empty: expected a row a cluster"),
+        ({**ROWS, "REDSHIFT": list("ABCD")}, "column 'REDSHIFT': expected a number a row"),
+    ],
+)
+def test_a_bad_catalogue_is_named(
+    tmp_path: Path, ymap: Path, columns: dict[str, list], message: str
+) -> None:
+    catalogue = write_catalogue(tmp_path / "c.fits", columns)
+    with pytest.raises((UserFileError, PlanckFilesError), match=f"c.fits: {message}"):
+        list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
+
+
+def test_a_bad_full_sky_map_is_named(tmp_path: Path, ymap: Path) -> None:
+    catalogue = write_catalogue(tmp_path / "c.fits", ROWS)
+    grid = PixelGrid(8, 1.7)
+    with pytest.raises(PlanckFilesError, match="y.fits: NSIDE = 64: expected 128"):
+        list(cut_catalogue(ymap, catalogue, nside=128, grid=grid))
+    for key, value, message in (
+        ("COORDSYS", "C", "COORDSYS = 'C': expected GALACTIC"),
+        ("ORDERING", "HILBERT", "ORDERING = 'HILBERT': expected RING or NESTED"),
+    ):
+        with fits.open(ymap, mode="update") as parts:
+            before = parts[1].header[key]
+            parts[1].header[key] = value
+        with pytest.raises((UserFileError, PlanckFilesError), match=f"y.fits: {message}"):
+            list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=grid))
+        fits.setval(ymap, key, value=before, ext=1)
+    ymap.write_bytes(ymap.read_bytes()[:-5000])
+    with pytest.raises(PlanckFilesError, match="y.fits: is cut short: .*; fetch it again"):
+        list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=grid))
