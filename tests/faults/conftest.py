@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[FOLDER] = folder.name
     config.add_cleanup(folder.cleanup)
     (Path(folder.name) / "begun").write_text(str(time()))
+    (Path(folder.name) / "seed").write_text(str(config.option.seed))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -101,7 +102,8 @@ def tally(request: pytest.FixtureRequest, base: Path) -> Tally:
     seconds = _share(request.node) / shares * lanes * available
     if time() > end:
         pytest.skip("no time is left")
-    tally = Tally(request.node.name, option.seed, min(seconds, end - time()))
+    seed = int((base / "seed").read_text())
+    tally = Tally(request.node.name, seed, min(seconds, end - time()))
     request.node.user_properties.append((FAULTS, tally.counts))
     return tally
 
