@@ -20,7 +20,9 @@ from szmass.params import Params
 PARAMS: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 STAGE_MODULES = {
-    name.rpartition(".")[2]: name for name in modules() if name.startswith("szmass.stages.")
+    path.stem: name
+    for name, path in modules().items()
+    if name.startswith("szmass.stages.") and path.stem != "__init__"
 }
 GIVEN_BY_THE_RUNNER = {"resources", "run", "item"}
 PATH = re.compile(r"\$\{paths\.(\w+)\}")

@@ -50,8 +50,8 @@ def test_there_are_three() -> None:
 def test_it_runs_and_shows_what_it_is_stored_with(notebook: Path, tmp_path: Path) -> None:
     stored = shown(notebook)
     assert any("image/png" in kind for _, kinds in stored for kind in kinds)
-    copied = shutil.copy(notebook, tmp_path)
-    jupyter = [Path(sys.executable).with_name("jupyter-execute"), "--inplace", copied]
+    copied = Path(shutil.copy(notebook, tmp_path))
+    jupyter = [str(Path(sys.executable).with_name("jupyter-execute")), "--inplace", str(copied)]
     finished = subprocess.run(jupyter, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert shown(copied) == stored

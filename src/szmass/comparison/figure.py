@@ -43,15 +43,13 @@ def draw(ours: MassTable, theirs: MassTable, fit: MassFit, label: str) -> Figure
     below.errorbar(x, y / x, xerr=x_bars, yerr=y_bars / x, **bars)
     for panel, over in ((above, 1.0), (below, axis)):
         panel.plot(axis, axis / over, "--", lw=0.8, color="k", label="equal")
-        panel.plot(axis, line / over, lw=1.2, color="tab:blue", label=_in_words(fit))
-        panel.fill_between(
-            axis, low / over, high / over, color="tab:blue", alpha=0.3, lw=0, zorder=2
-        )
+        panel.plot(axis, line / over, lw=1.2, color="C0", label=_in_words(fit))
+        panel.fill_between(axis, low / over, high / over, color="C0", alpha=0.3, lw=0, zorder=2)
     above.legend(fontsize=6.5, loc="upper left")
     if ours.sky:
         above.set_title(f"szmass, {ours.sky}", fontsize=8)
-    log_mass_axis(above.yaxis, "M500 by szmass")
-    log_mass_axis(below.xaxis, "M500, " + label.replace("$", r"\$"))
+    log_mass_axis(above.yaxis, r"$M_{500}$ by szmass")
+    log_mass_axis(below.xaxis, "$M_{500}$, " + label.replace("$", r"\$"))
     below.set(ylabel="ratio", yscale="log", xlim=(axis[0], axis[-1]))
     below.yaxis.set_major_formatter("{x:g}")
     below.yaxis.set_minor_formatter("{x:g}")

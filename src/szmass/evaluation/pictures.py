@@ -12,6 +12,7 @@ from szmass.errors import SzmassError
 from szmass.files import replacing_file
 
 mpl.use("agg")  # a command has no window
+plt.style.use(Path(__file__).with_name("charts.mplstyle"))
 
 FORMATS = (".png", ".pdf")
 NO_DATES = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None}}

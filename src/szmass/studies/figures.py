@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 ERROR_BINS = 6
+RELATIVE_ERROR = r"$(M_{\rm CNN} - M_{\rm true}) / M_{\rm CNN}$"
 
 
 def paired_bars(
@@ -28,11 +29,11 @@ def paired_bars(
     for number, (name, measured) in enumerate(bars.items()):
         shift = (number - (len(bars) - 1) / 2.0) * width
         values, errors = zip(*measured, strict=True)
-        drawn = axes.bar(position + shift, values, width, yerr=errors, capsize=3, label=name)
+        drawn = axes.bar(position + shift, values, width, yerr=errors, label=name)
         axes.bar_label(drawn, fmt="%.3f", fontsize=8)
-    axes.set_xticks(position, labels, fontsize=9)
+    axes.set_xticks(position, labels)
     axes.set(ylabel=axis)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(loc="lower right")
     return figure
 
 
@@ -44,6 +45,8 @@ class Curve:
     y: Sequence[float]
     dashed: bool = False
     """Such as what a theory says, beside what was found."""
+    error: Sequence[float] | None = None
+    """Of y."""
 
 
 def curves(lines: Mapping[str, Curve], x_axis: str, y_axis: str, *, log_x: bool = False) -> Figure:
@@ -52,7 +55,7 @@ def curves(lines: Mapping[str, Curve], x_axis: str, y_axis: str, *, log_x: bool 
     _lines(axes, lines)
     axes.set(xlabel=x_axis, ylabel=y_axis, xscale="log" if log_x else "linear")
     axes.set_ylim(0, None)
-    axes.legend(fontsize=8)
+    axes.legend()
     return figure
 
 
@@ -69,13 +72,14 @@ def panels(groups: Mapping[str, Mapping[str, Curve]], y_axis: str, x_axis: str =
         _lines(axes, lines)
         axes.set(xlabel=x_axis or name, ylabel=y_axis, title=name if x_axis else "")
         axes.set_ylim(0, None)
-    grid[0, 0].legend(fontsize=8)
+    grid[0, 0].legend()
     return figure
 
 
 def _lines(axes: Axes, lines: Mapping[str, Curve]) -> None:
     for name, line in lines.items():
-        axes.plot(line.x, line.y, "s--" if line.dashed else "o-", ms=4, label=name)
+        style = "s--" if line.dashed else "o-"
+        axes.errorbar(line.x, line.y, line.error, fmt=style, label=name)
 
 
 def losses_and_errors(losses: Mapping[str, np.ndarray], errors: Mapping[str, np.ndarray]) -> Figure:
@@ -87,14 +91,14 @@ def losses_and_errors(losses: Mapping[str, np.ndarray], errors: Mapping[str, np.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     left.boxplot(list(losses.values()), tick_labels=list(losses), widths=0.5)
-    left.set(ylabel="least validation loss [dex^2]")
+    left.set(ylabel="least validation loss [dex$^2$]")
     edges = np.linspace(-1.0, 0.8, 46).tolist()
     for name, values in errors.items():
         clipped = np.clip(values, edges[0], edges[-1])
         right.hist(clipped, edges, density=True, histtype="step", label=name)
     right.axvline(0, color="0.6", lw=1)
-    right.set(xlabel="(M_CNN - M_true) / M_CNN", ylabel="density")
-    figure.legend(fontsize=8, loc="outside upper right", ncols=len(errors))
+    right.set(xlabel=RELATIVE_ERROR, ylabel="density of clusters")
+    figure.legend(loc="outside upper right", ncols=len(errors))
     return figure
 
 
@@ -113,8 +117,8 @@ def binned_errors(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], title: st
         mean = [error[rows].mean() for rows in bins]
         std = [error[rows].std() for rows in bins]
         shift = 0.006 * (number - (len(groups) - 1) / 2.0)
-        axes.errorbar(middle + shift, mean, std, fmt="o-", ms=4, capsize=2, label=name)
+        axes.errorbar(middle + shift, mean, std, fmt="o-", label=name)
     axes.axhline(0, color="0.6", lw=1)
-    axes.set(xlabel="log10 M_CNN / Msun", ylabel="(M_CNN - M_true) / M_CNN", title=title)
-    axes.legend(fontsize=8)
+    axes.set(xlabel=r"$\log_{10}(M_{\rm CNN}/M_\odot)$", ylabel=RELATIVE_ERROR, title=title)
+    axes.legend()
     return figure

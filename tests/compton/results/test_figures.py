@@ -23,6 +23,7 @@ from szmass.compton.results.paper import DeAndres2022
 from szmass.compton.results.tables import StoreRow, tables
 from szmass.evaluation.charts import save
 from szmass.evaluation.papers import beside_paper
+from szmass.sky.grid import PixelGrid
 
 PAPER = DeAndres2022.read(ROOT / "data" / "reference" / "de_andres_2022.yaml")
 BINS = {"z1": (0.0, 0.1), "z2": (0.1, 0.2), "all": (0.0, 1.0)}
@@ -30,12 +31,12 @@ LABELS = {name: f"{low:g} < z <= {high:g}" for name, (low, high) in BINS.items()
 COUNT = 300
 
 
-def judged(number: int) -> Judged:
+def judged(number: int, count: int = COUNT) -> Judged:
     rng = np.random.default_rng(number)
-    truth = rng.uniform(1.5e14, 1e15, COUNT)
-    estimate = truth * 10 ** rng.normal(0, 0.07, COUNT)
+    truth = rng.uniform(1.5e14, 1e15, count)
+    estimate = truth * 10 ** rng.normal(0, 0.07, count)
     return Judged(
-        LABELS[f"z{number}"], estimate, truth, rng.random(COUNT), rng.uniform(0.0, 0.2, COUNT)
+        LABELS[f"z{number}"], estimate, truth, rng.random(count), rng.uniform(0.0, 0.2, count)
     )
 
 
@@ -89,7 +90,7 @@ def test_each_figure_of_the_masses_shows_both_bins() -> None:
     worst = {name: {LABELS["z1"]: [0.01, 0.1], LABELS["z2"]: [0.02]} for name in DATA_SETS}
     drawn = [
         mass_figures.error_densities(DATA_SETS),
-        mass_figures.members_passing(worst, 0.05),
+        mass_figures.members_passing(worst, 0.05, 100),
         mass_figures.coverages(DATA_SETS),
         mass_figures.rank_histograms(DATA_SETS),
     ]
@@ -110,16 +111,25 @@ def test_the_kernel_density_is_drawn_over_prediction_and_truth() -> None:
     assert [axes.get_title() for axes in figure.axes] == ["z1", "z2"]
 
 
-def test_the_data_are_drawn_with_both_samples_and_one_scale_a_row() -> None:
+def test_the_data_are_drawn_with_both_samples_and_maps_on_one_scale() -> None:
     rng = np.random.default_rng(0)
     sample = MassRedshift("mocks", rng.uniform(1e14, 1e15, 50), rng.uniform(0, 1, 50))
     figure = map_figures.mass_redshift(sample, sample)
     assert len(figure.axes) == 3
     row = ExampleRow(("a", "b"), (rng.random((8, 8)), 3 * rng.random((8, 8))))
-    figure = map_figures.example_maps(("clean", "planck"), [row, row])
-    first, second = (figure.axes[i].images[0].get_clim() for i in (0, 1))
-    assert first == second
-    assert figure.axes[2].get_xlabel() == "clean"
+    brighter = ExampleRow(("a", "b"), (5 * rng.random((8, 8)), rng.random((8, 8))))
+    columns = ("clean", "planck")
+    figure = map_figures.example_maps(columns, [row, brighter], PixelGrid(8, 1.7))
+    panels = figure.axes[:4]
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    assert panels[0].images[0].get_extent() == pytest.approx([-6.8, 6.8, -6.8, 6.8])
+    assert panels[2].get_xlabel() == "x [arcmin]\nclean"
+
+
+def test_the_density_of_a_few_clusters_is_not_drawn_but_named() -> None:
+    few = {"mocks": [judged(1), judged(2, count=mass_figures.FEWEST - 1)]}
+    figure = mass_figures.error_densities(few)
+    assert f"{mass_figures.FEWEST - 1}, too few" in labels_in(figure)
 
 
 def test_the_network_is_drawn_as_built() -> None:

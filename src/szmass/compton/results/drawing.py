@@ -21,6 +21,7 @@ from szmass.compton.results.metrics import PREDICTORS, Metrics
 from szmass.compton.results.originals import RelationTest
 from szmass.compton.results.tables import MOMENTS
 from szmass.evaluation.charts import save
+from szmass.sky.grid import PixelGrid
 from szmass.sky.redshift_bins import ALL_BINS
 from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
@@ -49,6 +50,7 @@ def draw_masses(
     judged: Mapping[str, Mapping[str, JudgedClusters]],
     *,
     bias_threshold: float,
+    members_of_paper: int,
     seed: int,
 ) -> None:
     """Draws Figure 1, Supp. Figs. 4, 6 and 8, coverage and ranks."""
@@ -76,7 +78,9 @@ def draw_masses(
     figures = {
         "figure1": mass_figures.relative_errors(shown[SELECTED], seed=seed),
         "figure1_ensemble": mass_figures.relative_errors(shown[ENSEMBLE], seed=seed),
-        "supp4_members_passing": mass_figures.members_passing(worst, bias_threshold),
+        "supp4_members_passing": mass_figures.members_passing(
+            worst, bias_threshold, members_of_paper
+        ),
         "supp6_densities": mass_figures.error_densities(shown[SELECTED]),
         "supp8_residuals": mass_figures.residuals(everything, moments),
         "coverage": mass_figures.coverages(shown[SELECTED]),
@@ -91,6 +95,7 @@ def draw_maps(
     stores: Mapping[str, MapStore],
     rows: np.ndarray,
     psz2: MapStore,
+    grid: PixelGrid,
     *,
     psz2_mass_factor: float,
 ) -> None:
@@ -101,12 +106,13 @@ def draw_maps(
         stores: of the same clusters by data set.
         rows: of these stores, one a cluster.
         psz2: the observed clusters.
+        grid: of the maps.
         psz2_mass_factor: of Planck's masses over true ones.
     """
     mocks, observed = (
         MassRedshift("mocks, true mass", *_masses(next(iter(stores.values())), rows)),
         MassRedshift(
-            f"PSZ2, MSZ / {psz2_mass_factor:g}",
+            rf"PSZ2, $M_{{\rm SZ}} / {psz2_mass_factor:g}$",
             psz2.read("msz_1e14_msun") * MASS_UNIT_MSUN / psz2_mass_factor,
             psz2.read("redshift"),
         ),
@@ -121,7 +127,7 @@ def draw_maps(
         titles = (*[mocks.title(mock)] * len(stores), observed.title(real))
         examples.append(ExampleRow(titles, maps))
     columns = (*(f"{name} mocks" for name in stores), f"PSZ2, {psz2.attributes['sky']}")
-    save(map_figures.example_maps(columns, examples), folder / "supp2_maps.png")
+    save(map_figures.example_maps(columns, examples, grid), folder / "supp2_maps.png")
 
 
 def _masses(store: MapStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

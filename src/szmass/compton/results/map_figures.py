@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
 from szmass.evaluation.charts import SIGNAL_COLOURS, log_mass_axis
+from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
 
-MOCK_COLOUR, PSZ2_COLOUR = "tab:blue", "tab:red"
-LAYER_COLOURS = {"Conv2D": "tab:green", "MaxPooling2D": "tab:blue", "Dense": "tab:red"}
+MOCK_COLOUR, PSZ2_COLOUR = "C0", "C1"
+LAYER_COLOURS = {"Conv2D": "C2", "MaxPooling2D": "C0", "Dense": "C1"}
+LINEAR_Y_1E6 = 3.0
+"""The scale of y in example maps is linear up to this many 1e-6, and logarithmic above."""
 OTHER_LAYER_COLOUR = "0.5"
 
 
@@ -33,7 +37,8 @@ class MassRedshift:
     def title(self, row: int) -> str:
         """The mass and the redshift of a cluster, in words."""
         mass_1e14 = self.m500c_msun[row] / MASS_UNIT_MSUN
-        return f"{mass_1e14:.1f}e14 Msun, z = {self.redshift[row]:.3f}"
+        mass = rf"${mass_1e14:.1f} \times 10^{{14}}\,M_\odot$"
+        return rf"{mass}, $z = {self.redshift[row]:.3f}$"
 
 
 def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
@@ -46,7 +51,7 @@ def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
     figure, axes = plt.subplots(
         2,
         2,
-        figsize=(7.5, 7),
+        figsize=(6.4, 6),
         layout="constrained",
         sharex="col",
         sharey="row",
@@ -74,8 +79,8 @@ def mass_redshift(mocks: MassRedshift, observed: MassRedshift) -> Figure:
         top.hist(one.redshift, redshift_edges, **style)
         right.hist(one.m500c_msun / MASS_UNIT_MSUN, mass_edges, orientation="horizontal", **style)
     main.set_xlabel("redshift")
-    log_mass_axis(main.yaxis, "M500c")
-    main.legend(fontsize=8, loc="lower right", markerscale=4)
+    log_mass_axis(main.yaxis, r"$M_{500\rm c}$")
+    main.legend(loc="lower right", markerscale=4)
     top.set(yticks=[], ylabel="share")
     right.set(xticks=[], xlabel="share")
     return figure
@@ -90,27 +95,30 @@ class ExampleRow:
     """Compton y, `(pixels, pixels)` each, one a column."""
 
 
-def example_maps(columns: Sequence[str], rows: Sequence[ExampleRow]) -> Figure:
-    """Supp. Fig. 2: example maps of each set, one scale of y a row."""
-    figure, grid = plt.subplots(
+def example_maps(columns: Sequence[str], rows: Sequence[ExampleRow], grid: PixelGrid) -> Figure:
+    """Supp. Fig. 2: example maps of each set, all on one scale of y."""
+    figure, panels = plt.subplots(
         len(rows),
         len(columns),
-        figsize=(3.6 * len(columns), 3.3 * len(rows)),
+        figsize=(2.9 * len(columns) + 0.6, 2.9 * len(rows) + 0.3),
         layout="constrained",
         squeeze=False,
+        sharex=True,
+        sharey=True,
     )
-    for row, axes in zip(rows, grid, strict=True):
-        high = max(float(image.max()) for image in row.maps)
-        low = min(float(image.min()) for image in row.maps)
-        for panel, image, title in zip(axes, row.maps, row.titles, strict=True):
-            shown = panel.imshow(
-                image * 1e6, origin="lower", cmap=SIGNAL_COLOURS, vmin=low * 1e6, vmax=high * 1e6
-            )
+    images_1e6 = [[image * 1e6 for image in row.maps] for row in rows]
+    everything = np.array(images_1e6)
+    norm = AsinhNorm(LINEAR_Y_1E6, vmin=float(everything.min()), vmax=float(everything.max()))
+    half = grid.pixels * grid.pixel_arcmin / 2.0
+    extent = (-half, half, -half, half)
+    for row, images, axes in zip(rows, images_1e6, panels, strict=True):
+        for panel, image, title in zip(axes, images, row.titles, strict=True):
+            shown = panel.imshow(image, extent=extent, cmap=SIGNAL_COLOURS, norm=norm)
             panel.set_title(title, fontsize=8)
-            panel.set(xticks=[], yticks=[])
-        figure.colorbar(shown, ax=axes, shrink=0.8, label="y [1e-6]")
-    for panel, name in zip(grid[-1], columns, strict=True):
-        panel.set_xlabel(name)
+        axes[0].set_ylabel("y [arcmin]")
+    for panel, name in zip(panels[-1], columns, strict=True):
+        panel.set_xlabel(f"x [arcmin]\n{name}")
+    figure.colorbar(shown, ax=panels, shrink=0.6, label=r"Compton $y$ [$10^{-6}$]")
     return figure
 
 
@@ -169,19 +177,19 @@ def scaling_relation(
         reference: one of `measured`, which the lower panel divides the others by.
     """
     figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(6.5, 7), height_ratios=(3, 1), sharex=True, layout="constrained"
+        2, 1, figsize=(5.6, 6.2), height_ratios=(3, 1), sharex=True, layout="constrained"
     )
     mass_1e14 = m500c_msun / MASS_UNIT_MSUN
     for (label, values), marker in zip(measured.items(), "so^v", strict=False):
-        upper.plot(mass_1e14, values, marker, ms=4, mfc="none", label=label)
+        upper.plot(mass_1e14, values, marker, mfc="none", label=label)
         ratio = values / measured[reference] - 1.0
-        lower.plot(mass_1e14, 100.0 * ratio, marker, ms=4, mfc="none")
+        lower.plot(mass_1e14, 100.0 * ratio, marker, mfc="none")
     for relation, style in zip(relations, ("-", "-.", ":"), strict=False):
         masses_1e14 = relation.m500c_msun / MASS_UNIT_MSUN
         upper.plot(masses_1e14, relation.y_mpc2, style, color="0.4", label=relation.label)
-    upper.set(ylabel="E(z)^(-2/3) D_A^2 Y_500 [Mpc^2]", yscale="log")
-    upper.legend(fontsize=8)
+    upper.set(ylabel=r"$E(z)^{-2/3} D_{\rm A}^2 Y_{500}$ [Mpc$^2$]", yscale="log")
+    upper.legend()
     lower.axhline(0, color="0.6", lw=1)
     lower.set_ylabel(f"difference from\n{reference} [%]")
-    log_mass_axis(lower.xaxis, "M500c")
+    log_mass_axis(lower.xaxis, r"$M_{500\rm c}$")
     return figure

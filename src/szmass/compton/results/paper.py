@@ -36,6 +36,11 @@ class DeAndres2022:
         ranges = {tuple(edges): name for name, edges in self.content["bins"].items()}
         return str(ranges.get(redshifts, ""))
 
+    @property
+    def members(self) -> int:
+        """How many networks of a redshift bin it has."""
+        return int(self.content["selection"]["members"])
+
     def of_mocks(self, data_set: str, redshifts: tuple[float, float]) -> dict[str, float]:
         """What is stated of a data set of mock clusters and a redshift range.
 

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from szmass.evaluation.charts import with_unit
 from szmass.evaluation.statistics import gaussian_width, half_width, ln_ratio
 from szmass.microwave.hydro.metrics import mass_bins
 from szmass.units import MASS_UNIT_MSUN
@@ -32,7 +33,7 @@ def hydro_masses(
         stated: the paper's `mean_ln_ratio` and `scatter_ln_mass_gauss`.
     """
     figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(6.5, 8.5), height_ratios=(3, 2), layout="constrained"
+        2, 1, figsize=(5.8, 7.4), height_ratios=(3, 2), layout="constrained"
     )
     scaled_1e14 = estimate_msun * factor[:, None] / MASS_UNIT_MSUN
     truth_1e14 = truth_msun / MASS_UNIT_MSUN
@@ -45,17 +46,18 @@ def hydro_masses(
         fmt="o",
         ms=3,
         lw=0.6,
-        color="tab:green",
-        alpha=0.7,
-        label="a cluster: median and half-width over its skies",
+        color="C2",
+        alpha=0.6,
+        label="a cluster: median and 68 % over its skies",
     )
     for label, masses_1e14, colour in (
-        ("with r", scaled_1e14, "tab:blue"),
-        ("without r", estimate_msun / MASS_UNIT_MSUN, "tab:red"),
+        ("with the factor $r$", scaled_1e14, "C0"),
+        ("without", estimate_msun / MASS_UNIT_MSUN, "C1"),
     ):
         _binned(upper, truth_1e14, masses_1e14, label=label, colour=colour)
-    upper.set(xlabel="true M200c [1e14 Msun]", ylabel="estimated M200c [1e14 Msun]", title=title)
-    upper.legend(fontsize=8, loc="lower right")
+    mass = r"$M_{200\rm c}$"
+    upper.set(xlabel=with_unit(f"true {mass}"), ylabel=with_unit(f"estimated {mass}"), title=title)
+    upper.legend(loc="lower right")
     _histogram(
         lower, ln_ratio(estimate_msun * factor[:, None], truth_msun[:, None]).ravel(), stated
     )
@@ -76,7 +78,6 @@ def _binned(
         fmt="s-",
         ms=6,
         color=colour,
-        capsize=3,
         label=f"all maps of a mass bin, {label}",
     )
 
@@ -87,10 +88,10 @@ def _histogram(axes: Axes, ratio: np.ndarray, stated: Mapping[str, float]) -> No
     fine = np.linspace(-1.0, 1.0, 400)
     # a density over all maps, those beyond the edges too
     share = np.full(len(ratio), 1.0 / (len(ratio) * (edges[1] - edges[0])))
-    axes.hist(ratio, edges.tolist(), weights=share, histtype="step", color="tab:green")
+    axes.hist(ratio, edges.tolist(), weights=share, color="C2", alpha=0.3)
     ours = float(np.mean(ratio)), gaussian_width(ratio)
     paper = stated["mean_ln_ratio"], stated["scatter_ln_mass_gauss"]
-    for name, (mean, width), colour in (("here", ours, "k"), ("paper", paper, "0.6")):
+    for name, (mean, width), colour in (("fit", ours, "C2"), ("the paper's", paper, "k")):
         if width > 0:
             height = 1.0 / (np.sqrt(2.0 * np.pi) * width)
             axes.plot(
@@ -98,7 +99,7 @@ def _histogram(axes: Axes, ratio: np.ndarray, stated: Mapping[str, float]) -> No
                 height * np.exp(-0.5 * ((fine - mean) / width) ** 2),
                 color=colour,
                 ls="--",
-                label=f"{name}: mean {mean:.3f}, sigma {width:.3f}",
+                label=rf"{name}: mean {mean:.3f}, $\sigma = {width:.3f}$",
             )
-    axes.set(xlabel="ln(r M_est / M_true), all maps", ylabel="density")
-    axes.legend(fontsize=8)
+    axes.set(xlabel=r"$\ln(r\,M_{\rm est} / M_{\rm true})$", ylabel="density of maps")
+    axes.legend(loc="upper left")

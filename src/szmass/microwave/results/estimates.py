@@ -25,11 +25,15 @@ from szmass.microwave.results.metrics import (
     scatter_metrics,
 )
 from szmass.params import Evaluation, MicrowaveSets, Mresunet
+from szmass.sky.grid import PixelGrid
 from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
 
 SETS = ("test", "scatter_test", "no_scatter_test")
+TITLES = {"scatter_test": "with SZ scatter", "no_scatter_test": "without SZ scatter"}
 NETWORK, DEBIASED, BOUND = "mresunet", "mresunet_debiased", "bound_train"
+WORDS = {NETWORK: "mResUNet", BOUND: "exact posterior", DEBIASED: "mResUNet, bias removed"}
+"""Of estimators, in the legends."""
 EXAMPLE_MASS_MSUN = 5.0 * MASS_UNIT_MSUN
 PROFILE_MASSES_MSUN = (2.0 * MASS_UNIT_MSUN, 4.0 * MASS_UNIT_MSUN, 6.0 * MASS_UNIT_MSUN)
 
@@ -128,7 +132,13 @@ class Estimates:
         return residuals
 
     def draw(
-        self, folder: Path, network: MresunetEstimator, prior: MassPrior, history: pd.DataFrame
+        self,
+        folder: Path,
+        network: MresunetEstimator,
+        prior: MassPrior,
+        history: pd.DataFrame,
+        grid: PixelGrid,
+        stated: Mapping[str, float],
     ) -> None:
         """Draws the paper's Figures 1 to 5, and the training curve.
 
@@ -137,30 +147,32 @@ class Estimates:
             network: the trained one.
             prior: that it was trained on.
             history: of its training.
+            grid: of the maps.
+            stated: what the paper states, by metric name.
         """
         blocks = [figures.NetworkBlock(*block) for block in describe_blocks(network.model)]
         test = self.maps["test"]
-        example = np.abs(test.m200c_msun - EXAMPLE_MASS_MSUN).argmin()
-        title = f"M200c = {test.m200c_msun[example] / MASS_UNIT_MSUN:g}e14 Msun"
+        example = int(np.abs(test.m200c_msun - EXAMPLE_MASS_MSUN).argmin())
         kinds = {mass: prior.kind(mass) for mass in np.unique(test.m200c_msun)}
-        shown = {name: self.masses_msun["test"][name] for name in (NETWORK, BOUND, DEBIASED)}
-        ratios = {
-            f"{label}, {estimator}": (
-                self.masses_msun[name][estimator],
+        shown = {WORDS[name]: self.masses_msun["test"][name] for name in WORDS}
+        panels = [
+            figures.ScatterPanel(
+                title,
                 self.maps[name].m200c_msun,
+                {WORDS[of]: self.masses_msun[name][of] for of in (NETWORK, BOUND)},
+                stated[f"scatter_ln_mass_gauss{suffix}"],
             )
-            for estimator in (NETWORK, BOUND)
-            for name, label in (("scatter_test", "with SZ scatter"), ("no_scatter_test", "without"))
-        }
+            for (name, title), suffix in zip(TITLES.items(), ("", "_no_scatter"), strict=True)
+        ]
         columns = (history[key].to_numpy() for key in ("maps_seen", "loss", "validation_loss"))
         drawn = {
             "figure1_network": figures.network(blocks, network.model.count_params()),
             "figure2_map": figures.map_and_profile(
-                test.temperature_uk[example], test.sz_uk[example], title
+                test.temperature_uk[example], test.sz_uk[example], grid, test.m200c_msun[example]
             ),
-            "figure3_profiles": figures.profiles(self._profile_rows()),
+            "figure3_profiles": figures.profiles(self._profile_rows(), grid),
             "figure4_masses": figures.masses(test.m200c_msun, shown, kinds),
-            "figure5_scatter": figures.scatter(ratios, "Scatter of the mass estimates"),
+            "figure5_scatter": figures.scatter(panels),
             "training_curve": figures.training_curve(*columns),
         }
         for name, figure in drawn.items():

@@ -24,6 +24,7 @@ from szmass.networks.backend import prepare_backend
 from szmass.params import BaryonModel, Cnn, Compton, Evaluation, Posterior
 from szmass.planck.stores import open_psz2_store
 from szmass.reporting import Run, report_figures
+from szmass.sky.grid import PixelGrid
 from szmass.sky.redshift_bins import bin_labels
 
 
@@ -80,12 +81,19 @@ def evaluate_cnn(
     for path in (cnn_predictions, compton_table):
         run.artifact(path)
 
-    threshold = cnn.bias_threshold
     draw_masses(
-        cnn_figures, predictions, metrics, labels, judged, bias_threshold=threshold, seed=seed
+        cnn_figures,
+        predictions,
+        metrics,
+        labels,
+        judged,
+        bias_threshold=cnn.bias_threshold,
+        members_of_paper=paper.members,
+        seed=seed,
     )
     clusters = row_of_each_cluster(stores["planck"], ("development", "test"))
-    draw_maps(cnn_figures, stores, clusters, psz2, psz2_mass_factor=compton.psz2_mass_factor)
+    grid, factor = PixelGrid.of(compton), compton.psz2_mass_factor
+    draw_maps(cnn_figures, stores, clusters, psz2, grid, psz2_mass_factor=factor)
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     draw_networks(cnn_figures, judged["planck"], labels, axis)
     draw_relation(cnn_figures, relation_test(originals, baselines.relation, baselines.cosmology))

@@ -71,7 +71,7 @@ def infer_psz2(
     write_metrics(psz2_metrics, metrics)
     labels = bin_labels(bins)
     write_text(psz2_table, write_table(metrics, labels | {ALL_BINS: "all"}, sky))
-    draw(psz2_figures, found, simulated, labels, sky)
+    draw(psz2_figures, found, 10.0**published, simulated, labels, sky)
     for bin_name, values in metrics.items():
         for name, value in values.items():
             run.metric(f"{bin_name}.{name}", value)

@@ -19,6 +19,7 @@ from szmass.microwave.results.table import closing_table
 from szmass.networks.backend import prepare_backend
 from szmass.params import Evaluation, Microwave, MicrowaveSets, Mresunet
 from szmass.reporting import Run, report_figures
+from szmass.sky.grid import PixelGrid
 
 
 def evaluate_mresunet(
@@ -66,5 +67,6 @@ def evaluate_mresunet(
     write_text(microwave_table, table)
     for path in (microwave_table, microwave_predictions):
         run.artifact(path)
-    tested.draw(microwave_figures, network, priors[BOUND], pd.read_csv(mresunet_history))
+    history, grid = pd.read_csv(mresunet_history), PixelGrid.of(microwave)
+    tested.draw(microwave_figures, network, priors[BOUND], history, grid, stated)
     report_figures(run, microwave_figures)

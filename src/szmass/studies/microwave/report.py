@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from szmass.evaluation.charts import save
+from szmass.evaluation.charts import save, with_unit
 from szmass.evaluation.tables import markdown_table
 from szmass.microwave.results.metrics import mass_label
 from szmass.reporting import Run
@@ -18,6 +18,16 @@ from szmass.units import MASS_UNIT_MSUN
 
 FILTER = "matched_filter"
 SCATTER = "scatter_ln_mass"
+WORDS = {BOUND: "exact posterior", FILTER: "matched filter", NETWORK: "mResUNet"}
+AXES = {
+    "noise_uk_arcmin": r"noise [$\mu$K arcmin]",
+    "beam_fwhm_arcmin": "beam, full width at half maximum [arcmin]",
+    "sz_scatter": r"scatter of $\ln Y$ at given mass",
+    "patch_pixels": "pixels on a side of the map",
+    "width": "width of the network",
+    "epochs": "epochs of training",
+}
+"""Of the committed settings; another quantity has its own name."""
 SHOWN_1E14 = (0.5, 1, 2.5, 4.5, 6.5, 8, 10)
 NOTE = (
     "Standard deviation of ln(M_est / M_true) over clusters even in mass between {low:g} and\n"
@@ -43,13 +53,17 @@ def report(study: MicrowaveStudy, *, here: Path, run: Run) -> None:
     metrics |= read_metrics(here, study.training_sets, "training_sets")
     along = {item: [n for n in names if n.startswith(f"{item}/")] for item in study.quantities}
     quantities = {
-        item.replace("_", " "): _curves([metrics[name] for name in found])
+        AXES.get(item, item.replace("_", " ")): _curves([metrics[name] for name in found])
         for item, found in along.items()
     }
-    save(panels(quantities, "scatter of ln M"), here / FIGURES / "microwave_quantities.png")
+    save(
+        panels(quantities, r"standard deviation of $\ln M$"),
+        here / FIGURES / "microwave_quantities.png",
+    )
     sets = read_predictions(here, study.training_sets, "training_sets")
     responses = {name.replace("_", " "): _responses(table) for name, table in sets.items()}
-    figure = panels(responses, "median of M_est / M_true", x_axis="M200c [1e14 Msun]")
+    ratio = r"median of $M_{\rm est} / M_{\rm true}$"
+    figure = panels(responses, ratio, x_axis=with_unit(r"$M_{200\rm c}$"))
     save(figure, here / FIGURES / "microwave_training_sets.png")
     rows = [
         (
@@ -86,7 +100,8 @@ def _curves(found: list[dict[str, float]]) -> dict[str, Curve]:
     for estimator, dashed in ((BOUND, True), (FILTER, True), (NETWORK, False)):
         here = [of for of in found if f"{estimator}.{SCATTER}" in of]
         x, y = [of["value"] for of in here], [of[f"{estimator}.{SCATTER}"] for of in here]
-        lines[estimator] = Curve(x, y, dashed)
+        error = [of[f"{estimator}.{SCATTER}_err"] for of in here]
+        lines[WORDS[estimator]] = Curve(x, y, dashed, error)
     return lines
 
 
@@ -98,7 +113,7 @@ def _responses(table: pd.DataFrame) -> dict[str, Curve]:
     for estimator, dashed in ((BOUND, True), (NETWORK, False)):
         ratio = test[f"{estimator}_msun"] / test["m200c_msun"]
         medians = [float(np.median(ratio[test["m200c_msun"] == mass])) for mass in true]
-        lines[estimator] = Curve(list(true / MASS_UNIT_MSUN), medians, dashed)
+        lines[WORDS[estimator]] = Curve(list(true / MASS_UNIT_MSUN), medians, dashed)
     return lines
 
 

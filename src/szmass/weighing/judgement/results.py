@@ -169,12 +169,12 @@ def _masses(judged: Judged, title: str) -> Figure:
     truth, found = (
         values / MASS_UNIT_MSUN for values in (judged.truth_msun, judged.masses["m500_msun"])
     )
-    points = axes.scatter(truth, found, c=judged.redshift, s=3, cmap="viridis", lw=0)
+    points = axes.scatter(truth, found, c=judged.redshift, s=3, lw=0)
     ends = np.array([truth.min(), truth.max()])
     axes.plot(ends, ends, "k-", lw=0.8)
     log_mass_axis(axes.xaxis, r"true $M_{500\mathrm{c}}$")
     log_mass_axis(axes.yaxis, r"$M_{500\mathrm{c}}$ by weighing")
-    axes.set_title(f"simulated Planck maps, {title}", fontsize=10)
+    axes.set_title(f"simulated Planck maps, {title}")
     figure.colorbar(points, label="redshift")
     return figure
 
@@ -190,16 +190,16 @@ def _coverage(judged: Sequence[Judged], calibration: Calibration) -> Figure:
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.6 * len(panels), 4.2), layout="constrained", squeeze=False
     )
-    colours = plt.get_cmap("tab10")
     for panel, curves in zip(axes[0], panels, strict=True):
         for number, (name, ranks) in enumerate(curves.items()):
             label = f"{name}, {len(ranks)} clusters"
-            panel.plot(SHARES, coverage_excess(ranks), label=label, color=colours(number), lw=1.2)
+            style = {"color": f"C{number % 7}", "ls": "--" if number >= 7 else "-"}
+            panel.plot(SHARES, coverage_excess(ranks), label=label, **style)
         fewest = min(len(ranks) for ranks in curves.values())
         error = 2.0 * np.sqrt(SHARES * (1.0 - SHARES) / fewest)
         panel.fill_between(SHARES, -error, error, color="0.9", lw=0)
         panel.axhline(0.0, color="k", lw=0.6)
         panel.set(xlabel="probability of the central interval", xlim=(0.0, 1.0))
-        panel.legend(fontsize=7.5, frameon=False)
+        panel.legend(fontsize=7.5)
     axes[0, 0].set_ylabel("share of true masses within it, minus the probability")
     return figure
