@@ -71,7 +71,9 @@ def test_figure_1_draws_200_points_of_each_bin_and_groups_of_equal_count(tmp_pat
         squares = next(line for line in figure.axes[1].lines if line.get_marker() == "s")
         assert len(squares.get_xdata()) == mass_figures.FIGURE1_GROUPS  # type: ignore[arg-type]
         save(figure, tmp_path / name)
-    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    for ending in (".png", ".pdf"):
+        first, second = (tmp_path / f"{name}{ending}" for name in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_percentiles_of_groups_are_those_of_their_members() -> None:

@@ -23,7 +23,9 @@ def test_a_figure_is_the_same_bytes_twice(tmp_path: Path) -> None:
     for name in ("first.png", "second.png"):
         figure = figures.masses(truth, estimates, {2e14: "trained", 3.5e14: "extrapolated"})
         save(figure, tmp_path / name)
-    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    for ending in (".png", ".pdf"):
+        first, second = (tmp_path / f"{name}{ending}" for name in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
     assert plt.get_fignums() == []
 
 
