@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import resource
 import signal
 import subprocess
@@ -157,7 +158,10 @@ def test_a_stage_without_run_runs_without_mlflow(checkout: Checkout):
 
     done = checkout.run_stage("plain_toy")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    verdict = re.escape("data/microwave_verdict.json")
+    line = rf"plain_toy: done in 0:00:0\d, wrote {verdict} \(0\.0 MB\)\n"
+    assert re.fullmatch(line, done.stdout)
     assert (
         checkout.path / "data" / "microwave_verdict.json"
     ).read_text() == f"{seed_of(checkout)} []"

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from time import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ from szmass.errors import SzmassError, lacks_room, message
 from szmass.params import Params, did_you_mean, load
 from szmass.parent import end_with_dvc
 from szmass.quiet import quiet_start
+from szmass.reporting import what_was_made
 
 PARAMS_FILE = Path("params.yaml")
 INTERRUPTED = 128 + signal.SIGINT
@@ -86,14 +88,16 @@ def run_stage(name: str = "", *items: str) -> None:
 
         require_as_made(name, files.values())
     paths |= dict(zip(wanted, items, strict=True))
+    began = time()
     if "run" not in inspect.signature(stage).parameters:
         stage(**sections, **paths)
-        return
-    with quiet_start():
-        from szmass.tracking import open_run
+    else:
+        with quiet_start():
+            from szmass.tracking import open_run
 
-    with open_run(name, items=items, sections=sections, paths=files) as run:
-        stage(**sections, **paths, run=run)
+        with open_run(name, items=items, sections=sections, paths=files) as run:
+            stage(**sections, **paths, run=run)
+    print(what_was_made(" ".join([name, *items]), began, files.values()), flush=True)
 
 
 def require_own_code() -> None:

@@ -1,11 +1,15 @@
-"""What a stage tells of its progress, whoever listens."""
+"""What a stage tells of its progress and of its end, whoever listens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
+from time import time
 from typing import Protocol
+
+MB = 1e6
 
 
 class Run(Protocol):
@@ -42,3 +46,23 @@ def report_figures(run: Run, folder: Path) -> None:
     """Keeps all pictures of a folder with the run, in the order of their names."""
     for path in sorted(folder.glob("*.png")):
         run.figure(path)
+
+
+def what_was_made(label: str, began: float, paths: Iterable[Path]) -> str:
+    """A line on a stage that has ended: how long it took, and the outputs with their sizes.
+
+    Args:
+        label: of the stage.
+        began: when it did, in seconds as `time.time` gives them.
+        paths: its inputs and outputs; those that were written since count.
+    """
+    made = [path for path in paths if path.exists() and path.stat().st_mtime >= began]
+    written = ", ".join(f"{path} ({_bytes(path) / MB:,.1f} MB)" for path in made)
+    took = timedelta(seconds=round(time() - began))
+    return f"{label}: done in {took}" + (f", wrote {written}" if written else "")
+
+
+def _bytes(path: Path) -> int:
+    """The size of a file, or of all files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
