@@ -29,7 +29,6 @@ from szmass.errors import SzmassError
 from szmass.predict.catalogues import cut_catalogue
 from szmass.predict.command import UsableMaps, Wanted, usable_maps
 from szmass.predict.cutouts import CutoutError, checked_redshift
-from szmass.predict.files import limits
 from szmass.predict.files.limits import UserFileError
 from szmass.predict.files.user_maps import read_table
 from szmass.sky.grid import PixelGrid
@@ -682,13 +681,6 @@ def test_a_complex_redshift_of_a_catalogue_is_none(tmp_path: Path, sky: Path) ->
     catalogue = write_sky(tmp_path / "c.fits", *catalogue_columns(0.3 + 0.1j))
     with pytest.raises(UserFileError, match="column 'REDSHIFT': expected a number a row"):
         list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
-
-
-def test_sizes_are_said_in_units_that_a_person_reads() -> None:
-    assert limits.in_words(512) == "512 bytes"
-    assert limits.in_words(298 * 2**30) == "298 GiB"
-    assert limits.in_words(67 * 2**40) == "67 TiB"
-    assert limits.in_words(5000 * 2**40) == "5000 TiB"
 
 
 changes = st.lists(
