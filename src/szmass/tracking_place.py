@@ -64,11 +64,11 @@ def sqlite_damage(path: Path, *, mode: str) -> str:
     return "" if found == "ok" else found.splitlines()[-1]
 
 
-def recovery(path: Path) -> str:
-    """What to do with a damaged database."""
+def damaged(path: Path, damage: str) -> str:
+    """A damaged database and what to do with it, in a line."""
     return (
-        f"recover it (`sqlite3 {path} .recover | sqlite3 new.db`) or move it away, then a new one "
-        "is made"
+        f"{path}: damaged ({damage}): recover it (`sqlite3 {path} .recover | sqlite3 new.db`) or "
+        "move it away, then a new one is made"
     )
 
 

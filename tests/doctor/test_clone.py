@@ -106,7 +106,7 @@ def test_a_database_is_whole_or_not_there_yet(root: Path) -> None:
     (root / "mlflow.db").write_bytes(b"x" * 9000)
     found = clone.tracking(root)
     assert found.state is State.WRONG
-    assert "recover it" in found.remedy
+    assert "recover it" in found.text
 
 
 class Server(BaseHTTPRequestHandler):

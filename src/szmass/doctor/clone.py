@@ -21,7 +21,7 @@ from szmass.stages.digests import digest_lines
 from szmass.tracking_place import (
     HTTP,
     SQLITE,
-    recovery,
+    damaged,
     server_version,
     sqlite_damage,
     sqlite_file,
@@ -141,7 +141,7 @@ def tracking(root: Path) -> Finding:
     except sqlite3.OperationalError as error:
         return Finding("MLflow", State.NOTE, f"{path}: {error}", "end what uses it, try again")
     if damage:
-        return Finding("MLflow", State.WRONG, f"{path}: damaged ({damage})", recovery(path))
+        return Finding("MLflow", State.WRONG, damaged(path, damage))
     return Finding("MLflow", State.OK, f"{path}, whole")
 
 

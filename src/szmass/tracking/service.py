@@ -23,7 +23,7 @@ from szmass.tracking.delivery import AWAY_S, Delivery
 from szmass.tracking_place import (
     HTTP,
     TrackingError,
-    recovery,
+    damaged,
     repository_root,
     server_version,
     sqlite_damage,
@@ -188,4 +188,4 @@ def _prepare_sqlite(path: Path) -> None:
     except sqlite3.OperationalError:
         return  # it is in use, or not to be opened: the first request tells
     if damage:
-        raise TrackingError(f"{path}: damaged ({damage}): {recovery(path)}")
+        raise TrackingError(damaged(path, damage))
