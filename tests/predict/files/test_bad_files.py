@@ -30,7 +30,6 @@ from szmass.predict.catalogues import cut_catalogue
 from szmass.predict.command import UsableMaps, Wanted, usable_maps
 from szmass.predict.cutouts import CutoutError, checked_redshift
 from szmass.predict.files.limits import UserFileError
-from szmass.predict.files.user_maps import read_table
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import pixel_count
 from szmass.storage.store import replacing, write_rows
@@ -519,23 +518,6 @@ def test_a_fifo_in_a_store_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(store / "compton_y" / "zarr.json")
     (line,) = weighed(store).problems
     assert line == f"{store}: compton_y/zarr.json is a FIFO: expected files and folders"
-
-
-def test_a_table_has_each_column_once_with_or_without_spaces(tmp_path: Path) -> None:
-    table = tmp_path / "t.csv"
-    table.write_text("file , redshift\na.npy , 0.3\n")
-    (row,) = read_table(table)
-    assert (row.file, row.redshift) == (tmp_path / "a.npy", "0.3")
-    table.write_text("file,redshift,redshift \na.npy,0.3,0.4\n")
-    with pytest.raises(UserFileError, match="column 'redshift' stands 2 times: expected it once"):
-        read_table(table)
-    table.write_bytes(b"file,redshift\n\xff\xfe\x00,0.3\n")
-    with pytest.raises(UserFileError, match="cannot be read as a CSV table"):
-        read_table(table)
-    table.unlink()
-    os.mkfifo(table)
-    with pytest.raises(UserFileError, match="t.csv: is a FIFO: expected a regular file"):
-        read_table(table)
 
 
 def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path) -> None:
