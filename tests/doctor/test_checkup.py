@@ -10,6 +10,7 @@ import pytest
 
 from helpers import ROOT
 from szmass.cli import main
+from szmass.doctor.checkup import clone_root
 from szmass.predict import released
 
 HEAVY = ("tensorflow", "keras", "mlflow", "dvc", "numpy", "pydantic")
@@ -19,6 +20,14 @@ def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """The state of each line, by what it is about."""
     printed = capsys.readouterr().out.splitlines()
     return {line[:22].strip(): line[23:29].strip() for line in printed}
+
+
+def test_a_clone_is_found_from_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "src").mkdir()
+    monkeypatch.chdir(root / "src")
+    assert clone_root() == root
+    (root / "params.yaml").unlink()
+    assert clone_root() is None
 
 
 def test_any_folder_is_ok_and_a_damaged_record_is_not(
@@ -53,6 +62,6 @@ def test_a_clone_has_more_lines_and_nothing_heavy_is_imported(tmp_path: Path) ->
     printed = [line[:22].strip() for line in done.stdout.splitlines()]
     assert printed[9:] == ["disk, DVC's cache", "MLflow", "code"]
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "szmass.doctor.clone" in imported
+    assert "szmass.doctor.remotes" in imported
     assert not imported & set(HEAVY)
     assert done.returncode == 1, "szmass runs from another folder than this clone"

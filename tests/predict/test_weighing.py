@@ -431,6 +431,16 @@ def test_verbose_says_what_was_read_beside_what_a_program_reads(
         main(["predict", "c.fits", "-q", "-v"])
 
 
+def test_verbose_says_what_was_read_of_maps_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="no map could be used:\nc.fits: redshift = 2: expected"):
+        main(["predict", "--models", RECORD, "c.fits", "--redshift", "2", "--verbose"])
+    read, contradiction = capsys.readouterr().err.splitlines()
+    assert read.startswith("c.fits: HDU 0 (PRIMARY), 64 x 64 pixels of 2.5' (CDELT)")
+    assert contradiction.startswith("c.fits: redshift 2 (--redshift) is used")
+
+
 def test_python_takes_the_options_of_the_command(tmp_path: Path) -> None:
     """A cluster off the centre of a wide map with a margin without data, beside another image."""
     wide = np.zeros((80, 90), "f4")

@@ -17,6 +17,8 @@ from szmass.predict.command import (
     RELEASE,
     WEIGHING,
     Answer,
+    NoUsableMapError,
+    UsableMaps,
     Wanted,
     predict,
     require_possible,
@@ -119,9 +121,12 @@ def run(options: Namespace) -> None:
         from szmass.predict.masses import require_ending
 
         require_ending(options.out)
-    answer = _answer(wanted)
-    for line in [*(answer.read if options.verbose else ()), *answer.warnings]:
-        _say(line)
+    try:
+        answer = _answer(wanted)
+    except NoUsableMapError as error:
+        _tell(error.maps, verbose=options.verbose)
+        raise
+    _tell(answer, verbose=options.verbose)
     text = answer.masses_as_text if options.quiet else answer.as_text
     print(answer.as_json() if options.json else text())
     if not isinstance(answer, Answer):
@@ -185,6 +190,12 @@ def _write(weighed: Weighed, options: Namespace) -> None:
         true_1e14 = header_number(options.files[0], TRUE_MASS_KEY)
         say(f"example: a simulated cluster, whose true mass is {true_1e14:.2f} 1e14 Msun")
         say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
+
+
+def _tell(source: Answer | Weighed | UsableMaps, *, verbose: bool) -> None:
+    """Tells what was read of each map if that is asked for, and what contradicts it."""
+    for line in [*(source.read if verbose else ()), *source.warnings]:
+        _say(line)
 
 
 def _say(line: str) -> None:

@@ -43,6 +43,18 @@ class PredictionError(SzmassError):
     """There is nothing to predict, or no map that could be used."""
 
 
+class NoUsableMapError(PredictionError):
+    """No map could be used.
+
+    Args:
+        maps: what was read of them, and the reasons.
+    """
+
+    def __init__(self, maps: UsableMaps) -> None:
+        super().__init__("no map could be used:\n" + "\n".join(maps.problems))
+        self.maps = maps
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The options of one `szmass predict`: which maps, and how their masses are to be found."""
@@ -343,10 +355,10 @@ def require_any(maps: UsableMaps) -> None:
     """Requires a map that can be weighed.
 
     Raises:
-        PredictionError: there is none; the message has the reasons.
+        NoUsableMapError: there is none; the message has the reasons.
     """
     if not maps.names:
-        raise PredictionError("no map could be used:\n" + "\n".join(maps.problems))
+        raise NoUsableMapError(maps)
 
 
 def usable_map(

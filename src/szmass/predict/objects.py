@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from astropy.nddata import NDData
     from astropy.table import Table
 
+    Maps = np.ndarray | NDData | Table | str | Path | Sequence[str | Path | NDData]
+    """What `szmass.weigh` takes as maps."""
+
 TABLE_ENDING = ".csv"
 
 

@@ -30,8 +30,7 @@ from szmass.weighing.record import Record
 from szmass.weighing.weigher import FLAT, MASS_FUNCTION, TRAINING, Weigher
 
 if TYPE_CHECKING:
-    from astropy.nddata import NDData
-    from astropy.table import Table
+    from szmass.predict.objects import Maps
 
 ALL_GAS = "all"
 """Every model of the gas, where the name of one is asked for."""
@@ -74,7 +73,7 @@ def _record(named: Path | None) -> tuple[Record, str]:
 
 
 def weigh(
-    maps: np.ndarray | NDData | Table | str | Path | Sequence[str | Path | NDData],
+    maps: Maps,
     redshift: object = None,
     *,
     prior: str | Path = "psz2",
