@@ -77,3 +77,25 @@ def test_most_of_a_map_is_not_made_up() -> None:
     wide[60:140, 60:140] = noise(2.0)[:80, :80]
     with pytest.raises(CutoutError, match="84% of the pixels are masked or NaN: expected at most"):
         with_noise(wide, PIXEL_ARCMIN, None)
+
+
+def test_what_is_no_noise_is_not_continued() -> None:
+    flat = np.full((96, 96), 1e-6)
+    flat[:10] = np.nan
+    with pytest.raises(CutoutError, match="have data, most of them 1e-06: expected 100 with noise"):
+        with_noise(flat, PIXEL_ARCMIN, None)
+    flat[-1, -1] = np.inf
+    assert with_noise(flat, PIXEL_ARCMIN, None)[0] is flat
+
+
+def test_noise_that_is_seen_nowhere_is_not_made_up() -> None:
+    image = noise(2.0)
+    rows, columns = np.indices(image.shape) - 47.5
+    image[np.hypot(rows, columns) * PIXEL_ARCMIN > 80.0] = np.nan
+    small, _ = with_noise(image, PIXEL_ARCMIN, None)
+    assert np.isfinite(small).all()
+    image = noise(2.0)[:56, :56]
+    rows, columns = np.indices(image.shape) - 27.5
+    image[np.hypot(rows, columns) * PIXEL_ARCMIN > 40.0] = np.nan
+    with pytest.raises(CutoutError, match="0 pixels beyond 40' of the centre have data"):
+        with_noise(image, PIXEL_ARCMIN, None)

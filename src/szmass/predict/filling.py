@@ -14,6 +14,8 @@ MEASURED_ARCMIN = 40.0
 """Radius within which every pixel must have data: beyond it little of a cluster is left."""
 MOST_FILLED = 0.5
 """Share of the pixels that may be without data."""
+LEAST_PIXELS = 100
+"""Pixels with data beyond the cluster, from which the noise is known to some ten percent."""
 
 
 def with_noise(
@@ -39,8 +41,8 @@ def with_noise(
         return image, ""  # refused, or whole
     values = np.ma.getdata(image).astype(np.float64)
     empty = np.ma.getmaskarray(image) | np.isnan(values)
-    if not empty.any():
-        return image, ""
+    if not empty.any() or np.isinf(values[~empty]).any():
+        return image, ""  # whole, or refused
     rows, columns = np.indices(image.shape)
     column, row = centre or ((image.shape[1] - 1) / 2.0, (image.shape[0] - 1) / 2.0)
     near = np.hypot(rows - row, columns - column) * pixel_arcmin <= MEASURED_ARCMIN
@@ -53,12 +55,24 @@ def with_noise(
         share, most = f"{empty.mean():.0%}", f"{MOST_FILLED:.0%}"
         raise CutoutError(f"{share} of the pixels are masked or NaN: expected at most {most}")
     level = np.where(empty | near, np.nan, values)
-    low, middle, high = np.nanpercentile(level, [16.0, 50.0, 84.0])
+    low, middle, high = _percentiles(level)
     width = (high - low) / 2.0
     rng = np.random.default_rng((0, FILLED_PIXELS, zlib.crc32(values[~empty].tobytes())))
     noise = _correlated(rng.standard_normal(image.shape), _correlation((level - middle) / width))
     words = f"{empty.sum()} pixels without data filled with noise of {width:.3g}"
     return np.where(empty, middle + width * noise, values), words
+
+
+def _percentiles(level: np.ndarray) -> tuple[float, float, float]:
+    """The 16, 50 and 84 % points of pixels beyond the cluster, NaN where they are not known."""
+    known = level[~np.isnan(level)]
+    low, middle, high = np.percentile(known, [16.0, 50.0, 84.0]) if len(known) else (0.0, 0.0, 0.0)
+    if len(known) < LEAST_PIXELS or low == high:
+        raise CutoutError(
+            f"{len(known)} pixels beyond {MEASURED_ARCMIN:g}' of the centre have data, most "
+            f"of them {middle:g}: expected {LEAST_PIXELS} with noise, to fill the others with"
+        )
+    return low, middle, high
 
 
 def _correlation(noise: np.ndarray) -> float:
