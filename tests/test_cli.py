@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from helpers import ROOT
 from helpers.committed import in_git
-from szmass.cli import READER_GONE, VERBS, _parser, main
+from szmass.cli import READER_GONE, SHELLS, VERBS, _parser, main
 from szmass.cli.summary import IN_THE_PAGE, RESULTS, RESULTS_PAGE, STUDIES_IN_THE_PAGE
 from szmass.params import load
 from szmass.params.scales import read_scale, scale_in_force, scale_names
@@ -66,6 +66,44 @@ def test_the_help_begins_with_what_a_user_needs_first(capsys: pytest.CaptureFixt
     names = re.findall(r"^ {4}([a-z][a-z-]+)(?:  |$)", printed, re.MULTILINE)
     assert names == list(VERBS)
     assert (names[0], names[-1]) == ("predict", "release")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_is_told_every_command_and_option(
+    capsys: pytest.CaptureFixture[str], shell: str
+) -> None:
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["--completion", shell])
+    script = capsys.readouterr().out
+    assert all(name in script for name in VERBS)
+    assert "pixel-arcmin" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("szmass doc", "doctor"),
+        ("szmass predict --pix", "--pixel-arcmin"),
+        ("szmass predict cuto", "cutout.fits"),
+        ("szmass predict --table cuto", "cutout.fits"),
+    ],
+)
+def test_bash_completes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, expected: str
+) -> None:
+    (tmp_path / "cutout.fits").touch()
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["--completion", "bash"])
+    typed = words.split()
+    ask = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _shtab_szmass; echo $COMPREPLY"
+    done = subprocess.run(
+        ["bash", "-c", f"{capsys.readouterr().out}\n{ask}"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [expected]
 
 
 @pytest.mark.parametrize("words", ["scale laptop", "--help", "predict nothing.npy --redshift 1"])

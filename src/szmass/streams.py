@@ -41,6 +41,9 @@ WEIGHING_NETWORKS = 53  # first weights
 CHECKED_MASSES = 54  # draws from the posterior of 1 - b, slope and scatter
 WEIGHING_MICROWAVE = 55  # masses of training clusters of one redshift, and the training's own seed
 
+# maps of a user
+FILLED_PIXELS = 56  # noise where a map has no data
+
 # studies
 TRAINING_SIZE_CLUSTERS = 60  # which clusters a smaller training set has
 BARYON_MODEL_CLUSTERS = 61  # the same clusters for each model of the gas

@@ -66,7 +66,7 @@ def verify(targets: Sequence[str], remote: str | None, *, remove: bool = False) 
     with _repository(remote or "the cache") as repo:
         objects = repo.cloud.get_remote_odb(remote) if remote else repo.cache.local
         outputs = _outputs(repo, targets)
-        objects.fs.exists(objects.path)  # raises where nobody answers or lets us in
+        _is_there(objects)
         digests = _digests(objects, outputs)
         folders = [out for out in outputs if out.md5 == f"{digests[out]}.dir"]
         digests |= _digests(objects, [f for out in folders for f in _listed(objects, out)])
@@ -74,6 +74,16 @@ def verify(targets: Sequence[str], remote: str | None, *, remove: bool = False) 
         if remove:
             _remove(objects, check, of_remote=remote is not None)
     return check
+
+
+def remote_is_there(remote: str) -> bool:
+    """Whether a remote has its folder; a push makes it.
+
+    Raises:
+        VerifyError: the remote is unknown, does not answer, or refuses.
+    """
+    with _repository(remote) as repo:
+        return _is_there(repo.cloud.get_remote_odb(remote))
 
 
 def require_as_made(stage: str, paths: Iterable[Path]) -> None:
@@ -128,6 +138,11 @@ def _repository(where: str) -> Iterator[Any]:
         raise
     except Exception as error:  # each kind of server has exceptions of its own
         raise VerifyError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _is_there(objects: Any) -> bool:
+    """Whether a store has its folder; raises where nobody answers or lets us in."""
+    return bool(objects.fs.exists(objects.path))
 
 
 def _outputs(repo: Any, targets: Sequence[str]) -> list[StoredFile]:

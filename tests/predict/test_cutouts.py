@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
+from szmass.predict.cutouts import (
+    CutoutError,
+    checked_cutout,
+    checked_redshift,
+    window_around,
+)
 from szmass.sky.grid import PixelGrid
 
 GRID = PixelGrid(96, 1.7)
@@ -78,3 +83,47 @@ def changed(value: float, where: tuple[int, int] = (3, 5)) -> np.ndarray:
 def test_bad_maps_are_named(image: np.ndarray, pixel_arcmin: float | None, message: str) -> None:
     with pytest.raises(CutoutError, match=message):
         checked_cutout(image, pixel_arcmin, GRID)
+
+
+def beside(column: float, row: float, pixel_arcmin: float, shape: tuple[int, int]) -> np.ndarray:
+    """A map of any shape with the cluster at a place in it."""
+    rows, columns = np.indices(shape)
+    radius_arcmin = np.hypot(rows - row, columns - column) * pixel_arcmin
+    return 3e-5 * np.exp(-(radius_arcmin**2) / (2 * 4.25**2))
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "pixel_arcmin"),
+    [(100.5, 59.5, 1.7), (100.0, 60.0, 1.7), (120.3, 110.7, 1.2)],
+)
+def test_a_cutout_is_made_around_a_place(column: float, row: float, pixel_arcmin: float) -> None:
+    """NaN elsewhere in the map does no harm."""
+    image = beside(column, row, pixel_arcmin, (220, 260))
+    image[-1] = np.nan
+    window, place = window_around(image, pixel_arcmin, GRID, (column, row))
+    found = checked_cutout(window, pixel_arcmin, GRID, place)
+    np.testing.assert_allclose(found, cluster(GRID), atol=3e-5 * 1e-3)
+
+
+def test_whole_pixels_are_taken_as_they_are() -> None:
+    image = np.random.default_rng(1).normal(0.0, 1e-6, (120, 130))
+    window, place = window_around(image, 1.7, GRID, (60.5, 50.5))
+    found = checked_cutout(window, 1.7, GRID, place)
+    np.testing.assert_array_equal(found, image[3:99, 13:109].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("centre", "pixel_arcmin", "message"),
+    [
+        ((500.0, 60.0), 1.7, "around column 500.0, row 60.0 is not within the map of 120 x 130 "),
+        ((47.0, 60.0), 1.7, "expected a centre 47.5 pixels from its edges"),
+        ((60.0, -3.0), 1.7, "a cutout of 163.2' around column 60.0, row -3.0 is not within"),
+        ((60.0, 60.0), None, "the side of a pixel is not stated"),
+        ((60.0, 60.0), 0.0, "pixels of 0': expected 1.7'"),
+    ],
+)
+def test_a_cutout_that_does_not_fit_is_refused(
+    centre: tuple[float, float], pixel_arcmin: float | None, message: str
+) -> None:
+    with pytest.raises(CutoutError, match=message):
+        window_around(np.zeros((120, 130)), pixel_arcmin, GRID, centre)

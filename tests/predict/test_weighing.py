@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from astropy import units
 from astropy.io import fits
+from astropy.nddata import NDData
+from astropy.table import Table
 from scipy.ndimage import zoom
 from scipy.special import ndtri
 from xarray import DataArray
@@ -396,3 +398,86 @@ def test_a_record_needs_no_settings_and_no_keras() -> None:
     )
     imported = set(done.stdout.split())
     assert not imported & {"szmass.params", "pydantic", "keras", "scipy.signal", *HEAVY}
+
+
+def test_quiet_prints_the_masses_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["predict", "--models", RECORD, "--table", "maps.csv", "-q", "--out", "quiet.csv"])
+    quiet = capsys.readouterr()
+    main(["predict", "--models", RECORD, "--table", "maps.csv", "--out", "quiet.csv"])
+    usual = capsys.readouterr()
+    assert quiet.out.splitlines() == usual.out.splitlines()[:4]
+    assert (quiet.err, usual.err) == ("", "table: quiet.csv\n")
+
+
+def test_verbose_says_what_was_read_beside_what_a_program_reads(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["predict", "--models", RECORD, "c.fits", "0.npy", "--redshift", "0.3", "-v", "--json"])
+    told = capsys.readouterr()
+    said = "c.fits: redshift 0.3 (--redshift) is used, but the file says 0.25 (REDSHIFT)"
+    assert told.err.splitlines() == [
+        (
+            "c.fits: HDU 0 (PRIMARY), 64 x 64 pixels of 2.5' (CDELT), no unit, taken as y, "
+            "redshift 0.3 (--redshift)"
+        ),
+        (
+            "0.npy: array, 64 x 64 pixels of unstated size, no unit, taken as y, "
+            "redshift 0.3 (--redshift)"
+        ),
+        said,
+    ]
+    assert json.loads(told.out)["warnings"] == [said]
+    with pytest.raises(SystemExit, match="^2$"):
+        main(["predict", "c.fits", "-q", "-v"])
+
+
+def test_verbose_says_what_was_read_of_maps_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="no map could be used:\nc.fits: redshift = 2: expected"):
+        main(["predict", "--models", RECORD, "c.fits", "--redshift", "2", "--verbose"])
+    read, contradiction = capsys.readouterr().err.splitlines()
+    assert read.startswith("c.fits: HDU 0 (PRIMARY), 64 x 64 pixels of 2.5' (CDELT)")
+    assert contradiction.startswith("c.fits: redshift 2 (--redshift) is used")
+
+
+def test_python_takes_the_options_of_the_command(tmp_path: Path) -> None:
+    """A cluster off the centre of a wide map with a margin without data, beside another image."""
+    wide = np.zeros((80, 90), "f4")
+    wide[5:69, 20:84] = mock_map(12.0, 3)
+    image = fits.ImageHDU(wide, name="Y")
+    side = GRID.pixel_arcmin / 60.0
+    image.header.update({"CDELT1": -side, "CDELT2": side, "CRPIX1": 52.5, "CRPIX2": 37.5})
+    parts = [fits.PrimaryHDU(), image, fits.ImageHDU(wide[:4, :4], name="N")]
+    fits.HDUList(parts).writeto(tmp_path / "wide.fits")
+    expected = weigh(mock_map(12.0, 3), 0.3)
+    for centre in ((51.5, 36.5), "51.5,36.5", "crpix"):
+        found = weigh(tmp_path / "wide.fits", 0.3, hdu="Y", centre=centre)
+        np.testing.assert_array_equal(found.m500_msun, expected.m500_msun)
+    of_array = weigh(wide, 0.3, centre=(51.5, 36.5), pixel_arcmin=GRID.pixel_arcmin)
+    np.testing.assert_array_equal(of_array.m500_msun, expected.m500_msun)
+    edge = mock_map(12.0, 3)
+    edge[:10] = np.nan
+    with pytest.raises(SzmassError, match="pixels are masked or not finite"):
+        weigh(edge, 0.3)
+    filled = weigh(edge, 0.3, fill_nan=True)
+    assert filled.m500_msun == pytest.approx(expected.m500_msun, rel=0.03)
+    edge[32, 32] = np.nan
+    with pytest.raises(SzmassError, match="map 0: 1 pixels within 40' of the centre"):
+        weigh(edge, 0.3, fill_nan=True)
+
+
+def test_python_warns_of_what_contradicts_a_file() -> None:
+    with pytest.warns(UserWarning, match=r"redshift 0.4 \(given\) is used, but the file says 0.25"):
+        assert weigh("c.fits", 0.4).redshift.tolist() == [0.4]
+
+
+def test_tables_and_nddata_are_weighed_as_arrays_are() -> None:
+    expected = weigh(maps(), [0.2, 0.3, 0.5])
+    of_csv = weigh("maps.csv")
+    of_table = weigh(Table.read("maps.csv", format="ascii.csv"))
+    for found in (of_csv, of_table):
+        np.testing.assert_array_equal(found.m500_msun, expected.m500_msun)
+        assert found.name.tolist() == ["A", "B", "C"]
+    of_nddata = weigh([NDData(one) for one in maps()], [0.2, 0.3, 0.5])
+    np.testing.assert_array_equal(of_nddata.m500_msun, expected.m500_msun)

@@ -195,13 +195,6 @@ def test_a_damaged_database_is_named_before_anything_is_computed(
         assert "\n" not in message
 
 
-def test_a_relative_database_lies_at_the_root(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///tracks/runs.db")
-    assert service.tracking_uri(Path("/repo")) == "sqlite:////repo/tracks/runs.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/runs.db")
-    assert service.tracking_uri(Path("/root")) == "sqlite:////elsewhere/runs.db"
-
-
 def test_a_lost_server_costs_the_training_nothing(
     server: Server,
     tmp_path: Path,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import szmass
 from szmass.cli import (
     check_masses,
     compare,
+    doctor,
     mlflow_server,
     predict,
     release,
@@ -43,6 +45,7 @@ class Verb(Protocol):
 VERBS: dict[str, Verb] = {  # in the order of the help
     "predict": predict,
     "check-masses": check_masses,
+    "doctor": doctor,
     "summary": summary,
     "report": report,
     "scale": scale,
@@ -52,7 +55,8 @@ VERBS: dict[str, Verb] = {  # in the order of the help
     "mlflow-server": mlflow_server,
     "release": release,
 }
-ANYWHERE = ("predict", "check-masses")
+SHELLS = ("bash", "zsh", "fish")
+ANYWHERE = ("predict", "check-masses", "doctor")
 """Commands for any folder; the others are for the repository's root."""
 
 
@@ -101,6 +105,35 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
+class _PrintCompletion(argparse.Action):
+    """Prints the completion of a shell, made from the parser itself."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        values: object,
+        _option: str | None = None,
+    ) -> None:
+        """Prints it, and ends as `--version` does."""
+        import shtab
+
+        for action in _actions(parser):
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab's own attribute
+        print(shtab.complete(parser, str(values)))
+        parser.exit()
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """The arguments of a parser and of its commands."""
+    for action in parser._actions:  # noqa: SLF001  # argparse lists them nowhere else
+        yield action
+        if isinstance(action.choices, dict):
+            for command in action.choices.values():
+                yield from _actions(command)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="szmass",
@@ -108,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="`szmass COMMAND --help` has the options of a command, and an example.",
     )
     parser.add_argument("--version", action="version", version=szmass.__version__)
+    parser.add_argument(
+        "--completion",
+        action=_PrintCompletion,
+        choices=SHELLS,
+        help="print what makes the shell complete commands and options, and end",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, verb in VERBS.items():
         command = commands.add_parser(

@@ -17,6 +17,8 @@ from szmass.predict.command import (
     RELEASE,
     WEIGHING,
     Answer,
+    NoUsableMapError,
+    UsableMaps,
     Wanted,
     predict,
     require_possible,
@@ -46,6 +48,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--redshift", metavar="Z", help="of the clusters in FILE")
     parser.add_argument(
         "--pixel-arcmin", type=float, metavar="P", help="side of a pixel, where a file lacks it"
+    )
+    parser.add_argument(
+        "--hdu", metavar="N|NAME", help="image of a FITS file that has several, from 0"
+    )
+    parser.add_argument(
+        "--centre",
+        metavar="X,Y",
+        help="where the cluster is: pixels from 0, as 120,88; degrees of the header's WCS, as "
+        "194.95d,27.98d; or crpix, the header's reference pixel",
+    )
+    parser.add_argument(
+        "--fill-nan",
+        action="store_true",
+        help="fill masked and NaN pixels far from the cluster with noise like the map's own",
     )
     parser.add_argument(
         "--table", type=Path, metavar="CSV", help="files to read: columns file, redshift[, name]"
@@ -82,12 +98,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="write a table, with units where the format has them: .fits, .ecsv, .csv, .json",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("-q", "--quiet", action="store_true", help="print the masses alone")
+    amount.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say what was read of each map, and where each value is from",
+    )
 
 
 def run(options: Namespace) -> None:
     """Prints a table of masses; ends with what is wrong with maps that could not be used."""
     if options.example:
         _take_example(options)
+    options.progress = not options.quiet
     names = [field.name for field in fields(Wanted)]
     wanted = Wanted(**{name: getattr(options, name) for name in names})
     if not wanted.by_weighing and (options.plot or options.out):
@@ -96,8 +121,14 @@ def run(options: Namespace) -> None:
         from szmass.predict.masses import require_ending
 
         require_ending(options.out)
-    answer = _answer(wanted)
-    print(answer.as_json() if options.json else answer.as_text())
+    try:
+        answer = _answer(wanted)
+    except NoUsableMapError as error:
+        _tell(error.maps, verbose=options.verbose)
+        raise
+    _tell(answer, verbose=options.verbose)
+    text = answer.masses_as_text if options.quiet else answer.as_text
+    print(answer.as_json() if options.json else text())
     if not isinstance(answer, Answer):
         _write(answer, options)
     if answer.problems:
@@ -139,27 +170,38 @@ def _take_example(options: Namespace) -> None:
 def _write(weighed: Weighed, options: Namespace) -> None:
     """Writes the table and the pictures that are asked for, and says so where no program reads."""
     masses = weighed.masses
+    say = _nothing if options.quiet else _say
     if options.out is not None:
         weighed.write(options.out)
-        _say(f"table: {options.out}")
+        say(f"table: {options.out}")
     if options.plot is not None:
         try:
-            written = masses.plot_all(options.plot)
+            written = masses.plot_all(options.plot, progress=options.progress)
         except MissingExtraError as error:
             if not options.example:
                 raise
-            _say(f"no picture: {error}")
+            say(f"no picture: {error}")
         else:
-            _say(f"picture: {written[0]}" if len(written) == 1 else f"pictures: {options.plot}")
+            say(f"picture: {written[0]}" if len(written) == 1 else f"pictures: {options.plot}")
     if options.example:
         from szmass.predict.files.fits_images import header_number
         from szmass.predict.released import TRUE_MASS_KEY
 
         true_1e14 = header_number(options.files[0], TRUE_MASS_KEY)
-        _say(f"example: a simulated cluster, whose true mass is {true_1e14:.2f} 1e14 Msun")
-        _say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
+        say(f"example: a simulated cluster, whose true mass is {true_1e14:.2f} 1e14 Msun")
+        say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
+
+
+def _tell(source: Answer | Weighed | UsableMaps, *, verbose: bool) -> None:
+    """Tells what was read of each map if that is asked for, and what contradicts it."""
+    for line in [*(source.read if verbose else ()), *source.warnings]:
+        _say(line)
 
 
 def _say(line: str) -> None:
     """To people: not among what a program reads."""
     print(line, file=sys.stderr)
+
+
+def _nothing(_: str) -> None:
+    """To nobody, who asked for the masses alone."""

@@ -12,7 +12,7 @@ import numpy as np
 from szmass.planck.files import column, open_table, read_map
 from szmass.predict.cutouts import COARSEST_ARCMIN
 from szmass.predict.files.fits_images import whole_headers
-from szmass.predict.files.headers import in_y
+from szmass.predict.files.headers import in_y, unit_in_words
 from szmass.predict.files.limits import (
     LARGEST_FILE_BYTES,
     LARGEST_SKY_BYTES,
@@ -50,7 +50,7 @@ def cut_catalogue(
             expected.
     """
     names, clusters = _read_catalogue(catalogue)
-    sky, nside, notes = _read_sky(ymap, nside)
+    sky, nside, notes, unit = _read_sky(ymap, nside)
     problems = _position_problems(clusters)
     placed = np.flatnonzero(problems == "")
     for start in range(0, len(names), CUTOUTS_AT_ONCE):
@@ -67,14 +67,17 @@ def cut_catalogue(
                     cutouts.get(row, np.empty((0, 0))),
                     grid.pixel_arcmin,
                     None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
-                    notes=notes,
+                    "column REDSHIFT",
+                    notes,
                     problem=problems[row],
+                    read=(f"column FULL of {ymap}", unit),
+                    pixel_key="of the cutout",
                 ),
             )
 
 
-def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str, ...]]:
-    """A map as Compton y, NaN where it has none; its Nside; and what was done for it."""
+def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str, ...], str]:
+    """A map as Compton y, NaN where it has none; its Nside; what was done for it; its unit."""
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         _require_columns_once(path, plain, ["FULL"])
         header, _ = open_table(plain)
@@ -87,7 +90,7 @@ def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str
         sky[np.abs(sky) >= UNSEEN] = np.nan
         key = _unit_key(header, "FULL")
         values, notes = in_y(sky, key, header.get(key))
-        return values, nside, notes
+        return values, nside, notes, unit_in_words(key, header.get(key))
 
 
 def _fine_nside(path: Path, stated: object) -> int:

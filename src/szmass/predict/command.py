@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,12 @@ from szmass.errors import SzmassError, did_you_mean
 from szmass.predict.released import RELEASED, unpacked
 from szmass.quiet import quiet_start
 
-if TYPE_CHECKING:  # pydantic takes a third of a second
+if TYPE_CHECKING:  # pydantic takes a third of a second, numpy and scipy as much
+    import numpy as np
+
     from szmass.params import Params
+    from szmass.predict.files.user_maps import UserMap
+    from szmass.sky.grid import PixelGrid
 
 CNN, OWN, RELEASE, WEIGHING = "cnn", "own", "released", "weighing"
 RECORD_ENDING = ".npz"
@@ -24,7 +28,10 @@ POSSIBLE_MODELS = (
     f"{WEIGHING} (the default), a record of weighing FILE{RECORD_ENDING}, {CNN}, {OWN}, {RELEASE}, "
     "a folder that `szmass release` wrote, or NAME@ALIAS or NAME/VERSION of MLflow's registry"
 )
+COMMAND_LINE = "--redshift"
 TRAINING_PRIOR = "training"
+SHOWN_AFTER_S = 1.0
+"""From when on a terminal is shown how far a command is."""
 HEADER = ("cluster", "z", "M500 [1e14]", "68 %", "95 %", "out of range")
 JSON_COLUMNS = (
     "redshift", "bin", "m500_msun", "m500_msun_p2p5", "m500_msun_p16", "m500_msun_p84",
@@ -34,6 +41,18 @@ JSON_COLUMNS = (
 
 class PredictionError(SzmassError):
     """There is nothing to predict, or no map that could be used."""
+
+
+class NoUsableMapError(PredictionError):
+    """No map could be used.
+
+    Args:
+        maps: what was read of them, and the reasons.
+    """
+
+    def __init__(self, maps: UsableMaps) -> None:
+        super().__init__("no map could be used:\n" + "\n".join(maps.problems))
+        self.maps = maps
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,14 @@ class Wanted:
     """Without, the one that the models have of their own; the CNNs have no other."""
     gas: str | None = None
     """Model of the gas, for weighing alone."""
+    hdu: str | None = None
+    """Number or name of the part of a FITS file that has the map."""
+    centre: str | None = None
+    """Where the cluster is in each map, as `Centre.of` takes it."""
+    fill_nan: bool = False
+    """Whether pixels without data, far from the cluster, are filled with noise."""
+    progress: bool = False
+    """Whether a terminal is shown how far the reading of many maps is."""
     models: str | None = None
     """`WEIGHING` or without: the record that szmass comes with; a record's file; or one of
     `chosen_models`."""
@@ -100,6 +127,10 @@ class Answer:
     """The prior in words, by redshift bin."""
     notes: Sequence[str] = ()
     """What the files state of their maps and was used: pixel size, unit, redshift."""
+    warnings: Sequence[str] = ()
+    """What contradicts the files, or is not used of a table."""
+    read: Sequence[str] = ()
+    """What was read of each map, in words."""
 
     def as_json(self) -> str:
         """For programs: one object, with a list of clusters in it."""
@@ -110,13 +141,21 @@ class Answer:
         facts = {"models": self.models.kind, "scale": self.models.scale}
         facts |= {"model_version": self.model_version, "made_with": self.made_with}
         content = {**facts, "prior": self.priors, "clusters": rows, "problems": self.problems}
-        content |= {"notes": list(self.notes)}
+        content |= {"notes": list(self.notes), "warnings": list(self.warnings)}
         return json.dumps(content, indent=1)
+
+    def masses_as_text(self) -> str:
+        """For people: the masses alone, in a table."""
+        rows = [self._row(number) for number in range(len(self.names))]
+        return "\n".join(in_columns([HEADER, *rows]))
 
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
-        lines = in_columns([HEADER, *(self._row(number) for number in range(len(self.names)))])
-        lines += ["", "intervals: of the paper's posterior, which knows the redshift bin alone;"]
+        lines = [
+            self.masses_as_text(),
+            "",
+            "intervals: of the paper's posterior, which knows the redshift bin alone;",
+        ]
         lines += ["they do not include the uncertainty of the gas"]
         lines += [f"models: {self.models.in_words()}"]
         lines += [f"version {self.model_version}: {self.made_with}"]
@@ -206,6 +245,10 @@ class UsableMaps:
     problems: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Names of the maps by what was taken from their files."""
+    warnings: list[str] = field(default_factory=list)
+    """What contradicts the files, or is not used of a table."""
+    read: list[str] = field(default_factory=list)
+    """What was read of each map, in words."""
 
     def notes_in_words(self) -> list[str]:
         """What was taken from the files, a line each."""
@@ -231,23 +274,36 @@ def usable_maps(
             read.
     """
     maps = UsableMaps()
-    for label, load in requests(wanted, grid, nside):
-        try:
-            for name, found in load():
-                try:
-                    cutout, redshift = usable_map(found, grid)
-                    require_redshift(redshift)
-                except SzmassError as error:
-                    maps.problems.append(_problem(label, f"{found.label}: {error}"))
-                    continue
-                for note in found.notes:
-                    maps.notes.setdefault(note, []).append(name)
-                maps.names.append(name)
-                maps.cutouts.append(cutout)
-                maps.redshifts.append(redshift)
-        except SzmassError as error:
-            maps.problems.append(_problem(label, str(error)))
+    with _bar(wanted) as bar:
+        for label, load in requests(wanted, grid, nside, maps.warnings):
+            try:
+                for name, found in load():
+                    maps.read += [] if found.problem else [found.in_words()]
+                    maps.warnings += [f"{found.label}: {line}" for line in found.warnings]
+                    try:
+                        cutout, redshift, notes = usable_map(found, grid, fill_nan=wanted.fill_nan)
+                        require_redshift(redshift)
+                    except SzmassError as error:
+                        maps.problems.append(_problem(label, f"{found.label}: {error}"))
+                        continue
+                    finally:
+                        bar.update()
+                    for note in notes:
+                        maps.notes.setdefault(note, []).append(name)
+                    maps.names.append(name)
+                    maps.cutouts.append(cutout)
+                    maps.redshifts.append(redshift)
+            except SzmassError as error:
+                maps.problems.append(_problem(label, str(error)))
     return maps
+
+
+def _bar(wanted: Wanted) -> Any:
+    """How many maps were read, for a terminal that waits more than a second."""
+    from tqdm import tqdm
+
+    hidden = None if wanted.progress else True  # None: where stderr is no terminal
+    return tqdm(desc="reading maps", unit=" maps", delay=SHOWN_AFTER_S, leave=False, disable=hidden)
 
 
 def _predict(wanted: Wanted, models: Models) -> Answer:
@@ -278,6 +334,8 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
         record.made_with,
         {name: predictor.prior_in_words(name) for name in dict.fromkeys(columns["bin"])},
         maps.notes_in_words(),
+        maps.warnings,
+        maps.read,
     )
 
 
@@ -297,69 +355,94 @@ def require_any(maps: UsableMaps) -> None:
     """Requires a map that can be weighed.
 
     Raises:
-        PredictionError: there is none; the message has the reasons.
+        NoUsableMapError: there is none; the message has the reasons.
     """
     if not maps.names:
-        raise PredictionError("no map could be used:\n" + "\n".join(maps.problems))
+        raise NoUsableMapError(maps)
 
 
-def usable_map(found: Any, grid: Any) -> tuple[Any, float]:
-    """A `UserMap` on a `PixelGrid`, and its redshift.
+def usable_map(
+    found: UserMap, grid: PixelGrid, *, fill_nan: bool
+) -> tuple[np.ndarray, float, tuple[str, ...]]:
+    """A map on a grid, its redshift, and what was taken from its file or done to it.
+
+    Args:
+        found: the map as it was read.
+        grid: of the cutout.
+        fill_nan: whether pixels without data, far from the cluster, are filled with noise.
 
     Raises:
         CutoutError: they cannot be used.
     """
-    from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
+    from szmass.predict.cutouts import (
+        CutoutError,
+        checked_cutout,
+        checked_redshift,
+        window_around,
+    )
 
     if found.problem:
         raise CutoutError(found.problem)
     redshift = checked_redshift(found.redshift)
-    return checked_cutout(found.image, found.pixel_arcmin, grid), redshift
+    image, centre, notes = found.image, found.centre, found.notes
+    if centre is not None:
+        image, centre = window_around(image, found.pixel_arcmin, grid, centre)
+    if fill_nan:
+        from szmass.predict.filling import with_noise
+
+        image, words = with_noise(image, found.pixel_arcmin or grid.pixel_arcmin, centre)
+        notes += (words,) if words else ()
+    return checked_cutout(image, found.pixel_arcmin, grid, centre), redshift, notes
 
 
-Load = Callable[[], Iterator[tuple[str, Any]]]
+Load = Callable[[], Iterator[tuple[str, "UserMap"]]]
 
 
-def requests(wanted: Wanted, grid: Any, nside: int | None) -> Iterator[tuple[str, Load]]:
+def requests(
+    wanted: Wanted, grid: Any, nside: int | None, warnings: list[str]
+) -> Iterator[tuple[str, Load]]:
     """Each file that is asked for, and what reads its maps with their names.
 
     Args:
         wanted: has them.
         grid: `PixelGrid` of the cutouts of a full-sky map.
         nside: that such a map must have; without, any that is fine enough.
+        warnings: gets what is not used of a table.
 
     Raises:
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
-    from szmass.predict.files.user_maps import read_table, read_user_maps
+    from szmass.predict.files.centres import Centre
+    from szmass.predict.files.map_tables import read_table
+    from szmass.predict.files.user_maps import read_user_maps
 
     _require_one_way(wanted)
+    centre = None if wanted.centre is None else Centre.of(wanted.centre)
 
     def load(
-        path: Path, redshift: str | None, name: str = "", problem: str = ""
-    ) -> Iterator[tuple[str, Any]]:
+        path: Path, redshift: str | None, where: str, name: str = "", problem: str = ""
+    ) -> Iterator[tuple[str, UserMap]]:
         if problem:
             raise PredictionError(problem)
-        for found in read_user_maps(path):
-            notes = found.notes
-            own: object = redshift
-            if redshift in {None, ""} and found.redshift is not None:
-                own, notes = found.redshift, (*notes, f"redshift ({found.redshift_key})")
+        for found in read_user_maps(path, hdu=wanted.hdu, centre=centre):
             row_of_file = found.label.removeprefix(str(path))
             yield (
                 name + row_of_file if name else found.label,
-                replace(found, redshift=own, notes=notes).with_pixels(wanted.pixel_arcmin),
+                found.with_redshift(redshift, where).with_pixels(wanted.pixel_arcmin),
             )
 
     if wanted.ymap is not None and wanted.catalogue is not None:
         ymap, catalogue = wanted.ymap, wanted.catalogue
         yield "", lambda: cut_catalogue(ymap, catalogue, nside=nside, grid=grid)
     elif wanted.table is not None:
-        for row in read_table(wanted.table):
-            yield row.label, partial(load, row.file, row.redshift, row.name, row.problem)
+        table = read_table(wanted.table)
+        warnings += table.warnings
+        for row in table.rows:
+            where = f"column redshift of {wanted.table}"
+            yield row.label, partial(load, row.file, row.redshift, where, row.name, row.problem)
     for path, problem in _files_of(wanted.files):
-        yield str(path), partial(load, path, wanted.redshift, problem=problem)
+        yield str(path), partial(load, path, wanted.redshift, COMMAND_LINE, problem=problem)
 
 
 def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -385,6 +468,8 @@ def _require_one_way(wanted: Wanted) -> None:
         )
     if wanted.pixel_arcmin is not None and wanted.ymap is not None:
         raise PredictionError("--pixel-arcmin is for cutouts; a full-sky map states its NSIDE")
+    if wanted.ymap is not None and (wanted.hdu is not None or wanted.centre is not None):
+        raise PredictionError("--hdu and --centre are for cutouts, not for a full-sky map")
 
 
 def _problem(label: str, message: str) -> str:

@@ -47,25 +47,70 @@ def checked_redshift(value: object) -> float:
     return redshift
 
 
-def checked_cutout(image: np.ndarray, pixel_arcmin: float | None, grid: PixelGrid) -> np.ndarray:
+def window_around(
+    image: np.ndarray,
+    pixel_arcmin: float | None,
+    grid: PixelGrid,
+    centre: tuple[float, float],
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """The part of a map that the networks' grid covers about a place, and the place in it.
+
+    Args:
+        image: `(rows, columns)`.
+        pixel_arcmin: side of a pixel; None where it is not stated.
+        grid: of the networks.
+        centre: column and row in the map, from 0.
+
+    Raises:
+        CutoutError: the grid does not fit, or the side of a pixel is not stated.
+    """
+    if image.ndim != 2:
+        raise CutoutError(f"map of shape {image.shape}: expected (rows, columns)")
+    if pixel_arcmin is None:
+        raise CutoutError("the side of a pixel is not stated: expected it, to cut around a place")
+    _require_fine(pixel_arcmin, grid)
+    half = float(grid.axis_arcmin[-1]) / pixel_arcmin
+    ends = []
+    for place, size in zip(centre, image.shape[::-1], strict=True):
+        low, high = math.floor(round(place - half, 6)), math.ceil(round(place + half, 6))
+        if low < 0 or high > size - 1:
+            column, row = centre
+            raise CutoutError(
+                f"a cutout of {grid.pixels * grid.pixel_arcmin:.1f}' around column {column:.1f}, "
+                f"row {row:.1f} is not within the map of {image.shape[0]} x {image.shape[1]} "
+                f"pixels of {pixel_arcmin:.4g}': expected a centre {half:.1f} pixels from its edges"
+            )
+        ends.append((low, high + 1))
+    (left, right), (bottom, top) = ends
+    return image[bottom:top, left:right], (centre[0] - left, centre[1] - bottom)
+
+
+def checked_cutout(
+    image: np.ndarray,
+    pixel_arcmin: float | None,
+    grid: PixelGrid,
+    centre: tuple[float, float] | None = None,
+) -> np.ndarray:
     """A map on the networks' grid, float32.
 
     A map of another pixel size or extent is interpolated (cubic splines) where the networks'
-    pixels lie, about its own centre, provided that it covers them all and is sampled finely
+    pixels lie, about its centre, provided that it covers them all and is sampled finely
     enough for the beam; nothing is extrapolated.
 
     Args:
-        image: Compton y with the cluster at its centre, `(rows, columns)`.
+        image: Compton y with the cluster in it, `(rows, columns)`.
         pixel_arcmin: side of a pixel; None where the file does not say, then `grid`'s is taken
             for a map of `grid`'s size.
         grid: of the networks.
+        centre: column and row of the cluster in a map that `window_around` has cut; None: the
+            centre of a square map.
 
     Raises:
         CutoutError: the map is no square image of numbers, has masked or NaN pixels or values
             that cannot be y, or cannot be resampled.
     """
     wanted = f"{grid.pixels} x {grid.pixels} pixels of {grid.pixel_arcmin:g}'"
-    if image.ndim != 2 or image.shape[0] != image.shape[1]:
+    if image.ndim != 2 or (centre is None and image.shape[0] != image.shape[1]):
         raise CutoutError(f"map of shape {image.shape}: expected {wanted}, or another square")
     if not np.issubdtype(image.dtype, np.floating) and not np.issubdtype(image.dtype, np.integer):
         raise CutoutError(f"map of type {image.dtype}: expected numbers")
@@ -85,11 +130,15 @@ def checked_cutout(image: np.ndarray, pixel_arcmin: float | None, grid: PixelGri
         )
     if np.ptp(values) == 0:
         raise CutoutError(f"the map is {values[0, 0]:g} in every pixel: expected a cluster")
-    return _on_grid(values, pixel_arcmin, grid, wanted).astype(np.float32)
+    return _on_grid(values, pixel_arcmin, grid, wanted, centre).astype(np.float32)
 
 
 def _on_grid(
-    values: np.ndarray, pixel_arcmin: float | None, grid: PixelGrid, wanted: str
+    values: np.ndarray,
+    pixel_arcmin: float | None,
+    grid: PixelGrid,
+    wanted: str,
+    centre: tuple[float, float] | None,
 ) -> np.ndarray:
     size = len(values)
     if pixel_arcmin is None:
@@ -99,20 +148,27 @@ def _on_grid(
                 "the pixels' size beside it"
             )
         return values
-    if not (math.isfinite(pixel_arcmin) and 0.0 < pixel_arcmin <= COARSEST_ARCMIN):
-        raise CutoutError(
-            f"pixels of {pixel_arcmin:g}': expected {grid.pixel_arcmin:g}', or at most "
-            f"{COARSEST_ARCMIN:g}' to be resampled"
-        )
+    _require_fine(pixel_arcmin, grid)
     same = abs(pixel_arcmin / grid.pixel_arcmin - 1.0) < 1e-3
-    if same and size == grid.pixels:
+    middle = (size - 1) / 2.0
+    column, row = (middle, middle) if centre is None else centre
+    at_middle = max(abs(column - middle), abs(row - middle)) < 1e-6
+    if same and values.shape == (grid.pixels, grid.pixels) and at_middle:
         return values
-    place = grid.axis_arcmin / pixel_arcmin + (size - 1) / 2.0
-    if place[0] < -1e-6:
+    place = grid.axis_arcmin / pixel_arcmin
+    if place[0] + min(column, row) < -1e-6:
         extent = size * pixel_arcmin
         raise CutoutError(
             f"map of {size} x {size} pixels of {pixel_arcmin:g}', {extent:.1f}' on a side: "
             f"expected at least {grid.pixels * grid.pixel_arcmin:.1f}'"
         )
-    rows, columns = np.meshgrid(place, place, indexing="ij")
+    rows, columns = np.meshgrid(place + row, place + column, indexing="ij")
     return map_coordinates(values, [rows, columns], order=3, mode="nearest")
+
+
+def _require_fine(pixel_arcmin: float, grid: PixelGrid) -> None:
+    if not (math.isfinite(pixel_arcmin) and 0.0 < pixel_arcmin <= COARSEST_ARCMIN):
+        raise CutoutError(
+            f"pixels of {pixel_arcmin:g}': expected {grid.pixel_arcmin:g}', or at most "
+            f"{COARSEST_ARCMIN:g}' to be resampled"
+        )

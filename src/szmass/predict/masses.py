@@ -191,13 +191,16 @@ class Masses:
         write_picture(Path(path), subject, model)
         return Path(path)
 
-    def plot_all(self, path: Path) -> list[Path]:
+    def plot_all(self, path: Path, *, progress: bool = False) -> list[Path]:
         """Draws every cluster.
 
         Args:
             path: of the picture, where there is one cluster and it ends as one; else a folder,
                 where a picture is called by its row and its cluster's name.
+            progress: whether a terminal is shown how far it is.
         """
+        from tqdm import tqdm
+
         if len(self.name) == 1 and path.suffix:
             return [self.plot(path)]
         if path.suffix:
@@ -207,9 +210,10 @@ class Masses:
         path.mkdir(parents=True, exist_ok=True)
         digits = len(str(len(self.name) - 1))
         names = [re.sub(r"[^\w.+-]+", "_", str(name)).strip("_") for name in self.name]
-        return [
-            self.plot(path / f"{row:0{digits}d}_{name}.png", row) for row, name in enumerate(names)
-        ]
+        paths = [path / f"{row:0{digits}d}_{name}.png" for row, name in enumerate(names)]
+        hidden = None if progress else True  # None: where stderr is no terminal
+        bar = tqdm(paths, desc="drawing", unit=" maps", leave=False, disable=hidden)
+        return [self.plot(one, row) for row, one in enumerate(bar)]
 
     @property
     def common_dex(self) -> np.ndarray:
@@ -242,6 +246,10 @@ class Weighed:
     """In words."""
     record: str
     """Where it is from, in words."""
+    warnings: Sequence[str] = ()
+    """What contradicts the files, or is not used of a table."""
+    read: Sequence[str] = ()
+    """What was read of each map, in words."""
 
     def write(self, path: Path) -> None:
         """Writes all of it as JSON, or the masses as `Masses.write`, by the name's ending."""
@@ -274,19 +282,24 @@ class Weighed:
             "clusters": rows,
             "problems": self.problems,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
         return json.dumps(content, indent=1)
+
+    def masses_as_text(self) -> str:
+        """For people: the masses alone, in a table, and in one for each model of the gas."""
+        rows = [self._row(row) for row in range(len(self.masses.name))]
+        return "\n".join([*in_columns([HEADER, *rows]), *self._table_by_gas()])
 
     def as_text(self) -> str:
         """For people: a table, then what it rests on."""
         masses = self.masses
-        lines = in_columns([HEADER, *(self._row(row) for row in range(len(masses.name)))])
         common_dex, shift_dex = np.median(masses.common_dex), np.median(masses.shift_dex)
         side = "above" if shift_dex > 0 else "below"
         excess = f"its excess, {common_dex:.3f} dex or {_percent(common_dex)}"
         version = f"version {masses.model_version}, {self.made_with}"
-        lines += self._table_by_gas()
-        lines += [
+        lines = [
+            self.masses_as_text(),
             "",
             f"stat.: noise and scatter for one cluster, with the gas of {masses.gas}",
             "with the gas: also the uncertainty of the relation of Y and M",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from warnings import warn
 
 import numpy as np
 
@@ -17,14 +19,18 @@ from szmass.predict.command import (
     usable_map,
     usable_maps,
 )
-from szmass.predict.files.headers import in_y
-from szmass.predict.files.user_maps import UserMap, read_user_maps
+from szmass.predict.files.centres import Centre
+from szmass.predict.files.user_maps import UserMap
 from szmass.predict.masses import Evidence, Masses, Weighed
+from szmass.predict.objects import maps_of
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
 from szmass.predict.released import released_record
 from szmass.weighing.priors import MassPrior
 from szmass.weighing.record import Record
 from szmass.weighing.weigher import FLAT, MASS_FUNCTION, TRAINING, Weigher
+
+if TYPE_CHECKING:
+    from szmass.predict.objects import Maps
 
 ALL_GAS = "all"
 """Every model of the gas, where the name of one is asked for."""
@@ -53,6 +59,8 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
         facts.made_with,
         choice.prior_in_words(),
         where,
+        maps.warnings,
+        maps.read,
     )
 
 
@@ -65,20 +73,27 @@ def _record(named: Path | None) -> tuple[Record, str]:
 
 
 def weigh(
-    maps: np.ndarray | str | Path | Sequence[str | Path],
+    maps: Maps,
     redshift: object = None,
     *,
     prior: str | Path = "psz2",
     gas: str | None = None,
     record: str | Path | None = None,
     pixel_arcmin: float | None = None,
+    hdu: int | str | None = None,
+    centre: str | tuple[float, float] | None = None,
+    fill_nan: bool = False,
 ) -> Masses:
-    """Masses M500c of the clusters in the middle of y-maps.
+    """Masses M500c of the clusters in y-maps.
+
+    A warning is issued where a redshift contradicts that of a file, or a column is not used.
 
     Args:
-        maps: Compton y without a unit, `(pixels, pixels)` or `(n, pixels, pixels)`; or files, as
-            `szmass predict` reads them.
-        redshift: of all clusters, or one for each; may be left out where the files say it.
+        maps: Compton y without a unit, `(pixels, pixels)` or `(n, pixels, pixels)`; an NDData or
+            CCDData of astropy, whose unit, mask, WCS and REDSHIFT are used; files, as `szmass
+            predict` reads them; or a table of files, of astropy or a CSV file, with the columns
+            file, redshift and, if there is one, name.
+        redshift: of all clusters, or one for each; may be left out where the maps say it.
         prior: `psz2` (the clusters of that catalogue at similar redshift), `flat` in log10 M, which
             is also that of the `training`, `mass-function` (Tinker et al. 2008, arXiv 0803.2706),
             or a CSV table with the columns `log10_msun`, `density` and, if the density depends on
@@ -87,6 +102,12 @@ def weigh(
             also fills `Masses.by_gas`, with masses for each model.
         record: file with filters and networks; None: the one that szmass brings.
         pixel_arcmin: side of a pixel, where it is not that of the record and no file states it.
+        hdu: number or name of the image of FITS files that have several.
+        centre: where the cluster is in each map: column and row from 0, a text such as
+            `194.95d,27.98d` in degrees of the map's WCS, or `crpix`, its reference pixel. None:
+            at the map's centre.
+        fill_nan: fill masked and NaN pixels that are far from the cluster with noise like the
+            map's own.
 
     Raises:
         PredictionError: no map, another number of redshifts, or maps that cannot be used; the
@@ -96,10 +117,16 @@ def weigh(
     """
     weigher = Weigher(_record(None if record is None else Path(record))[0])
     choice = _Choice.of(weigher, str(prior), gas)
+    place = None if centre is None else Centre.of(centre)
+    found_maps = list(maps_of(maps, hdu=None if hdu is None else str(hdu), centre=place))
     names, cutouts, redshifts, problems = [], [], [], []
-    for found in _with_redshifts(list(_user_maps(maps, pixel_arcmin)), redshift):
+    warned: dict[str, None] = {}
+    for found in _with_redshifts(found_maps, redshift):
+        warned |= dict.fromkeys(found.warnings)
         try:
-            cutout, checked = usable_map(found, weigher.record.facts.grid)
+            cutout, checked, _ = usable_map(
+                found.with_pixels(pixel_arcmin), weigher.record.facts.grid, fill_nan=fill_nan
+            )
         except SzmassError as error:
             problems.append(f"{found.label}: {error}")
             continue
@@ -108,28 +135,9 @@ def weigh(
         redshifts.append(checked)
     if problems:
         raise PredictionError("maps that cannot be used:\n" + "\n".join(problems))
+    for line in warned:
+        warn(line, stacklevel=2)
     return choice.masses(names, np.array(cutouts), np.array(redshifts))
-
-
-def _user_maps(
-    maps: np.ndarray | str | Path | Sequence[str | Path], pixel_arcmin: float | None
-) -> Iterator[UserMap]:
-    if isinstance(maps, str | Path):
-        maps = [maps]
-    if isinstance(maps, np.ndarray) or not all(isinstance(one, str | Path) for one in maps):
-        # of an astropy Quantity or an xarray DataArray, which numpy would drop
-        unit = getattr(maps, "unit", None) or getattr(maps, "attrs", {}).get("units")
-        images, _ = in_y(np.ma.asanyarray(getattr(maps, "value", maps)), "unit", unit)
-        if images.ndim not in {2, 3}:
-            raise PredictionError(
-                f"maps of shape {images.shape}: expected (pixels, pixels) or (n, pixels, pixels)"
-            )
-        for row, image in enumerate(images if images.ndim == 3 else images[None]):
-            yield UserMap(f"map {row}", image, pixel_arcmin, None)
-        return
-    for path in maps:
-        for found in read_user_maps(Path(path)):
-            yield found.with_pixels(pixel_arcmin)
 
 
 def _with_redshifts(maps: list[UserMap], redshift: object) -> list[UserMap]:
@@ -140,12 +148,12 @@ def _with_redshifts(maps: list[UserMap], redshift: object) -> list[UserMap]:
         return maps
     given = np.asarray(redshift, dtype=object)
     if given.ndim == 0:
-        return [replace(found, redshift=redshift) for found in maps]
+        return [found.with_redshift(redshift) for found in maps]
     if given.shape != (len(maps),):
         raise PredictionError(
             f"redshifts of shape {given.shape}: expected one, or one for each of {len(maps)} maps"
         )
-    return [replace(found, redshift=z) for found, z in zip(maps, given, strict=True)]
+    return [found.with_redshift(z) for found, z in zip(maps, given, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from szmass.tracking.comparison import compare, list_stages
 from szmass.tracking.datasets import DvcSource
 from szmass.tracking.opening import open_run
 from szmass.tracking.registry import registered_ensemble
-from szmass.tracking.service import TrackingError
+from szmass.tracking_place import TrackingError
 
 __all__ = [
     "DvcSource",

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.request import urlopen
 
 import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from szmass.errors import SzmassError
 from szmass.files import replacing_file
 from szmass.tracking.delivery import AWAY_S, Delivery
+from szmass.tracking_place import (
+    HTTP,
+    TrackingError,
+    damaged,
+    repository_root,
+    server_version,
+    sqlite_damage,
+    sqlite_file,
+    tracking_uri,
+    without_password,
+)
 
 SETUP_TIMEOUT_S = 120
 VERSION_TIMEOUT_S = 5
@@ -34,10 +41,6 @@ EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to anoth
     "psz2": "cnn-ensemble",
 }
 MAJOR = mlflow.__version__.partition(".")[0]
-
-
-class TrackingError(SzmassError):
-    """The tracking server or database is not to be had."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     """
     root = repository_root()
     uri = tracking_uri(root)
-    name = f"MLflow at {_without_password(uri)}"
+    name = f"MLflow at {without_password(uri)}"
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a retry is no news
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # our error says it
     # a signature that is given needs no example
@@ -85,7 +88,7 @@ def open_client() -> tuple[str, mlflow.MlflowClient]:
     with reaching(name), _alone(root):
         _require_version(uri)
         if uri.startswith("sqlite:"):
-            _prepare_sqlite(Path(make_url(uri).database or ""))
+            _prepare_sqlite(sqlite_file(uri))
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
         _ask(client)
@@ -102,7 +105,7 @@ def reaching(name: str) -> Iterator[None]:
             f"{error.lock_file}: held by another process for {SETUP_TIMEOUT_S} s"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        shown = _without_password(_in_a_line(error))
+        shown = without_password(_in_a_line(error))
         raise TrackingError(f"{name} (MLFLOW_TRACKING_URI): {shown}") from error
 
 
@@ -119,26 +122,6 @@ def experiment_of(stage: str) -> str:
     """The experiment of a stage's runs is the line of work: what follows the verb in its name."""
     line_of_work = stage.partition("_")[2].replace("_", "-")
     return EXPERIMENTS.get(line_of_work, line_of_work)
-
-
-def repository_root() -> Path:
-    """The DVC repository's own folder, also where an experiment runs in a copy of it.
-
-    Raises:
-        TrackingError: there is none.
-    """
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / ".dvc").is_dir():
-            return folder
-    raise TrackingError(f"{Path.cwd()}: no DVC repository here or above: run `dvc init`")
-
-
-def tracking_uri(root: Path) -> str:
-    """MLFLOW_TRACKING_URI, or the database at the root; a relative SQLite file lies there too."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    return re.sub(r"^sqlite:///(?!/)", f"sqlite:///{root.as_posix()}/", uri)
 
 
 @contextmanager
@@ -169,12 +152,10 @@ def _find_or_create(client: mlflow.MlflowClient, name: str, location: str | None
 
 def _require_version(uri: str) -> None:
     """Requires that a server is of this MLflow's major version: others speak otherwise."""
-    address = _without_password(uri).rstrip("/")
-    if not address.startswith(("http://", "https://")):
+    if not uri.startswith(HTTP):
         return
     try:
-        with urlopen(f"{address}/version", timeout=VERSION_TIMEOUT_S) as answer:  # noqa: S310
-            version = answer.read(100).decode(errors="replace").strip()
+        version = server_version(uri, timeout_s=VERSION_TIMEOUT_S)
     except OSError:
         return  # the first request tells what is wrong
     if re.match(r"\d+\.", version) and version.partition(".")[0] != MAJOR:
@@ -203,19 +184,8 @@ def _prepare_sqlite(path: Path) -> None:
             _ask(mlflow.MlflowClient(f"sqlite:///{unfinished}"))
         return
     try:
-        # for writing, since what a killed process left in a journal has to be undone
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
-            found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        damage = sqlite_damage(path, mode="rw")
     except sqlite3.OperationalError:
         return  # it is in use, or not to be opened: the first request tells
-    except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found != "ok":
-        raise TrackingError(
-            f"{path}: damaged ({found.splitlines()[-1]}): recover it (`sqlite3 {path} .recover | "
-            f"sqlite3 new.db`) or move it away, then a new one is made"
-        )
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
+    if damage:
+        raise TrackingError(damaged(path, damage))

@@ -29,9 +29,7 @@ from szmass.errors import SzmassError
 from szmass.predict.catalogues import cut_catalogue
 from szmass.predict.command import UsableMaps, Wanted, usable_maps
 from szmass.predict.cutouts import CutoutError, checked_redshift
-from szmass.predict.files import limits
 from szmass.predict.files.limits import UserFileError
-from szmass.predict.files.user_maps import read_table
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import pixel_count
 from szmass.storage.store import replacing, write_rows
@@ -522,23 +520,6 @@ def test_a_fifo_in_a_store_is_not_waited_for(tmp_path: Path) -> None:
     assert line == f"{store}: compton_y/zarr.json is a FIFO: expected files and folders"
 
 
-def test_a_table_has_each_column_once_with_or_without_spaces(tmp_path: Path) -> None:
-    table = tmp_path / "t.csv"
-    table.write_text("file , redshift\na.npy , 0.3\n")
-    (row,) = read_table(table)
-    assert (row.file, row.redshift) == (tmp_path / "a.npy", "0.3")
-    table.write_text("file,redshift,redshift \na.npy,0.3,0.4\n")
-    with pytest.raises(UserFileError, match="column 'redshift' stands 2 times: expected it once"):
-        read_table(table)
-    table.write_bytes(b"file,redshift\n\xff\xfe\x00,0.3\n")
-    with pytest.raises(UserFileError, match="cannot be read as a CSV table"):
-        read_table(table)
-    table.unlink()
-    os.mkfifo(table)
-    with pytest.raises(UserFileError, match="t.csv: is a FIFO: expected a regular file"):
-        read_table(table)
-
-
 def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"file,redshift\n{'a' * 300}.npy,0.3\nb.npy,0.3\n")
     np.save(tmp_path / "b.npy", MAP)
@@ -682,13 +663,6 @@ def test_a_complex_redshift_of_a_catalogue_is_none(tmp_path: Path, sky: Path) ->
     catalogue = write_sky(tmp_path / "c.fits", *catalogue_columns(0.3 + 0.1j))
     with pytest.raises(UserFileError, match="column 'REDSHIFT': expected a number a row"):
         list(cut_catalogue(sky, catalogue, nside=NSIDE, grid=GRID))
-
-
-def test_sizes_are_said_in_units_that_a_person_reads() -> None:
-    assert limits.in_words(512) == "512 bytes"
-    assert limits.in_words(298 * 2**30) == "298 GiB"
-    assert limits.in_words(67 * 2**40) == "67 TiB"
-    assert limits.in_words(5000 * 2**40) == "5000 TiB"
 
 
 changes = st.lists(

@@ -14,8 +14,9 @@ from astropy.wcs import WCS
 from szmass.compton.maps.stores import planck_spec
 from szmass.planck.files import PlanckFilesError, write_maps
 from szmass.predict.catalogues import cut_catalogue
+from szmass.predict.files.centres import Centre
 from szmass.predict.files.limits import UserFileError
-from szmass.predict.files.user_maps import read_table, read_user_maps
+from szmass.predict.files.user_maps import read_user_maps
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import pixel_count
 from szmass.storage.store import replacing, write_rows
@@ -142,27 +143,6 @@ def test_files_that_hold_no_maps_are_named(tmp_path: Path) -> None:
             list(read_user_maps(tmp_path / name))
 
 
-def test_a_table_names_files_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("redshift, file, name\n0.1, a.npy, A\n, /b.fits,\n")
-    first, second = read_table(tmp_path / "t.csv")
-    assert (first.file, first.redshift, first.name) == (tmp_path / "a.npy", "0.1", "A")
-    assert (second.file, second.redshift, second.name) == (Path("/b.fits"), "", "")
-    assert second.label.endswith("t.csv, line 3")
-    (tmp_path / "t.csv").write_text("file,redshift\n\na.npy,0,31\nb.npy\n")
-    comma, short = read_table(tmp_path / "t.csv")
-    assert comma.problem == "expected 2 cells (file, redshift)"
-    assert (short.redshift, short.problem) == ("", "")
-    assert comma.label.endswith("t.csv, line 3")
-    for content, message in {
-        "file\na.npy\n": "no column 'redshift'; it has file",
-        "file,redshift\n": "no rows",
-        "": "no column 'file'; it has none",
-    }.items():
-        (tmp_path / "t.csv").write_text(content)
-        with pytest.raises(UserFileError, match=message):
-            read_table(tmp_path / "t.csv")
-
-
 NSIDE = 64
 ROWS: dict[str, list] = {
     "NAME": ["A", "B", "C", "D"],
@@ -238,3 +218,84 @@ def test_a_bad_full_sky_map_is_named(tmp_path: Path, ymap: Path) -> None:
     ymap.write_bytes(ymap.read_bytes()[:-5000])
     with pytest.raises(PlanckFilesError, match="y.fits: is cut short: .*; fetch it again"):
         list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=grid))
+
+
+def images(path: Path, *names: str) -> Path:
+    """A FITS file with square images of these names, the first with 0 in each pixel, and so on."""
+    parts = [
+        fits.ImageHDU(np.full((8, 8), number, "f4"), name=name) for number, name in enumerate(names)
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *parts]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize(("hdu", "value"), [("2", 1), ("ymap", 1), ("YMAP", 1), ("1", 0)])
+def test_an_image_is_named_by_number_or_name(tmp_path: Path, hdu: str, value: int) -> None:
+    path = images(tmp_path / "m.fits", "NOISE", "YMAP")
+    with pytest.raises(UserFileError, match="2 images, 2 of them square: .*name it: --hdu N or NA"):
+        list(read_user_maps(path))
+    (found,) = read_user_maps(path, hdu=hdu)
+    assert (found.image == value).all()
+    name = ("NOISE", "YMAP")[value]
+    assert found.notes == (f"HDU {value + 1} ({name}), as --hdu says",)
+    assert found.in_words().startswith(f"{path}: HDU {value + 1} ({name}), 8 x 8 pixels of unstat")
+
+
+@pytest.mark.parametrize(
+    ("hdu", "message"),
+    [
+        ("7", r"HDU '7': not there: expected one; the file has HDU 1 NOISE \(8 x 8\), HDU 2 Y "),
+        ("0", "HDU '0': no image: expected one"),
+        ("MASK", "HDU 'MASK': not there"),
+    ],
+)
+def test_an_image_that_is_not_there_is_named(tmp_path: Path, hdu: str, message: str) -> None:
+    path = images(tmp_path / "m.fits", "NOISE", "Y")
+    with pytest.raises(UserFileError, match=f"m.fits: cannot be read: {message}"):
+        list(read_user_maps(path, hdu=hdu))
+
+
+def test_two_images_of_a_name_are_not_one(tmp_path: Path) -> None:
+    with pytest.raises(UserFileError, match="HDU 'Y': 2 images: expected one"):
+        list(read_user_maps(images(tmp_path / "m.fits", "Y", "Y"), hdu="Y"))
+
+
+def test_other_files_have_no_parts_and_no_sky(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", MAPS[0])
+    with pytest.raises(UserFileError, match="one.npy: cannot be read: HDU '1': expected a FITS fi"):
+        list(read_user_maps(tmp_path / "one.npy", hdu="1"))
+    with pytest.raises(
+        UserFileError, match="one.npy: cannot be read: centre = '1d,2d': the map ha"
+    ):
+        list(read_user_maps(tmp_path / "one.npy", centre=Centre.of("1d,2d")))
+    (found,) = read_user_maps(tmp_path / "one.npy", centre=Centre.of((3, 4)))
+    assert found.centre == (3.0, 4.0)
+    assert found.notes == ("centre at column 3.00, row 4.00 (3,4)",)
+
+
+def test_a_centre_is_near_the_projection_where_the_map_is_not(tmp_path: Path) -> None:
+    """Pixels are of the stated size near CRPIX, wherever the image's own centre is."""
+    wide = fits.PrimaryHDU(np.zeros((400, 8), "f4"))
+    wide.header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 4.5, "CRPIX2": 4.5})
+    wide.header.update({"CDELT1": -0.04, "CDELT2": 0.04, "CRVAL1": 10.0, "CRVAL2": 20.0})
+    wide.writeto(tmp_path / "m.fits")
+    with pytest.raises(UserFileError, match="the map's centre is 7.84 degrees from CRPIX"):
+        list(read_user_maps(tmp_path / "m.fits"))
+    (found,) = read_user_maps(tmp_path / "m.fits", centre=Centre.of("10d,20d"))
+    assert found.centre == pytest.approx((3.5, 3.5))
+    assert found.pixel_arcmin == pytest.approx(2.4)
+
+
+def test_a_redshift_that_contradicts_the_file_is_said(tmp_path: Path) -> None:
+    image = fits.PrimaryHDU(MAPS[0])
+    image.header["REDSHIFT"] = 0.25
+    image.writeto(tmp_path / "m.fits")
+    (found,) = read_user_maps(tmp_path / "m.fits")
+    told = found.with_redshift("0.5", "--redshift")
+    assert told.redshift == "0.5"
+    assert told.warnings == (
+        "redshift 0.5 (--redshift) is used, but the file says 0.25 (REDSHIFT)",
+    )
+    assert found.with_redshift("0.2505").warnings == ()
+    own = found.with_redshift("")
+    assert (own.redshift, own.notes, own.warnings) == (0.25, ("redshift (REDSHIFT)",), ())

@@ -13,6 +13,7 @@ import numpy as np
 
 from szmass.errors import SzmassError
 from szmass.files import replacing_file
+from szmass.predict.files.centres import Centre
 from szmass.predict.files.headers import (
     FileContent,
     header_pixel,
@@ -20,6 +21,7 @@ from szmass.predict.files.headers import (
     header_unit,
     in_y,
     stated_value,
+    unit_in_words,
 )
 from szmass.predict.files.limits import LARGEST_FILE_BYTES, plain_fits, require_maps
 
@@ -32,12 +34,19 @@ AS_READ = np.dtype(np.float64)
 """What the pixels become, at most, when BSCALE and BZERO are applied."""
 
 
-def read_fits_image(path: Path) -> FileContent:
+def read_fits_image(
+    path: Path, hdu: str | None = None, centre: Centre | None = None
+) -> FileContent:
     """The map, or row of maps, of a FITS file, `.gz` or not.
 
     The pixels' side comes from CDELT (and PC) or CD, the redshift from REDSHIFT or Z, the unit
     from BUNIT, UNITS or UNIT; what an extension does not say may stand in a first header that has
     no image of its own. What lies behind the last part that can be read is not looked at.
+
+    Args:
+        path: of the file.
+        hdu: number or name of the part with the map; None: the only image, or only square one.
+        centre: where the cluster is; None: at the image's centre.
 
     Raises:
         UserFileError: the file is damaged or too large, no image or more than one can be the map,
@@ -49,14 +58,16 @@ def read_fits_image(path: Path) -> FileContent:
         whole_headers(path, plain)
         file = stack.enter_context(plain.open("rb"))  # astropy leaves it open when it fails
         opened = stack.enter_context(fits.open(file, memmap=False, disable_image_compression=True))
-        part, notes = _map_part(list(opened))
+        number, part, notes = _map_part(list(opened), hdu)
         require_maps(path, part.shape, AS_READ)
         if part.verify_datasum() == 0:
             raise SzmassError("DATASUM is not that of the pixels: the file is damaged")
         _require_row_of_maps(part.header)
         first = opened[0]
         headers = [part.header] if first is part or first.shape else [part.header, first.header]
-        pixel_arcmin, scale = _said(partial(header_pixel, shape=part.shape), headers)
+        place = None if centre is None else centre.pixel(_with_wcs(headers))
+        read_pixel = partial(header_pixel, shape=part.shape, centre=place)
+        pixel_arcmin, scale = _said(read_pixel, headers)
         if pixel_arcmin is not None:
             notes += (f"pixels of {pixel_arcmin:.4g}' ({scale})",)
         redshift, redshift_key = _said(header_redshift, headers)
@@ -64,7 +75,22 @@ def read_fits_image(path: Path) -> FileContent:
         data = np.asarray(part.data)
         native = data.astype(data.dtype.newbyteorder("="), copy=False)
         images, conversion = in_y(native, unit_key, unit)
-    return FileContent(images, pixel_arcmin, redshift, redshift_key, notes + conversion)
+    return FileContent(
+        images,
+        pixel_arcmin,
+        redshift,
+        redshift_key,
+        notes + conversion,
+        part=_called(number, part),
+        pixel_key=scale,
+        unit=unit_in_words(unit_key, unit),
+        centre=place,
+    )
+
+
+def _with_wcs(headers: Sequence[Any]) -> Any:
+    """The first header that has a reference pixel; else the image's own."""
+    return next((header for header in headers if "CRPIX1" in header), headers[0])
 
 
 def _said(read: Callable[[Any], tuple[Any, str]], headers: Sequence[Any]) -> tuple[Any, str]:
@@ -194,28 +220,56 @@ def _whole_number(
     return value
 
 
-def _map_part(parts: list[Any]) -> tuple[Any, tuple[str, ...]]:
-    """The part that is the map, and a note where it was chosen among several images."""
+def _map_part(parts: list[Any], hdu: str | None) -> tuple[int, Any, tuple[str, ...]]:
+    """Number and part of the map, and a note where it was chosen among several images."""
     images = [
         (number, part)
         for number, part in enumerate(parts)
         if part.is_image and part.shape and min(part.shape) > 0
     ]
+    if hdu is not None:
+        number, part = _named_part(parts, images, hdu)
+        return number, part, (f"{_called(number, part)}, as --hdu says",)
     if not images:
         raise SzmassError("no image in it (a full-sky map is given as --ymap)")
     if len(images) == 1:
-        return images[0][1], ()
+        return *images[0], ()
     square = [(number, part) for number, part in images if _is_square(part.shape)]
     if len(square) == 1:
         ((number, part),) = square
-        return part, (f"HDU {number} ({part.name}), the only square image of {len(images)}",)
-    listed = ", ".join(
+        note = f"{_called(number, part)}, the only square image of {len(images)}"
+        return number, part, (note,)
+    raise SzmassError(
+        f"{len(images)} images, {len(square)} of them square: {_listed(images)}: expected one that "
+        "can be the map; name it: --hdu N or NAME"
+    )
+
+
+def _named_part(parts: list[Any], images: list[tuple[int, Any]], hdu: str) -> tuple[int, Any]:
+    """The image of a number, or of a name in any case."""
+    name = hdu.strip()
+    named = [
+        (number, part)
+        for number, part in enumerate(parts)
+        if name == str(number) or name.upper() == part.name.upper()
+    ]
+    found = [one for one in images if one in named]
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} images" if found else "no image" if named else "not there"
+    has = _listed(images) or "no image"
+    raise SzmassError(f"HDU {hdu!r}: {what}: expected one; the file has {has}")
+
+
+def _listed(images: list[tuple[int, Any]]) -> str:
+    return ", ".join(
         f"HDU {number} {part.name} ({' x '.join(map(str, part.shape))})" for number, part in images
     )
-    raise SzmassError(
-        f"{len(images)} images, {len(square)} of them square: {listed}: expected one that can be "
-        "the map; save it alone"
-    )
+
+
+def _called(number: int, part: Any) -> str:
+    """A part for people."""
+    return f"HDU {number} ({part.name})" if part.name else f"HDU {number}"
 
 
 def _is_square(shape: tuple[int, ...]) -> bool:

@@ -42,6 +42,14 @@ class FileContent:
     """Where the file says it."""
     notes: tuple[str, ...] = ()
     """What was taken from the file beside the maps, for people."""
+    part: str = "array"
+    """The part of the file that has the maps."""
+    pixel_key: str = ""
+    """Where the file says the pixels' side."""
+    unit: str = ""
+    """The unit that the file states and where, in words."""
+    centre: tuple[float, float] | None = None
+    """Column and row of the cluster, where it is not at the maps' centre."""
 
 
 def y_per_unit(key: str, text: object) -> float:
@@ -81,6 +89,12 @@ def in_y(images: np.ndarray, key: str, text: object) -> tuple[np.ndarray, tuple[
     if scale == 1.0:
         return images, ()
     return images * scale, (f"multiplied by {scale:g} ({key} = {str(text).strip()!r})",)
+
+
+def unit_in_words(key: str, text: object) -> str:
+    """The unit that a file states, and where; that it states none."""
+    words = "" if text is None else str(text).strip()
+    return f"unit {words!r} ({key})" if words else "no unit, taken as y"
 
 
 def header_redshift(header: Mapping[str, Any]) -> tuple[object, str]:
@@ -130,7 +144,11 @@ def number(key: str, value: object) -> float:
     return float(plain)  # type: ignore[arg-type]
 
 
-def header_pixel(header: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[float | None, str]:
+def header_pixel(
+    header: Mapping[str, Any],
+    shape: tuple[int, ...],
+    centre: tuple[float, float] | None = None,
+) -> tuple[float | None, str]:
     """Side in arcmin of the square pixels of a FITS image, and where the header says it.
 
     It is that of astropy.wcs, given what states a scale and nothing else: what a header leaves
@@ -139,13 +157,14 @@ def header_pixel(header: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[flo
     Args:
         header: that may say it.
         shape: of the image, `(..., rows, columns)`.
+        centre: column and row of the cluster, from 0; None: the image's centre.
 
     Returns:
         The side and CDELT or CD; None and an empty text where the header does not say.
 
     Raises:
         SzmassError: one axis alone has a scale, a unit is not degrees, a value is no number, the
-            pixels are not square, or the map is far from its projection's reference point.
+            pixels are not square, or the centre is far from the projection's reference point.
     """
     for axis in (1, 2):
         unit = str(stated_value(header, f"CUNIT{axis}") or "deg").strip()
@@ -173,19 +192,21 @@ def header_pixel(header: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[flo
             )
     used = stated["CD"] or stated["CDELT"] | stated["PC"]
     side_arcmin = _square_side_arcmin({key: number(key, value) for key, value in used.items()})
-    _require_near_reference(header, shape, side_arcmin)
+    if centre is None:
+        centre = (shape[-1] - 1) / 2.0, (shape[-2] - 1) / 2.0
+    _require_near_reference(header, centre, side_arcmin)
     return side_arcmin, scale
 
 
 def _require_near_reference(
-    header: Mapping[str, Any], shape: tuple[int, ...], side_arcmin: float
+    header: Mapping[str, Any], centre: tuple[float, float], side_arcmin: float
 ) -> None:
     projection = str(stated_value(header, "CTYPE1") or "").strip()
     if "-" not in projection:
         return
     away = [
-        (shape[-axis] + 1) / 2 - number(f"CRPIX{axis}", stated_value(header, f"CRPIX{axis}") or 0.0)
-        for axis in (1, 2)
+        place + 1.0 - number(f"CRPIX{axis}", stated_value(header, f"CRPIX{axis}") or 0.0)
+        for axis, place in enumerate(centre, start=1)
     ]
     away_deg = math.hypot(*away) * side_arcmin / 60.0
     if away_deg > FARTHEST_DEG:

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from szmass.errors import SzmassError
+from szmass.predict.files.sizes import in_words
 
 LARGEST_SIDE = 4096
 """Pixels along a map: of 163', the networks' field, one is then 2.4", a 250th of the beam."""
@@ -226,17 +227,3 @@ def _require_fits(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(8) != b"SIMPLE  ":
             raise SzmassError("not a FITS file: No SIMPLE card found")
-
-
-def in_words(size_bytes: int) -> str:
-    """A number of bytes for people.
-
-    Example:
-        >>> in_words(3 * 2**29)
-        '1.5 GiB'
-    """
-    size, units = float(size_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    while size >= 1024 and len(units) > 1:
-        size /= 1024
-        units.pop(0)
-    return f"{size:.4g} {units[0]}"

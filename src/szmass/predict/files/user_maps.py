@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from szmass.errors import MissingExtraError, SzmassError
+from szmass.predict.files.centres import Centre
 from szmass.predict.files.fits_images import read_fits_image
-from szmass.predict.files.headers import SQUARE, FileContent, in_y, number
+from szmass.predict.files.headers import SQUARE, FileContent, in_y, number, unit_in_words
 from szmass.predict.files.limits import (
     LARGEST_SKY_BYTES,
     LARGEST_TABLE_BYTES,
@@ -34,9 +34,14 @@ if TYPE_CHECKING:  # zarr takes a third of a second
     from szmass.storage.store import MapStore
 
 MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
-TABLE_COLUMNS = ("file", "redshift")
 ENDINGS = (".fit", ".fits", ".fits.gz", ".h5", ".hdf5", ".npy", ".zarr")
 """Endings of the names of files with maps."""
+PIXEL_ATTRIBUTE, PIXEL_ARRAY = "attribute pixel_arcmin", "array 'x'"
+"""Where HDF5 files and stores have the side of a pixel."""
+GIVEN = "given"
+"""Where what the user gives is from."""
+SAME_REDSHIFT = 1e-3
+"""By how much redshifts of one cluster may differ."""
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
@@ -57,16 +62,59 @@ class UserMap:
     """What was taken from the file beside the map, for people."""
     problem: str = ""
     """What keeps the row from having a map."""
+    read: tuple[str, ...] = ()
+    """The part of the file that was read, and its unit, in words."""
+    pixel_key: str = ""
+    """Where the pixels' side is from."""
+    centre: tuple[float, float] | None = None
+    """Column and row of the cluster, from 0; None: the map's centre."""
+    warnings: tuple[str, ...] = ()
+    """What contradicts the file, for people."""
 
     def with_pixels(self, given_arcmin: float | None) -> UserMap:
         """The map with the pixels' side that a person gives; a file that says another is wrong."""
         own = self.pixel_arcmin
         if own is None:
-            return replace(self, pixel_arcmin=given_arcmin)
+            return replace(self, pixel_arcmin=given_arcmin, pixel_key=GIVEN)
         if given_arcmin is None or abs(given_arcmin - own) < SQUARE * own:
             return self
         problem = f"pixels of {own:.4g}' in the file, {given_arcmin:.4g}' given: expected the same"
         return replace(self, problem=problem)
+
+    def with_redshift(self, given: object, where: str = GIVEN) -> UserMap:
+        """The map with the redshift that a person gives, else the one of its file.
+
+        Args:
+            given: None or "" where none is.
+            where: it is given.
+        """
+        if given is None or (isinstance(given, str) and not given):
+            if self.redshift is None:
+                return self
+            return replace(self, notes=(*self.notes, f"redshift ({self.redshift_key})"))
+        warnings = self.warnings
+        if _contradict(given, self.redshift):
+            stated = f"the file says {self.redshift} ({self.redshift_key})"
+            warnings += (f"redshift {given} ({where}) is used, but {stated}",)
+        return replace(self, redshift=given, redshift_key=where, warnings=warnings)
+
+    def in_words(self) -> str:
+        """What was read of the map, and where each came from, in a line."""
+        pixels = " x ".join(map(str, self.image.shape)) + " pixels"
+        side = self.pixel_arcmin
+        size = "of unstated size" if side is None else f"of {side:.4g}' ({self.pixel_key})"
+        redshift = f"redshift {self.redshift} ({self.redshift_key})"
+        part, *unit = self.read or ("array",)
+        last = "no redshift" if self.redshift is None else redshift
+        return ", ".join([f"{self.label}: {part}", f"{pixels} {size}", *unit, last])
+
+
+def _contradict(given: object, stated: object) -> bool:
+    """Whether two redshifts differ by more than one of them may be rounded."""
+    try:
+        return abs(float(given) - float(stated)) > SAME_REDSHIFT  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # one of them is none
+        return False
 
 
 def map_files(path: Path) -> list[Path]:
@@ -83,7 +131,9 @@ def map_files(path: Path) -> list[Path]:
     return found
 
 
-def read_user_maps(path: Path) -> Iterator[UserMap]:
+def read_user_maps(
+    path: Path, *, hdu: str | None = None, centre: Centre | None = None
+) -> Iterator[UserMap]:
     """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
     An array of two dimensions is one map, of three a row of maps. HDF5 has them in the dataset
@@ -94,17 +144,30 @@ def read_user_maps(path: Path) -> Iterator[UserMap]:
     What a file claims to hold is compared with the limits of `szmass.predict.files.limits` before
     it is read.
 
+    Args:
+        path: of the file.
+        hdu: number or name of the part of a FITS file that has the map.
+        centre: where the cluster is in its map; None: at the centre.
+
     Raises:
         UserFileError: there is no such file, or it cannot be read as one of these.
     """
-    readers = {".npy": _npy, ".fits": read_fits_image, ".fit": read_fits_image, ".h5": _hdf5}
-    readers |= {".hdf5": _hdf5, ".zarr": _zarr, ".fits.gz": read_fits_image}
+    read_fits = partial(read_fits_image, hdu=hdu, centre=centre)
+    readers: dict[str, Callable[[Path], FileContent]]
+    readers = {".npy": _npy, ".fits": read_fits, ".fit": read_fits, ".h5": _hdf5}
+    readers |= {".hdf5": _hdf5, ".zarr": _zarr, ".fits.gz": read_fits}
     name = path.name.lower()
     reader = next((read for ending, read in readers.items() if name.endswith(ending)), None)
     if reader is None:
         raise UserFileError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}")
     with reading(path):
+        if hdu is not None and reader is not read_fits:
+            raise SzmassError(f"HDU {hdu!r}: expected a FITS file")
         content = reader(path)
+        place, notes = content.centre, content.notes
+        if centre is not None:
+            place = centre.pixel(None) if place is None else place
+            notes += (centre.note(place),)
     images, redshifts = content.images, np.ravel(np.asarray(content.redshift, dtype=object))
     for row, image in enumerate(images if images.ndim == 3 else [images]):
         yield UserMap(
@@ -113,7 +176,10 @@ def read_user_maps(path: Path) -> Iterator[UserMap]:
             content.pixel_arcmin,
             redshifts[row if len(redshifts) > 1 else 0],
             content.redshift_key,
-            content.notes,
+            notes,
+            read=(content.part, content.unit),
+            pixel_key=content.pixel_key,
+            centre=place,
         )
 
 
@@ -141,7 +207,7 @@ def _npy(path: Path) -> FileContent:
         if size > declared:
             raise SzmassError(f"{size - declared} bytes behind its array: expected one array")
         file.seek(0)
-        return FileContent(np.load(file, allow_pickle=False), None)
+        return FileContent(np.load(file, allow_pickle=False), None, unit=unit_in_words("", None))
 
 
 def _hdf5(path: Path) -> FileContent:
@@ -174,7 +240,10 @@ def _hdf5(path: Path) -> FileContent:
         pixel_arcmin,
         redshift,
         f"dataset {REDSHIFT_ARRAY!r}",
-        (*_pixel_note(pixel_arcmin, "attribute pixel_arcmin"), *notes),
+        (*_pixel_note(pixel_arcmin, PIXEL_ATTRIBUTE), *notes),
+        part=f"dataset {MAP_ARRAY!r}",
+        pixel_key=PIXEL_ATTRIBUTE,
+        unit=unit_in_words("units", _text(unit)),
     )
 
 
@@ -263,8 +332,17 @@ def _store_content(store: MapStore) -> FileContent:
             raise SzmassError(f"array 'x' of shape {length}: expected a number a column of a map")
         pixel_arcmin = number("step of array 'x'", np.diff(store.read("x")[:2]))
     images, conversion = in_y(store.read(MAP_ARRAY), "units", spec.units)
-    notes = (*_pixel_note(pixel_arcmin, "array 'x'"), *conversion)
-    return FileContent(images, pixel_arcmin, redshift, f"array {REDSHIFT_ARRAY!r}", notes)
+    notes = (*_pixel_note(pixel_arcmin, PIXEL_ARRAY), *conversion)
+    return FileContent(
+        images,
+        pixel_arcmin,
+        redshift,
+        f"array {REDSHIFT_ARRAY!r}",
+        notes,
+        part=f"array {MAP_ARRAY!r}",
+        pixel_key=PIXEL_ARRAY,
+        unit=unit_in_words("units", spec.units),
+    )
 
 
 def _json(path: Path) -> Any:
@@ -296,55 +374,3 @@ def _chunk_shapes(metadata: Any) -> Iterator[Sequence[int]]:
     elif isinstance(metadata, list):
         for value in metadata:
             yield from _chunk_shapes(value)
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of a user's table of files."""
-
-    label: str
-    """The table and the number of the line in it."""
-    file: Path
-    redshift: str
-    name: str
-    problem: str
-    """What keeps the row from being read; "" if nothing."""
-
-
-def read_table(path: Path) -> list[TableRow]:
-    """Reads a CSV table with the columns file, redshift and, if there is one, name.
-
-    A relative file lies beside the table.
-
-    Raises:
-        UserFileError: the table cannot be read, lacks a column, or is empty.
-    """
-    with reading(path):
-        require_file(path, largest_bytes=LARGEST_TABLE_BYTES, may_be_empty=True)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, restval="")
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserFileError(f"{path}: cannot be read as a CSV table: {error}") from error
-    for name in TABLE_COLUMNS:
-        if name not in header:
-            raise UserFileError(f"{path}: no column {name!r}; it has {', '.join(header) or 'none'}")
-    for name, count in Counter(header).items():
-        if count > 1 and name:
-            raise UserFileError(f"{path}: column {name!r} stands {count} times: expected it once")
-    if not rows:
-        raise UserFileError(f"{path}: no rows: expected a row a map")
-    return [
-        TableRow(
-            f"{path}, line {number}",
-            path.parent / row["file"].strip(),
-            row["redshift"].strip(),
-            row.get("name", "").strip(),
-            # a decimal comma makes one too many
-            f"expected {len(header)} cells ({', '.join(header)})" if None in row else "",
-        )
-        for number, row in rows
-    ]

@@ -1,0 +1,1 @@
+"""What `szmass doctor` looks at: the machine, the installation, and a clone's data and runs."""

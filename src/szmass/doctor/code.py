@@ -1,0 +1,28 @@
+"""The code of a clone: is it what runs, and are its digests up to date?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import szmass
+from szmass.doctor.finding import Finding, State
+from szmass.stages.digests import digest_lines
+
+
+def digests(root: Path) -> Finding:
+    """Whether the clone's digests are those of the code that runs."""
+    package, own = Path(szmass.__file__).parent, root / "src" / "szmass"
+    if package.resolve() != own.resolve():
+        text = f"szmass runs from {package}, not from this clone"
+        return Finding("code", State.WRONG, text, f"source {root / '.venv/bin/activate'}")
+    lines = digest_lines(package)
+    stale = sorted(name for name in lines if _stored(root / "digests" / name) != lines[name])
+    if stale:
+        some = ", ".join(stale[:3]) + (f" and {len(stale) - 3} more" if len(stale) > 3 else "")
+        text = f"digests of {some} are not those of the code"
+        return Finding("code", State.NOTE, text, "dvc repro digests")
+    return Finding("code", State.OK, f"digests of {len(lines)} stages are up to date")
+
+
+def _stored(path: Path) -> str:
+    return path.read_text().strip() if path.is_file() else ""

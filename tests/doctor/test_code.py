@@ -1,0 +1,27 @@
+"""Digests of a clone, beside the code that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from szmass.doctor import code
+from szmass.doctor.finding import State
+
+
+def test_digests_are_those_of_the_code(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert code.digests(root).state is State.WRONG  # the szmass that runs is another clone's
+    package = root / "src" / "szmass"
+    package.mkdir(parents=True)
+    monkeypatch.setattr("szmass.__file__", str(package / "__init__.py"))
+    lines = {"train_cnn": "1", "report": "2"}
+    monkeypatch.setattr(code, "digest_lines", lambda _: lines)
+    (root / "digests").mkdir()
+    for name, digest in lines.items():
+        (root / "digests" / name).write_text(f"{digest}\n")
+    assert code.digests(root).state is State.OK
+    (root / "digests" / "report").write_text("3\n")
+    found = code.digests(root)
+    assert (found.state, found.remedy) == (State.NOTE, "dvc repro digests")
+    assert "digests of report are" in found.text
