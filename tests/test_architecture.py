@@ -71,8 +71,8 @@ HEAVY = {*OWNERS, "numpy", "scipy", "pandas", "h5py", "dvc"}
 MOST_SECONDS = 0.2
 # calls that a library asks for while a module of its owner is imported
 CALLS_ON_IMPORT = {
-    "szmass.evaluation.charts": "mpl.use(",
-    "szmass.evaluation.pictures": "mpl.use(",
+    "szmass.evaluation.charts": "mpl.use(|plt.style.use(",
+    "szmass.evaluation.pictures": "mpl.use(|plt.style.use(",
     "szmass.predict.served.cnn": "set_model(",
     "szmass.predict.served.mresunet": "set_model(",
     "szmass.predict.served.weighing": "set_model(",

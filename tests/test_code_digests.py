@@ -63,7 +63,7 @@ def test_words_and_layout_are_no_code(
 def test_a_modules_name_is_no_code(tmp_path: Path) -> None:
     package = tmp_path / "szmass"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "sky" / "haloes.py").rename(package / "sky" / "a_halo.py")
+    (package / "sky" / "clusters" / "haloes.py").rename(package / "sky" / "a_halo.py")
     for path in package.rglob("*.py"):
         text = path.read_text()
         path.write_text(text.replace("szmass.sky.clusters.haloes", "szmass.sky.a_halo"))
