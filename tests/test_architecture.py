@@ -28,6 +28,7 @@ OWNERS = {
         "szmass.predict.files.headers",
         "szmass.predict.masses",
         "szmass.storage.mass_tables",
+        "szmass.tracking.models",
     ),
     "camb": ("szmass.sky.spectra",),
     "colossus": ("szmass.sky.cosmology",),
