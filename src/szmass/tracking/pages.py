@@ -75,7 +75,7 @@ def _which(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _query(parts: dict[str, str]) -> str:
-    return "&".join(f"{key}={quote(value)}" for key, value in parts.items())
+    return "&".join([*(f"{key}={quote(value)}" for key, value in parts.items()), OF_RUNS])
 
 
 def pages_in_words() -> str:
