@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 
     from helpers.mlflow_runs import free_port
     from helpers.trainings import EPOCHS, FIGURE, FIGURE_SIZE, SCATTER, WIDTHS, write_trainings
-    from szmass.tracking.pages import LOCAL_ADDRESS
+    from szmass.tracking.pages.addresses import LOCAL_ADDRESS
 
 WINDOW = (1600, 1000)
 MOST_SECONDS = 60.0

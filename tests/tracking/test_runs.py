@@ -13,8 +13,8 @@ from szmass.params import Params
 from szmass.provenance import sha256
 from szmass.tracking import DvcSource, open_run
 from szmass.tracking.models import WEIGHTS_FILE
+from szmass.tracking.pages.words import MOST
 from szmass.tracking.runs import JUDGED, PARENT, TRAINED
-from szmass.tracking.words import MOST
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 

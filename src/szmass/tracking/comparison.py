@@ -12,7 +12,7 @@ import mlflow
 from mlflow.entities import Run
 
 from szmass.errors import SzmassError
-from szmass.tracking.pages import Pages
+from szmass.tracking.pages.addresses import Pages
 from szmass.tracking.service import open_client, reaching
 
 MOST = 10

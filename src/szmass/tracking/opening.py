@@ -16,7 +16,7 @@ from szmass import provenance
 from szmass.params.variant import Variant, current_variant
 from szmass.reporting import Run
 from szmass.tracking.best import mark_best
-from szmass.tracking.facts import Description
+from szmass.tracking.pages.facts import Description
 from szmass.tracking.processes import end_dead_runs, process_facts
 from szmass.tracking.runs import MlflowRun
 from szmass.tracking.service import connect, experiment_of, reaching

@@ -18,9 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 
 from szmass import provenance
 from szmass.reporting import Run
-from szmass.tracking.counts import checks_of_verdicts, rows_of_table
 from szmass.tracking.datasets import dataset_input
-from szmass.tracking.facts import Description
 from szmass.tracking.models import (
     Served,
     log_model,
@@ -29,15 +27,17 @@ from szmass.tracking.models import (
     served_weighing,
     validation_scatter_dex,
 )
-from szmass.tracking.notes import (
+from szmass.tracking.pages.counts import checks_of_verdicts, rows_of_table
+from szmass.tracking.pages.facts import Description
+from szmass.tracking.pages.notes import (
     Section,
     add_to_run,
     describe_experiment,
     describe_model,
     model_of,
 )
+from szmass.tracking.pages.words import in_a_table, key_numbers
 from szmass.tracking.service import Service
-from szmass.tracking.words import in_a_table, key_numbers
 
 BATCH = 100  # of parameters, MLflow's limit
 METRIC_BATCH = 1000  # the same of metrics

@@ -10,7 +10,7 @@ import pytest
 
 from helpers import ROOT
 from szmass.params.scales import leaves
-from szmass.tracking.words import (
+from szmass.tracking.pages.words import (
     KEY_NUMBERS,
     LINES_OF_WORK,
     MODELS,

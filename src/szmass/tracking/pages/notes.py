@@ -9,8 +9,8 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 
+from szmass.tracking.pages.words import LINES_OF_WORK, MODELS, question_of
 from szmass.tracking.service import Service
-from szmass.tracking.words import LINES_OF_WORK, MODELS, question_of
 
 SECTION = "### "
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from szmass.tracking.counts import checks_of_verdicts, rows_of_table
+from szmass.tracking.pages.counts import checks_of_verdicts, rows_of_table
 
 
 def test_checks_of_a_validation_and_of_a_gate_are_counted(tmp_path: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from szmass.tracking.facts import Description
+from szmass.tracking.pages.facts import Description
 
 STORES = {
     "clean_store": Path("clean.zarr"),

@@ -11,9 +11,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 from helpers.mlflow_runs import runs_of
 from szmass.provenance import sha256
 from szmass.tracking import open_run, runs
-from szmass.tracking.notes import Section, with_section
+from szmass.tracking.pages.notes import Section, with_section
+from szmass.tracking.pages.words import LINES_OF_WORK, MODELS
 from szmass.tracking.runs import TRAINED
-from szmass.tracking.words import LINES_OF_WORK, MODELS
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 MD5 = "3747c3b1a5cf2a3d8f4b1c2d3e4f5061.dir"

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import mlflow
 from mlflow.entities import Experiment, Run
 
+from szmass.tracking.pages.words import LINES_OF_WORK
 from szmass.tracking.service import open_client, reaching
-from szmass.tracking.words import LINES_OF_WORK
 
 LOCAL_ADDRESS = "http://127.0.0.1:5000"
 """Of `mlflow ui`, as it comes."""

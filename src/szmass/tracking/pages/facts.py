@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from szmass.tracking.words import DATASETS, OTHER_SKIES, data_in_words, stage_in_words
+from szmass.tracking.pages.words import DATASETS, OTHER_SKIES, data_in_words, stage_in_words
 
 
 @dataclass(frozen=True)
