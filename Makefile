@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # the stages call `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test faults lint schema docs bench lock clean
+.PHONY: help setup repro test faults lint schema docs plots bench lock clean
 
 help:    ## what can be made
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -48,6 +48,12 @@ schema: setup    ## params.schema.json, which editors check params.yaml by
 
 docs: setup    ## the pages of docs/ as a site, site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+plots: setup    ## has `dvc plots` write pages that open without a network
+	$(BIN)/uv run --no-project --quiet --python $(BIN)/python --with $(VEGA) python .dvc/plots/offline_page.py .dvc/plots/page.html
+	$(BIN)/dvc config --local plots.html_template plots/page.html
+
+VEGA := vl-convert-python==1.9.0.post1
 
 bench: setup    ## what benchmarks/ measures, one script after the other
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done

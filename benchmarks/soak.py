@@ -25,7 +25,7 @@ import psutil
 from measured import FOLDER, keep, row
 from serving import HOST, register, request, served
 
-MINUTES, CLIENTS, REFUSED_EVERY = 20, 4, 10
+MINUTES, CLIENTS, REFUSED_EVERY = 20, 2, 10
 MIB = 2.0**20
 HEADERS = {"Content-Type": "application/json"}
 

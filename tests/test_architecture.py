@@ -30,6 +30,7 @@ OWNERS = {
         "szmass.predict.masses",
         "szmass.predict.objects",
         "szmass.storage.mass_tables",
+        "szmass.tracking.models",
     ),
     "camb": ("szmass.sky.spectra",),
     "colossus": ("szmass.sky.cosmology",),

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,29 @@ def test_summary_prints_the_tables_and_what_to_type_next(
     assert all(name in printed for name in RESULTS)
     assert all(f" {place}\n" in printed for place in places)
     assert "missing" not in printed
+
+
+def test_summary_gives_the_pages_of_mlflow_or_says_why_not(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> str:
+        raise tracking.TrackingError("MLflow at http://host: refused")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from szmass import tracking
+    write_tables(project, *RESULTS)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(tracking, "pages_in_words", lambda: "weighing  runs  http://host")
+    main(["summary"])
+    assert "pages of MLflow" not in capsys.readouterr().out  # there is no database yet
+    (project / "mlflow.db").touch()
+    main(["summary"])
+    printed = capsys.readouterr().out
+    assert printed.endswith("pages of MLflow, once its server runs:\nweighing  runs  http://host\n")
+    monkeypatch.setattr(tracking, "pages_in_words", away)
+    main(["summary"])
+    assert "pages of MLflow: MLflow at http://host: refused\n" in capsys.readouterr().out
 
 
 def test_summary_writes_the_tables_into_the_page_of_results(project: Path) -> None:

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
 
-    from helpers.mlflow_runs import wait_for
+    from helpers.mlflow_runs import numbers_of, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -181,9 +181,10 @@ def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
 
 @pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
 def test_every_metric_of_dvc_is_a_run_s_in_mlflow(smoke: Checkout) -> None:
-    client = mlflow.MlflowClient(f"sqlite:///{smoke.path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{smoke.path}/mlflow.db")
+    client = mlflow.MlflowClient()
     lines = [experiment.experiment_id for experiment in client.search_experiments()]
-    reported = [run.data.metrics for run in client.search_runs(lines, max_results=5000)]
+    reported = [numbers_of(run) for run in client.search_runs(lines, max_results=5000)]
     metrics = {name: json.loads(paths(smoke)[f"{name}_metrics"].read_text()) for name in METRICS}
     # a run has the numbers of an estimator, or of a data set and bin, or of all of a file
     groups = [*metrics["microwave"].values(), dict(leaves(metrics["psz2"]))]
@@ -205,7 +206,8 @@ def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checko
         wait_for(lambda: set(names) <= finished_experiments(smoke), seconds=MOST_SECONDS_OF_A_QUEUE)
     assert succeed(smoke, "git", "status", "--porcelain") == before
 
-    client = mlflow.MlflowClient(f"sqlite:///{smoke.path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{smoke.path}/mlflow.db")
+    client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("mresunet")
     assert experiment is not None
     of_all = {
@@ -214,7 +216,7 @@ def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checko
     }
     for name, runs in of_all.items():
         assert {run.info.status for run in runs} == {"FINISHED"}
-        reported = {run.data.tags.get("estimator", "training"): run.data.metrics for run in runs}
+        reported = {run.data.tags.get("estimator", "training"): numbers_of(run) for run in runs}
         # a training that DVC takes from its cache makes no run
         training = reported.pop("training", None)
         assert (training is None) == (name != "rate")

@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 
     from helpers.mlflow_runs import free_port
     from helpers.trainings import EPOCHS, FIGURE, FIGURE_SIZE, SCATTER, WIDTHS, write_trainings
-    from szmass.tracking.comparison import LOCAL_ADDRESS
+    from szmass.tracking.pages.addresses import LOCAL_ADDRESS
 
 WINDOW = (1600, 1000)
 MOST_SECONDS = 60.0
@@ -135,9 +135,9 @@ def test_the_differences_of_three_trainings_are_told(project: Project, page: Pag
 
 def test_a_run_page_says_what_made_it_and_what_came_out(project: Project, page: Page) -> None:
     page.goto(project.run_page("train_mresunet width=32"))
-    page.get_by_role("heading", name="train_mresunet width=32 wide-net").wait_for()
+    page.get_by_role("heading", name="train_mresunet width=32 wide-net", level=2).wait_for()
     page.get_by_role("link", name="evaluate_mresunet width=32 wide-net").wait_for()
-    page.get_by_text("microwave.zarr").wait_for()
+    page.get_by_text("150 GHz maps").first.wait_for()
     for tag in ("dvc.exp_name", "git.rev", "hardware.cpu", "data.microwave_"):
         page.get_by_text(tag).first.wait_for()
     page.get_by_role("link", name="mresunet", exact=True).last.wait_for()

@@ -25,3 +25,27 @@ def test_digests_are_those_of_the_code(root: Path, monkeypatch: pytest.MonkeyPat
     found = code.digests(root)
     assert (found.state, found.remedy) == (State.NOTE, "dvc repro digests")
     assert "digests of report are" in found.text
+
+
+WHOLE = "schema: '2.0'\nstages:\n  report:\n    cmd: python -m szmass report\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (WHOLE, State.OK),
+        (WHOLE.partition("    cmd")[0], State.WRONG),
+        (WHOLE + "  train_cnn:\n    md", State.WRONG),
+        (WHOLE + "  train_cnn: [", State.WRONG),
+        ("", State.WRONG),
+    ],
+)
+def test_a_lock_file_that_a_kill_has_cut_is_named(root: Path, content: str, state: State) -> None:
+    (root / "dvc.lock").write_text(content)
+    found = code.lock(root)
+    assert found.state is state
+    assert (found.remedy == "") == (state is State.OK)
+
+
+def test_without_a_lock_file_nothing_has_run(root: Path) -> None:
+    assert code.lock(root).state is State.NOTE

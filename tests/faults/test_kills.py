@@ -12,7 +12,7 @@ from helpers.fault_tally import Tally
 
 START_S = 1.5
 """That DVC takes before the stage starts."""
-MOST_KILLS = 6
+MOST_KILLS = 12
 
 
 @pytest.mark.share(2)
@@ -30,6 +30,8 @@ def test_a_killed_stage(copy: FaultCopy, tally: Tally, stage: str) -> None:
                     kinds.append(kind)
                 repro.wait(MOST_SECONDS)
                 copy.require_quiet()
+            if copy.restore_lock():
+                kinds.append("dvc.lock cut short, restored by git")
             copy.repro(kept=BESIDE)
     # what no later run of the stage wrote over
     copy.repro("--force", "--single-item", stage)

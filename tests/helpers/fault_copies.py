@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 
 from helpers import ROOT
 from helpers.shared_project import Project
+from szmass.doctor import code
+from szmass.doctor.finding import State
 from szmass.files import REPLACED, TRAINING, UNFINISHED, WRITER
 
 BESIDE = (UNFINISHED, REPLACED, TRAINING, WRITER, ".partial")
@@ -150,6 +152,13 @@ class FaultCopy(Project):
         """Has DVC make what is not the reference's, which must mend whatever has happened."""
         assert self.start("dvc", "repro", *options).wait(MOST_SECONDS) == 0, self.log_text()
         self.require_reference(kept=kept)
+
+    def restore_lock(self) -> bool:
+        """Takes git's dvc.lock if a killed DVC has cut it short, as `szmass doctor` says."""
+        if code.lock(self.path).state is State.OK:
+            return False
+        self.succeed("git", "restore", "dvc.lock")
+        return True
 
     def forget(self, stage: str) -> None:
         """Makes a stage one that never ran: without its outputs, and DVC without its runs."""

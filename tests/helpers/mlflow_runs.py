@@ -8,6 +8,8 @@ from time import monotonic, sleep
 
 import mlflow
 
+from szmass.tracking.runs import NUMBERS
+
 
 def wait_for(condition: Callable[[], object], *, seconds: float) -> None:
     end = monotonic() + seconds
@@ -28,3 +30,12 @@ def runs_of(line_of_work: str) -> list[mlflow.entities.Run]:
     experiment = client.get_experiment_by_name(line_of_work)
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id]))
+
+
+def numbers_of(run: mlflow.entities.Run) -> dict[str, float]:
+    """What was reported to a run itself: its metrics, and the numbers in its files."""
+    numbers = dict(run.data.metrics)
+    files = mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path=NUMBERS)
+    for file in files:
+        numbers |= mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/{file.path}")
+    return {name: value for name, value in numbers.items() if "/" not in name}

@@ -289,3 +289,27 @@ def test_a_page_that_dvc_shares_is_replaced_not_overwritten(project: Path) -> No
     load(project / "params.yaml").paths["report_page"].hardlink_to(shared)
     written(project)
     assert shared.read_text() == "in the cache"
+
+
+def test_a_number_beside_the_papers_is_marked_with_a_sentence(project: Path) -> None:
+    path = project / "metrics/microwave.json"
+    values = {"scatter_ln_mass_gauss": 0.183, "scatter_ln_mass_gauss_err": 0.007}
+    change(path, "mresunet", **values)
+    text = written(project).text
+    agrees = ">agrees</em>: 0.20 combined standard errors apart.<"
+    assert text.count(agrees) == 1
+    differs = r">differs</em>: 2\.\d\d combined .* apart: .* \(<code>bound_train</code>\)"
+    assert re.search(differs, text)
+    assert text.count(">not comparable</em>: our clusters lie on the stand-in sky") == 3
+    change(path, "mresunet", **(values | {"scatter_ln_mass_gauss": 0.4321}))
+    assert agrees not in written(project).text
+
+
+def test_every_table_of_an_exhibit_can_be_saved(project: Path) -> None:
+    page = written(project)
+    saved = [link for link in page.links if link.startswith("data:text/csv")]
+    shown = page.text[: page.text.index('id="made"')].count("<table")
+    assert len(saved) == shown
+    names = re.findall(r'download="([^"]+)"', page.text)
+    assert len(set(names)) == len(names) == len(saved)
+    assert "da2022-supp-table-2-1.csv" in names

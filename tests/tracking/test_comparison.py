@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import mlflow
 import pytest
 
 from szmass.tracking import compare, list_stages, open_run
@@ -57,8 +58,22 @@ def test_the_newest_runs_of_a_stage_are_compared(store: str):
     assert lists(comparison.differences)["runs"] == ids
     assert lists(comparison.curves)["runs"] == ids
     assert lists(comparison.curves)["plot_metric_keys"] == ["loss"]
+    assert comparison.first_run.endswith(f"/runs/{ids[0]}?workflowType=machine_learning")
+    assert comparison.model == ""
     assert comparison.command == f"mlflow ui --backend-store-uri {store}"
     assert len(compare("train_cnn").runs) == MOST
+
+
+def test_the_page_of_their_registered_model_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/own.db")
+    with open_run("train_weighing", sections={}, paths={}):
+        pass
+    mlflow.MlflowClient().create_registered_model("weighing")
+    comparison = compare("train_weighing")
+    assert comparison.model.endswith("/#/models/weighing?workflowType=machine_learning")
+    assert f"model        {comparison.model}" in comparison.as_text()
 
 
 def test_experiments_are_compared_in_their_order():

@@ -8,11 +8,12 @@ from time import monotonic
 import mlflow
 import pytest
 
-from helpers.mlflow_runs import runs_of, wait_for
+from helpers.mlflow_runs import numbers_of, runs_of, wait_for
 from szmass.params import Params
 from szmass.provenance import sha256
 from szmass.tracking import DvcSource, open_run
 from szmass.tracking.models import WEIGHTS_FILE
+from szmass.tracking.pages.words import MOST
 from szmass.tracking.runs import JUDGED, PARENT, TRAINED
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
@@ -63,7 +64,7 @@ def test_a_run_records_settings_facts_and_data(
     assert int(tags["hardware.cores"]) >= 1
     assert run.inputs is not None
     (dataset,) = run.inputs.dataset_inputs
-    assert (dataset.dataset.name, dataset.dataset.digest) == ("microwave.zarr", md5)
+    assert (dataset.dataset.name, dataset.dataset.digest) == ("150 GHz maps", md5)
     source = mlflow.data.get_source(dataset)
     assert source == DvcSource("data/microwave.zarr", md5, "wormy-dusk")
     (repository / "dvc.lock").unlink()
@@ -122,6 +123,35 @@ def test_a_child_is_a_run_within_the_run():
         assert runs[name].data.tags["number"] == name[-3:]
         assert runs[name].info.start_time <= runs[name].info.end_time
         assert runs[name].info.status == "FINISHED"
+
+
+def test_a_run_shows_the_key_numbers_and_keeps_all():
+    many = {f"number_{k}": float(k) for k in range(MOST + 20)} | {"scatter_dex_selected": 0.07}
+    with (
+        open_run("evaluate_cnn", sections={}, paths={}) as run,
+        run.child("planck_all") as of_planck,
+    ):
+        for name, value in many.items():
+            of_planck.metric(name, value)
+
+    runs = by_label("cnn-ensemble")
+    assert runs["planck_all"].data.metrics == {"scatter_dex_selected": 0.07}
+    assert numbers_of(runs["planck_all"]) == many
+    assert runs["evaluate_cnn"].data.metrics == {"planck_all/scatter_dex_selected": 0.07}
+
+
+def test_a_run_that_reports_nothing_has_counts(tmp_path: Path):
+    table = tmp_path / "masses.csv"
+    table.write_text("name,golden\na,True\nb,False\n")
+    with open_run("weigh_counted", sections={}, paths={}) as run:
+        run.artifact(table)
+    with open_run("train_counted", sections={}, paths={}) as run:
+        for name in ("first", "second"):
+            with run.child(name):
+                pass
+    runs = by_label("counted")
+    assert runs["weigh_counted"].data.metrics == {"masses.rows": 2.0, "masses.golden": 1.0}
+    assert runs["train_counted"].data.metrics == {"runs_within": 2.0}
 
 
 def test_members_of_an_ensemble_are_runs_within_the_ensemble_within_the_bin():

@@ -232,7 +232,7 @@ def test_a_lost_server_costs_the_training_nothing(
         server.send(signal.SIGKILL)
         run.metric("loss", 0.125, 4)
 
-    assert f"MLflow at {server.uri} has no record of: metrics, its end" in caplog.text
+    assert f"MLflow at {server.uri} has no record of: metrics, descriptions, its end" in caplog.text
 
 
 def test_a_registry_is_read_in_a_folder_where_nothing_can_be_written(

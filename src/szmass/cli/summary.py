@@ -55,8 +55,8 @@ def run(options: Namespace) -> None:
         }
         RESULTS_PAGE.write_text(_with_tables(RESULTS_PAGE.read_text(), tables | studies))
         return
-    local = f"mlflow ui --backend-store-uri sqlite:///{Path.cwd() / 'mlflow.db'}"
-    runs = "at MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else local
+    database, server = Path.cwd() / "mlflow.db", os.environ.get("MLFLOW_TRACKING_URI")
+    command = f"mlflow ui --backend-store-uri sqlite:///{database}"
     print(
         "\n\n".join(tables.values()) + "\n\n"
         f"report     {_place(paths['report_page'])}\n"
@@ -64,11 +64,23 @@ def run(options: Namespace) -> None:
         f"tables     {paths['microwave_table'].parent}/*_table.md\n"
         f"masses     {_place(paths['psz2_masses_csv'])}\n"
         f"metrics    dvc metrics show\n"
-        f"runs       {runs}\n"
+        f"runs       {'at MLFLOW_TRACKING_URI' if server else command}\n"
         f"next       dvc exp run -S mresunet.learning_rate=3e-3"
     )
     if missing:
         print("missing    " + "\n           ".join(missing))
+    if server or database.exists():
+        print(f"\n{_pages()}")
+
+
+def _pages() -> str:
+    """MLflow's pages of each line of work; of a server that is away, the error."""
+    from szmass.tracking import TrackingError, pages_in_words
+
+    try:
+        return f"pages of MLflow, once its server runs:\n{pages_in_words()}"
+    except TrackingError as error:  # the tables above are complete without them
+        return f"pages of MLflow: {error}"
 
 
 def _place(path: Path, ending: str = "") -> str:

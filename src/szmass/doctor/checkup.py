@@ -9,6 +9,7 @@ from pathlib import Path
 
 from szmass.doctor import code, installation, machine, remotes, tracking
 from szmass.doctor.finding import Finding
+from szmass.errors import PIPELINE
 
 
 def clone_root() -> Path | None:
@@ -48,4 +49,6 @@ def checkup() -> Iterator[Finding]:
             yield machine.disk("DVC's cache", settings.cache)
         yield tracking.tracking(root)
         yield code.digests(root)
+        if extras.get(PIPELINE, False):
+            yield code.lock(root)
         yield from (answer.result() for answer in answers)

@@ -1,4 +1,4 @@
-"""The code of a clone: is it what runs, and are its digests up to date?"""
+"""The code of a clone and its results: does it run, are digests up to date, is dvc.lock whole?"""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ def digests(root: Path) -> Finding:
         text = f"digests of {some} are not those of the code"
         return Finding("code", State.NOTE, text, "dvc repro digests")
     return Finding("code", State.OK, f"digests of {len(lines)} stages are up to date")
+
+
+def lock(root: Path) -> Finding:
+    """Whether `dvc.lock` is whole: DVC writes it in place, so that a kill may cut it short."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    path = root / "dvc.lock"
+    if not path.exists():
+        return Finding("dvc.lock", State.NOTE, "not there: nothing has run", "dvc repro")
+    try:
+        content = YAML(typ="safe").load(path)
+        stages = content["stages"].values() if content["schema"] else ()
+        whole = bool(stages) and all("cmd" in stage for stage in stages)
+    except (YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+        whole = False
+    if whole:
+        return Finding("dvc.lock", State.OK, f"whole, {len(stages)} stages")
+    text = "damaged, as when DVC is killed while it writes it"
+    return Finding("dvc.lock", State.WRONG, text, "git restore dvc.lock, then dvc repro")
 
 
 def _stored(path: Path) -> str:

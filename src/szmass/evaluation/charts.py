@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,6 +25,7 @@ SKY_COLOURS = "RdBu_r"
 SIGNAL_COLOURS = "viridis"
 MASS_UNIT = r"$10^{14}\,M_\odot$"
 """Of masses on an axis."""
+TEX_AT_MOST = r"\leq"
 LIGHTEST = 0.88
 """End of the colours for ordered bins: the yellow beyond it is too light for a line."""
 
@@ -44,6 +46,11 @@ def ordered_colours(count: int) -> list[tuple[float, float, float, float]]:
     """A colour for each of some bins in their order, such as redshift bins from near to far."""
     colours = plt.get_cmap("viridis")
     return [colours(LIGHTEST * place / max(count - 1, 1)) for place in range(count)]
+
+
+def typeset(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels of redshift bins, such as `0.1 < z <= 0.2`, as an article has them."""
+    return {name: f"${label.replace('<=', TEX_AT_MOST)}$" for name, label in labels.items()}
 
 
 def with_unit(symbol: str, *, unit: str = MASS_UNIT) -> str:

@@ -7,6 +7,9 @@ from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row, Table
 FIGURES = "figures/compton/"
 PSZ2_FIGURES = "figures/psz2/"
 CLEAN, PLANCK, PSZ2 = "cnn.clean.all", "cnn.planck.all", "psz2.all"
+STAND_IN = "our clusters lie on the stand-in sky, which takes Planck's masses as exact"
+OF_STAND_IN = "relerr_median_true"
+"""A metric that is known on the stand-in sky alone."""
 
 COMPTON = Part(
     key="da2022",
@@ -63,9 +66,14 @@ COMPTON = Part(
                 Numbers(
                     {"posterior's median": PSZ2},
                     [
-                        Arms("b, all clusters", "msz"),
-                        Arms("b, golden sample", "msz_golden"),
-                        Arms("b, golden, M > 5e14 Msun", "msz_golden_above_5e14"),
+                        Arms("b, all clusters", "msz", STAND_IN, OF_STAND_IN),
+                        Arms("b, golden sample", "msz_golden", STAND_IN, OF_STAND_IN),
+                        Arms(
+                            "b, golden, M > 5e14 Msun",
+                            "msz_golden_above_5e14",
+                            STAND_IN,
+                            OF_STAND_IN,
+                        ),
                     ],
                 ),
             ),

@@ -7,16 +7,16 @@ known, by more than `SHARE` of the paper's number. So the table always follows t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from szmass.evaluation.tables import markdown_table
 from szmass.files import write_text
+from szmass.report.agreement import SIGMAS, errors_apart
 from szmass.report.results import STUDIES, Metrics, ReportError, metrics_file, read_metrics
 
-SIGMAS, SHARE = 2.0, 0.1
+SHARE = 0.1
 HEADER = ("number", "here", "paper", "why")
 NOTE = (
     f"Numbers that differ from the paper's by more than {SIGMAS:g} combined standard errors, or,\n"
@@ -195,13 +195,19 @@ def write_differences(table: Path, results: Path, differences: Sequence[Differen
 
 def differs(metrics: Metrics, metric: str) -> bool:
     """Whether a number differs from the paper's by more than `SIGMAS` errors, or `SHARE` of it."""
-    paper = f"paper_{metric}"
-    apart = abs(metrics[metric] - metrics[paper])
-    errors = [metrics.get(f"{key}_err") for key in (metric, paper)]
-    known = [error for error in errors if error is not None]
-    if len(known) == len(errors):
-        return apart > SIGMAS * math.hypot(*known)
-    return apart > SHARE * abs(metrics[paper])
+    apart = errors_apart(metrics, metric, f"{metric}_err")
+    if apart is not None:
+        return apart > SIGMAS
+    paper = metrics[f"paper_{metric}"]
+    return abs(metrics[metric] - paper) > SHARE * abs(paper)
+
+
+def reason(place: str, metric: str) -> str:
+    """Why a number differs from the paper's, as the table says it; nothing where it does not."""
+    return next(
+        (one.why for one in DIFFERENCES if (one.place, one.metric) == (place, metric)),
+        "",
+    )
 
 
 def _metrics(difference: Difference, results: Path) -> Metrics | None:

@@ -19,6 +19,15 @@ class Row:
     metric: str
     """Its key in the metrics; `<key>_err` is its error, `paper_<key>` the paper's."""
     form: str = ".3f"
+    unlike: str = ""
+    """Why it cannot be compared with the paper's; nothing where it can."""
+    unlike_with: str = ""
+    """A metric beside it without which that is not so."""
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """Keys of the number that is compared with the paper's, and of its standard error."""
+        return self.metric, f"{self.metric}_err"
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,15 @@ class Arms:
     label: str
     metric: str
     """The keys are `relerr_median_<metric>`, `relerr_p84_<metric>` and `relerr_p16_<metric>`."""
+    unlike: str = ""
+    """As of a `Row`."""
+    unlike_with: str = ""
+    """As of a `Row`."""
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """Keys of the median, and of its standard error."""
+        return f"relerr_median_{self.metric}", f"relerr_stderr_{self.metric}"
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,13 @@ MICROWAVE = Part(
                 ),
                 Numbers(
                     {"the clusters": "hydro.clusters"},
-                    [Row("mean r (an input)", "mass_factor_mean")],
+                    [
+                        Row(
+                            "mean r (an input)",
+                            "mass_factor_mean",
+                            unlike="the relation of Y and M was chosen such that r is the paper's",
+                        )
+                    ],
                 ),
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,17 @@ import szmass
 from szmass.files import write_text
 from szmass.provenance import locked_stages
 from szmass.report import record
+from szmass.report.agreement import Agreement, agreement
 from szmass.report.beyond import BEYOND, HEADLINES
 from szmass.report.compton import COMPTON
-from szmass.report.exhibits import Exhibit, Part
+from szmass.report.differences import reason
+from szmass.report.downloads import Download, as_csv, rows_of_markdown
+from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row
 from szmass.report.microwave import MICROWAVE
 from szmass.report.results import (
     STUDIES,
+    Grid,
+    Metrics,
     ReportError,
     files_of,
     grid,
@@ -83,6 +88,7 @@ def _render(context: Mapping[str, Any]) -> str:
     environment.filters["markdown"] = lambda text: Markup(  # noqa: S704  # markdown escapes HTML
         markdown.render(text.replace("+-", "±"))
     )
+    environment.filters["inline"] = lambda text: Markup(markdown.renderInline(text))  # noqa: S704
     return environment.get_template(TEMPLATE).render(context)
 
 
@@ -96,6 +102,7 @@ def _context(results: Path, verdicts: Mapping[str, Path]) -> dict[str, Any]:
                 "label": headline.row.label,
                 "ours": shown(metrics, headline.row),
                 "paper": shown(metrics, headline.row, "paper_"),
+                "agreement": _agreement(metrics, headline.metrics, headline.row),
             }
             for headline in TOP
             for metrics in [
@@ -109,21 +116,48 @@ def _context(results: Path, verdicts: Mapping[str, Path]) -> dict[str, Any]:
     }
 
 
+def _agreement(metrics: Metrics, place: str, row: Row | Arms) -> Agreement | None:
+    """The mark of a number at a place in the metrics."""
+    return agreement(metrics, row, reason(place, row.compared[0]))
+
+
 def _part(part: Part, results: Path) -> dict[str, Any]:
-    exhibits = [
-        _exhibit(exhibit, results) | {"anchor": part.anchor(exhibit)} for exhibit in part.exhibits
-    ]
+    exhibits = [_exhibit(exhibit, results, part.anchor(exhibit)) for exhibit in part.exhibits]
     return {"part": part, "exhibits": exhibits}
 
 
-def _exhibit(exhibit: Exhibit, results: Path) -> dict[str, Any]:
+def _exhibit(exhibit: Exhibit, results: Path, anchor: str) -> dict[str, Any]:
+    grids = [_grid(numbers, results) for numbers in exhibit.numbers]
+    tables = [markdown_of(table, results) for table in exhibit.tables]
+    study = read_study(exhibit.study) if exhibit.study else None
+    as_text: list[Sequence[Sequence[str]]] = [[grid.header, *grid.rows] for grid, _ in grids]
+    for text in (*tables, study.table if study else ""):
+        as_text += rows_of_markdown(text)
     return {
         "exhibit": exhibit,
+        "anchor": anchor,
         "images": images(exhibit, results),
-        "grids": [grid(numbers, results) for numbers in exhibit.numbers],
-        "tables": [markdown_of(table, results) for table in exhibit.tables],
-        "study": read_study(exhibit.study) if exhibit.study else None,
+        "grids": grids,
+        "tables": tables,
+        "downloads": _downloads(anchor, as_text),
+        "study": study,
     }
+
+
+def _grid(numbers: Numbers, results: Path) -> tuple[Grid, list[Agreement | None]]:
+    """A table of numbers, and the marks of its rows, by the first column."""
+    place = next(iter(numbers.columns.values()))
+    metrics = read_metrics(results / metrics_file(place), place)
+    marks = [_agreement(metrics, place, row) for row in numbers.rows]
+    return grid(numbers, results), marks
+
+
+def _downloads(anchor: str, tables: Sequence[Sequence[Sequence[str]]]) -> list[Download]:
+    """The tables of an exhibit as files that bear its name."""
+    return [
+        as_csv(anchor if len(tables) == 1 else f"{anchor}-{number}", rows)
+        for number, rows in enumerate(tables, start=1)
+    ]
 
 
 @dataclass(frozen=True)

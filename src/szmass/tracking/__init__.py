@@ -19,6 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 from szmass.tracking.comparison import compare, list_stages
 from szmass.tracking.datasets import DvcSource
 from szmass.tracking.opening import open_run
+from szmass.tracking.pages.addresses import pages_in_words
 from szmass.tracking.registry import registered_ensemble
 from szmass.tracking_place import TrackingError
 
@@ -28,5 +29,6 @@ __all__ = [
     "compare",
     "list_stages",
     "open_run",
+    "pages_in_words",
     "registered_ensemble",
 ]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from urllib.parse import quote
 
 import mlflow
 from mlflow.entities import Run
 
 from szmass.errors import SzmassError
+from szmass.tracking.pages.addresses import Pages
 from szmass.tracking.service import open_client, reaching
 
-LOCAL_ADDRESS = "http://127.0.0.1:5000"
-"""Of `mlflow ui`, as it comes."""
 MOST = 10
 """Runs that are compared where none is named: what the page has colours for."""
 EXPERIMENT = "dvc.exp_name"
@@ -38,8 +35,12 @@ class Comparison:
     """Address of the page with their settings, metrics and tags side by side."""
     curves: str
     """Address of the page with their training curves; empty where they have none."""
+    first_run: str
+    """Address of the page of the first of them."""
     all_runs: str
     """Address of the page with all runs of their line of work."""
+    model: str
+    """Address of the page of the registered model that they make; empty where there is none."""
     command: str
     """What has to run before these addresses answer; empty where a server does."""
 
@@ -50,7 +51,9 @@ class Comparison:
             "first": self.command,
             "curves": self.curves,
             "differences": self.differences,
+            "first run": self.first_run,
             "all runs": self.all_runs,
+            "model": self.model,
         }
         return "\n".join([*lines, "", *(f"{key:12} {text}" for key, text in where.items() if text)])
 
@@ -61,7 +64,7 @@ def list_stages() -> str:
     Raises:
         TrackingError: MLflow cannot be reached.
     """
-    name, runs = _all_runs()
+    name, runs, _ = _all_runs()
     stages = (f"{stage:24} {number}" for stage, number in _stages(runs).most_common())
     return "\n".join(stages) or f"{name}: no runs yet"
 
@@ -78,7 +81,7 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
         ComparisonError: there is no such stage or experiment; the message lists those that are.
         TrackingError: MLflow cannot be reached.
     """
-    name, runs = _all_runs()
+    name, runs, models = _all_runs()
     found = [run for run in runs if f"{run.info.run_name} ".startswith(f"{stage} ")]
     if not found:
         raise ComparisonError(_choices(name, stage, runs))
@@ -93,16 +96,19 @@ def compare(stage: str, experiments: Sequence[str] = ()) -> Comparison:
                 f"{name}: no run of {stage} in experiment {wanted!r}: {hint}there are: {there}"
             )
     chosen = [newest[wanted] for wanted in experiments] or found[:MOST]
-    return _pages(chosen)
+    return _pages(chosen, models)
 
 
-def _all_runs() -> tuple[str, list[Run]]:
-    """Where runs are kept, and the runs of all lines of work, the newest first."""
+def _all_runs() -> tuple[str, list[Run], dict[str, str]]:
+    """Where runs are kept, the runs of all lines of work, the newest first, and their models."""
     name, client = open_client()
     with reaching(name):
-        lines = [line.experiment_id for line in client.search_experiments()]
+        lines = {line.name: line.experiment_id for line in client.search_experiments()}
+        registered = [model.name for model in client.search_registered_models()]
+        models = {lines[model]: model for model in registered if model in lines}
         order = ["attributes.start_time DESC"]
-        return name, list(client.search_runs(lines, max_results=5000, order_by=order))
+        runs = client.search_runs([*lines.values()], max_results=5000, order_by=order)
+        return name, list(runs), models
 
 
 def _stages(runs: Sequence[Run]) -> Counter[str]:
@@ -110,34 +116,25 @@ def _stages(runs: Sequence[Run]) -> Counter[str]:
     return Counter(run.info.run_name.split()[0] for run in runs)
 
 
-def _pages(chosen: Sequence[Run]) -> Comparison:
-    """Where runs of a line of work are compared."""
-    uri = mlflow.get_tracking_uri()
-    server = uri.startswith(("http://", "https://"))
-    page = f"{(uri if server else LOCAL_ADDRESS).rstrip('/')}/#"
-    which = {
-        "runs": json.dumps([run.info.run_id for run in chosen]),
-        "experiments": json.dumps(sorted({run.info.experiment_id for run in chosen})),
-    }
+def _pages(chosen: Sequence[Run], models: Mapping[str, str]) -> Comparison:
+    """Where runs of a line of work are compared.
+
+    Args:
+        chosen: the runs.
+        models: registered models by the number of the experiment of their name.
+    """
+    pages = Pages(mlflow.get_tracking_uri())
     drawn = [name for name in CURVES if any(name in run.data.metrics for run in chosen)]
-    curves = which | {
-        "metric": json.dumps("".join(drawn[:1])),
-        "plot_metric_keys": json.dumps(drawn),
-        "x_axis": "step",
-        "y_axis_scale": "log",
-    }
     line = chosen[0].info.experiment_id
     return Comparison(
         chosen,
-        differences=f"{page}/compare-runs?{_query(which)}",
-        curves=f"{page}/metric?{_query(curves)}" if drawn else "",
-        all_runs=f"{page}/experiments/{line}/runs?workflowType=machine_learning",
-        command="" if server else f"mlflow ui --backend-store-uri {uri}",
+        differences=pages.differences(chosen),
+        curves=pages.curves(chosen, drawn) if drawn else "",
+        first_run=pages.run(chosen[0]),
+        all_runs=pages.experiment(line),
+        model=pages.model(models[line]) if line in models else "",
+        command=pages.command,
     )
-
-
-def _query(parts: Mapping[str, str]) -> str:
-    return "&".join(f"{key}={quote(value)}" for key, value in parts.items())
 
 
 def _choices(name: str, stage: str, runs: Sequence[Run]) -> str:

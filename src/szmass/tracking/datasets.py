@@ -72,10 +72,11 @@ class DvcSource(DatasetSource):
 register_dataset_source(DvcSource)  # type: ignore[arg-type]  # MLflow's annotation is wrong
 
 
-def dataset_input(path: Path, md5: str, *, context: str) -> DatasetInput:
+def dataset_input(name: str, path: Path, md5: str, *, context: str) -> DatasetInput:
     """A store that a run reads, as MLflow's record of it.
 
     Args:
+        name: in words.
         path: of the store, in the repository.
         md5: DVC's digest of it.
         context: what it is read for.
@@ -84,5 +85,5 @@ def dataset_input(path: Path, md5: str, *, context: str) -> DatasetInput:
         "git.rev", ""
     )
     source = DvcSource(path.as_posix(), md5, revision).to_json()
-    dataset = Dataset(path.name, md5, DVC, source)
+    dataset = Dataset(name, md5, DVC, source)
     return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])

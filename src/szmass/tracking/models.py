@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -15,9 +16,11 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from szmass import provenance
+from szmass.microwave.maps.samples import open_microwave_store
 
 PACKAGE = Path(__file__).parents[1]
 ARCHITECTURE_FILE, WEIGHTS_FILE = "architecture.json", "model.weights.h5"
+EXAMPLE_MAP = PACKAGE / "records" / "example.fits"
 RECORD_FILE = "record.json"  # of the ensembles for all redshifts
 SERVED_COLUMNS = (
     "m500_msun",
@@ -66,10 +69,17 @@ class Served:
     outputs: Sequence[TensorSpec]
     sha256: Mapping[str, str]
     """Of each file by its name, where the model has no digest of its own that is checked."""
+    example: np.ndarray | Mapping[str, np.ndarray] | None = None
+    """An input that the model takes."""
 
 
-def served_mresunet(folder: Path) -> Served:
-    """The mResUNet in the folder that its training wrote."""
+def served_mresunet(folder: Path, maps: Path | None = None) -> Served:
+    """The mResUNet in the folder that its training wrote.
+
+    Args:
+        folder: of the network.
+        maps: store of the maps that it was trained on, whose first is the example.
+    """
     architecture = json.loads((folder / ARCHITECTURE_FILE).read_text(encoding="utf-8"))
     _, y, x, _ = architecture["config"]["layers"][0]["config"]["batch_shape"]
     image = (-1, y, x)
@@ -83,6 +93,7 @@ def served_mresunet(folder: Path) -> Served:
             TensorSpec(np.dtype("float32"), image, "sz_uk"),
         ],
         sha256={file.name: provenance.sha256(file) for file in sorted(folder.iterdir())},
+        example=None if maps is None else _first_map(maps),
     )
 
 
@@ -103,6 +114,7 @@ def served_ensemble(record: Path, models: Path) -> Served:
             *(number(name) for name in SERVED_COLUMNS),
         ],
         sha256={},
+        example=_example_cluster(pixels),
     )
 
 
@@ -135,15 +147,49 @@ def served_weighing(record: Path) -> Served:
             TensorSpec(np.dtype("str"), (-1,), "flags"),
         ],
         sha256={},
+        example=_example_cluster(pixels),
     )
 
 
-def log_model(run_id: str, served: Served, name: str) -> None:
-    """Logs a model with all the code it needs, and registers a new version of it."""
-    Model.log(
+def _first_map(store: Path) -> np.ndarray:
+    """The first map of a microwave store, `(1, y, x)`, in uK."""
+    rows = np.array([0])
+    return open_microwave_store(store).read("temperature_uk", rows).astype(np.float32)
+
+
+def _example_cluster(pixels: int) -> Mapping[str, np.ndarray] | None:
+    """The map and redshift of the cluster that szmass brings; None for maps of another size."""
+    from astropy.io import fits
+
+    compton_y, header = fits.getdata(EXAMPLE_MAP, header=True)
+    if compton_y.shape != (pixels, pixels):
+        return None
+    redshift = np.array([float(header["REDSHIFT"])], object)
+    return {"compton_y": compton_y[np.newaxis].astype(np.float32), "redshift": redshift}
+
+
+class _Flavor:
+    """MLflow's models of Python code, without a trial of their example.
+
+    A trial would load the networks into a stage that still runs.
+    """
+
+    @staticmethod
+    def save_model(*, validate_serving_input: bool, **arguments: Any) -> None:  # noqa: ARG004
+        """Writes a model's folder; `Model.log` reads `validate_serving_input`, and hands it on."""
+        mlflow.pyfunc.save_model(**arguments)
+
+
+def log_model(run_id: str, served: Served, name: str) -> str:
+    """Logs a model with all the code it needs, and registers a new version of it.
+
+    Returns:
+        The number of the logged model.
+    """
+    logged = Model.log(
         artifact_path=None,
         name=name,
-        flavor=mlflow.pyfunc,
+        flavor=_Flavor,
         run_id=run_id,
         registered_model_name=name,
         python_model=str(PACKAGE / served.code),
@@ -153,5 +199,8 @@ def log_model(run_id: str, served: Served, name: str) -> None:
         signature=ModelSignature(
             inputs=Schema(list(served.inputs)), outputs=Schema(list(served.outputs))
         ),
+        input_example=served.example,
+        validate_serving_input=False,
         pip_requirements=[f"{package}=={version(package)}" for package in SERVING_REQUIREMENTS],
     )
+    return str(logged.model_id)

@@ -16,8 +16,9 @@ from szmass import provenance
 from szmass.params.variant import Variant, current_variant
 from szmass.reporting import Run
 from szmass.tracking.best import mark_best
+from szmass.tracking.pages.facts import Description
 from szmass.tracking.processes import end_dead_runs, process_facts
-from szmass.tracking.runs import Description, MlflowRun
+from szmass.tracking.runs import MlflowRun
 from szmass.tracking.service import connect, experiment_of, reaching
 
 logger = logging.getLogger(__name__)
@@ -52,13 +53,15 @@ def open_run(
     facts = _facts(stage, md5) | variant.facts
     facts["mlflow.source.name"] = f"python -m szmass {label}"
     settings = provenance.flat_settings(sections)
-    run = MlflowRun(service, Description(label, items, _suffix(variant), facts, settings))
+    description = Description(label, items, _suffix(variant), facts, settings, paths, md5)
+    run = MlflowRun(service, description)
     with reaching(service.name):
         run.create()
     service.delivery.send("the ends of killed runs", partial(end_dead_runs, service))
+    service.delivery.send("the model that it judges", run.find_model)
     try:
         with run.ending():
-            run.describe_data(stage, {paths[name]: digest for name, digest in md5.items()})
+            run.describe_data()
             yield run
         service.delivery.send("the best model's alias", partial(mark_best, service))
     finally:

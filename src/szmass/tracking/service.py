@@ -35,10 +35,12 @@ from szmass.tracking_place import (
 SETUP_TIMEOUT_S = 120
 VERSION_TIMEOUT_S = 5
 READ_ONLY = {errno.EACCES, errno.EROFS}
-EXPERIMENTS = {  # of lines of work that are named otherwise, or belong to another's
+EXPERIMENTS = {  # of stages and lines of work that are named otherwise, or belong to another's
     "hydro": "mresunet",
     "cnn": "cnn-ensemble",
     "psz2": "cnn-ensemble",
+    "weigh_psz2": "weighing",
+    "weigh_microwave": "weighing",
 }
 MAJOR = mlflow.__version__.partition(".")[0]
 
@@ -121,7 +123,7 @@ def _in_a_line(error: BaseException) -> str:
 def experiment_of(stage: str) -> str:
     """The experiment of a stage's runs is the line of work: what follows the verb in its name."""
     line_of_work = stage.partition("_")[2].replace("_", "-")
-    return EXPERIMENTS.get(line_of_work, line_of_work)
+    return EXPERIMENTS.get(stage) or EXPERIMENTS.get(line_of_work, line_of_work)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from szmass.compton.results.metrics import (
 )
 from szmass.compton.results.paper import DeAndres2022
 from szmass.compton.results.tables import StoreRow, tables
-from szmass.evaluation.charts import save
+from szmass.evaluation.charts import save, typeset
 from szmass.evaluation.papers import beside_paper
 from szmass.sky.grid import PixelGrid
 
@@ -171,3 +171,7 @@ def test_the_tables_have_ours_beside_the_papers() -> None:
     mean = -((np.log(10) * ours["scatter_dex_ensemble"]) ** 2) / 2
     assert f"{mean:+.3f} on planck" in page
     assert page.count("M200c") == 2
+
+
+def test_labels_of_bins_are_set_as_in_an_article() -> None:
+    assert typeset({"z1": "0.1 < z <= 0.2"}) == {"z1": r"$0.1 < z \leq 0.2$"}

@@ -296,8 +296,8 @@ def test_the_servers_listen_to_this_machine_alone(servers: dict[str, Server]) ->
 
 
 def test_served_models_ask_for_the_packages_that_they_import_and_no_other() -> None:
-    served = ("served.cnn", "served.mresunet", "served.weighing")
-    modules = set().union(*(reached_from(f"szmass.predict.{name}") for name in served))
+    served = ("cnn", "mresunet", "weighing")
+    modules = set().union(*(reached_from(f"szmass.predict.served.{name}") for name in served))
     packages = {name.split(".")[0] for module in modules for name in imports(module)}
     needed = {"ruamel.yaml" if name == "ruamel" else name for name in packages}
     needed -= sys.stdlib_module_names | {"szmass"}

@@ -17,7 +17,8 @@ from szmass.compton.results.mass_figures import (
     error_densities,
     relative_error,
 )
-from szmass.evaluation.charts import log_mass_axis, ordered_colours, save
+from szmass.evaluation.charts import log_mass_axis, ordered_colours, save, typeset
+from szmass.sky.redshift_bins import ALL_BINS
 from szmass.units import MASS_UNIT_MSUN
 
 GROUPS = 10
@@ -54,7 +55,11 @@ def draw(
 
     def by_bin(estimate_msun: np.ndarray, rows: np.ndarray) -> list[Estimated]:
         """Chosen clusters, redshift bin by redshift bin."""
-        chosen = {label: rows & (found["bin"] == name) for name, label in labels.items()}
+        chosen = {
+            label: rows & (found["bin"] == name)
+            for name, label in typeset(labels).items()
+            if name != ALL_BINS
+        }
         return [Estimated(label, estimate_msun[at], msz[at]) for label, at in chosen.items()]
 
     everyone = by_bin(found["m500_msun"], np.ones(len(msz), bool))

@@ -17,6 +17,7 @@ from szmass.units import MASS_UNIT_MSUN
 MOCK_COLOUR, PSZ2_COLOUR = "C0", "C1"
 LAYER_COLOURS = {"Conv2D": "C2", "MaxPooling2D": "C0", "Dense": "C1"}
 LINEAR_Y_1E6 = 3.0
+Y_TICKS_1E6 = (-30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 300)
 """The scale of y in example maps is linear up to this many 1e-6, and logarithmic above."""
 OTHER_LAYER_COLOUR = "0.5"
 
@@ -108,7 +109,8 @@ def example_maps(columns: Sequence[str], rows: Sequence[ExampleRow], grid: Pixel
     )
     images_1e6 = [[image * 1e6 for image in row.maps] for row in rows]
     everything = np.array(images_1e6)
-    norm = AsinhNorm(LINEAR_Y_1E6, vmin=float(everything.min()), vmax=float(everything.max()))
+    low, high = float(everything.min()), float(everything.max())
+    norm = AsinhNorm(LINEAR_Y_1E6, vmin=low, vmax=high)
     half = grid.pixels * grid.pixel_arcmin / 2.0
     extent = (-half, half, -half, half)
     for row, images, axes in zip(rows, images_1e6, panels, strict=True):
@@ -118,7 +120,9 @@ def example_maps(columns: Sequence[str], rows: Sequence[ExampleRow], grid: Pixel
         axes[0].set_ylabel("y [arcmin]")
     for panel, name in zip(panels[-1], columns, strict=True):
         panel.set_xlabel(f"x [arcmin]\n{name}")
-    figure.colorbar(shown, ax=panels, shrink=0.6, label=r"Compton $y$ [$10^{-6}$]")
+    ticks = [tick for tick in Y_TICKS_1E6 if low <= tick <= high]
+    label = r"Compton $y$ [$10^{-6}$]"
+    figure.colorbar(shown, ax=panels, shrink=0.6, label=label, ticks=ticks, format="%g")
     return figure
 
 
@@ -149,6 +153,7 @@ def architecture(layers: Sequence[Layer]) -> Figure:
     total = sum(layer.parameters for layer in layers)
     axes.set(ylim=(-0.55, 0.8), yticks=[], title=f"CNN, {total:,} parameters")
     axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(bottom=False, top=False)
     return figure
 
 

@@ -141,8 +141,8 @@ def residuals(
         _density(axes, values, edges, histtype="step", color=f"C{number}", label=shown)
     axes.set(xlabel=rf"$\log_{{10}}({M_CNN} / {M_TRUE})$", ylabel="density of clusters")
     axes.set_title("all redshifts (a Gaussian has skewness 0 and kurtosis 3)")
-    axes.set_ylim(0, 1.7 * axes.get_ylim()[1])
-    axes.legend(fontsize=7, loc="upper left", ncols=2)
+    axes.set_ylim(0, 1.75 * axes.get_ylim()[1])
+    axes.legend(fontsize=7, loc="upper left")
     return figure
 
 

@@ -102,4 +102,5 @@ def _histogram(axes: Axes, ratio: np.ndarray, stated: Mapping[str, float]) -> No
                 label=rf"{name}: mean {mean:.3f}, $\sigma = {width:.3f}$",
             )
     axes.set(xlabel=r"$\ln(r\,M_{\rm est} / M_{\rm true})$", ylabel="density of maps")
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
     axes.legend(loc="upper left")

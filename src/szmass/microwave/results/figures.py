@@ -53,7 +53,7 @@ def network(blocks: Sequence[NetworkBlock], parameters: int) -> Figure:
         axes.text(
             i,
             height / 2,
-            f"{block.pixels} x {block.pixels}\nx {block.filters}",
+            rf"${block.pixels} \times {block.pixels}$" + "\n" + rf"$\times\ {block.filters}$",
             ha="center",
             va="center",
             fontsize=9,
@@ -74,6 +74,7 @@ def network(blocks: Sequence[NetworkBlock], parameters: int) -> Figure:
     axes.set_xticks(range(len(blocks)), [block.name for block in blocks])
     axes.set(ylim=(0, 1.6), yticks=[], title=f"mResUNet, {parameters:,} parameters")
     axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(bottom=False, top=False)
     return figure
 
 

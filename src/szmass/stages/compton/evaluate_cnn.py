@@ -18,6 +18,7 @@ from szmass.compton.results.judgement import measure
 from szmass.compton.results.originals import relation_test
 from szmass.compton.results.paper import DeAndres2022
 from szmass.compton.results.tables import store_rows, tables
+from szmass.evaluation.charts import typeset
 from szmass.evaluation.posteriors import mass_axis
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.networks.backend import prepare_backend
@@ -81,11 +82,12 @@ def evaluate_cnn(
     for path in (cnn_predictions, compton_table):
         run.artifact(path)
 
+    shown = typeset(labels)
     draw_masses(
         cnn_figures,
         predictions,
         metrics,
-        labels,
+        shown,
         judged,
         bias_threshold=cnn.bias_threshold,
         members_of_paper=paper.members,
@@ -95,6 +97,6 @@ def evaluate_cnn(
     grid, factor = PixelGrid.of(compton), compton.psz2_mass_factor
     draw_maps(cnn_figures, stores, clusters, psz2, grid, psz2_mass_factor=factor)
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
-    draw_networks(cnn_figures, judged["planck"], labels, axis)
+    draw_networks(cnn_figures, judged["planck"], shown, axis)
     draw_relation(cnn_figures, relation_test(originals, baselines.relation, baselines.cosmology))
     report_figures(run, cnn_figures)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from szmass.compton.maps.stores import baryon_model_names, open_clean_store, open_planck_store
+from szmass.evaluation.charts import typeset
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
 from szmass.planck.catalogue import Psz2Catalogue, read_psz2
@@ -133,7 +134,7 @@ def evaluate_weighing(
     write_metrics(weighing_verdict, as_verdict(checks, weighing_record))
 
     drawn = [one for one in judged if one not in of_reference]  # `planck` has the same maps
-    draw(weighing_figures, drawn, calibration, bin_labels(bins))
+    draw(weighing_figures, drawn, calibration, typeset(bin_labels(bins)))
 
     for path, table in (
         (weighing_masses, pd.concat([one.table() for one in judged])),
