@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from szmass.compton.maps.stores import open_planck_store
-from szmass.evaluation.charts import SKY_COLOURS, log_mass_axis, save
+from szmass.evaluation.charts import SKY_COLOURS, log_mass_axis, ordered_colours, save
 from szmass.params import load
 from szmass.units import MASS_UNIT_MSUN
 
 STORE, MASSES = Path("data/compton/planck.zarr"), Path("data/weighing_masses.csv")
 SHOWN_MASS_MSUN, SHOWN_REDSHIFTS = 8e14, (0.2, 0.4)
 POINTS, GROUPS = 600, 16
-COLOURS = ("tab:purple", "tab:blue", "tab:green", "tab:orange")
 
 
 def draw() -> None:
@@ -36,13 +35,16 @@ def draw() -> None:
     edges = (-half_arcmin, half_arcmin) * 2
     image = 1e6 * store.read("compton_y", rows)[0]
     picture = left.imshow(image, origin="lower", extent=edges, cmap=SKY_COLOURS, vmin=-8, vmax=8)
-    figure.colorbar(picture, ax=left, shrink=0.8, label="Compton y [1e-6]")
-    left.set(xlabel="arcmin", ylabel="arcmin", title="A simulated cluster in noise like Planck's")
+    figure.colorbar(picture, ax=left, shrink=0.8, label=r"Compton $y$ [$10^{-6}$]")
+    left.set(
+        xlabel="x [arcmin]", ylabel="y [arcmin]", title="A simulated cluster in noise like Planck's"
+    )
 
     rng = np.random.default_rng(1)
-    for colour, (low, high) in zip(COLOURS, load(Path("params.yaml")).bins.values(), strict=True):
+    bins = load(Path("params.yaml")).bins.values()
+    for colour, (low, high) in zip(ordered_colours(len(bins)), bins, strict=True):
         of_bin = masses[(masses["redshift"] > low) & (masses["redshift"] <= high)]
-        few = of_bin.iloc[rng.permutation(len(of_bin))[: POINTS // len(COLOURS)]]
+        few = of_bin.iloc[rng.permutation(len(of_bin))[: POINTS // len(bins)]]
         right.plot(
             few["m500c_msun"] / MASS_UNIT_MSUN,
             few["weighing_msun"] / MASS_UNIT_MSUN,
@@ -50,7 +52,7 @@ def draw() -> None:
             ms=4,
             color=colour,
             alpha=0.7,
-            label=f"z = {low:g} - {high:g}",
+            label=rf"${low:g} < z \leq {high:g}$",
         )
     order = np.argsort(masses["m500c_msun"].to_numpy())
     truth, estimate = (
@@ -62,9 +64,9 @@ def draw() -> None:
     right.fill_between(middle, p16, p84, color="0.5", alpha=0.35, lw=0)
     right.plot(middle, median, "-", color="k", lw=1.5, label="median, 68 %")
     ends = np.array([1.0, 25.0])
-    right.plot(ends, ends, "--", color="tab:red", lw=1)
-    log_mass_axis(right.xaxis, "true M500")
-    log_mass_axis(right.yaxis, "M500 by weighing")
+    right.plot(ends, ends, "--", color="C1", lw=1)
+    log_mass_axis(right.xaxis, r"true $M_{500\rm c}$")
+    log_mass_axis(right.yaxis, r"$M_{500\rm c}$ by weighing")
     right.set(xlim=ends, ylim=ends, title=f"Masses of {len(masses)} test clusters")
     right.legend(fontsize=8, loc="upper left")
     save(figure, Path(__file__).with_suffix(".png"))
