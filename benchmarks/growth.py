@@ -31,14 +31,13 @@ from szmass.params.scales import apply_scale
 GIB = 2.0**30
 MICROWAVE_SCALE = """
 microwave_sets:
-  training_masses_1e14: [3]
-  other_masses_1e14: [5]
-  train_maps: {maps}
+  train_maps: {of_each}
   validation_maps: 1
   test_maps: 1
   spare_maps: 0
   scatter_maps: 1
 """
+TRAINING_MASSES = 8
 CLUSTERS_SCALE = """
 compton:
   development_clusters: {maps}
@@ -68,7 +67,9 @@ def stage_cost(name: str, store: str, scale: str, inputs: Sequence[str]) -> Call
             folder = Path(temporary)
             (folder / "src").symlink_to(ROOT / "src")
             shutil.copy(ROOT / "params.yaml", folder)
-            (folder / "scale.yaml").write_text(scale.format(maps=maps))
+            (folder / "scale.yaml").write_text(
+                scale.format(maps=maps, of_each=maps // TRAINING_MASSES)
+            )
             apply_scale(folder / "params.yaml", folder / "scale.yaml")
             paths = load(folder / "params.yaml").paths
             for key in inputs:
