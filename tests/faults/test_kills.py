@@ -30,7 +30,7 @@ def test_a_killed_stage(copy: FaultCopy, tally: Tally, stage: str) -> None:
                     kinds.append(kind)
                 repro.wait(MOST_SECONDS)
                 copy.require_quiet()
-            kinds += copy.mend_dvc()
+            kinds.extend(copy.mend_dvc())
             copy.repro(kept=BESIDE)
     # what no later run of the stage wrote over
     copy.repro("--force", "--single-item", stage)
