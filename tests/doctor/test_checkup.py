@@ -60,7 +60,7 @@ def test_a_clone_has_more_lines_and_nothing_heavy_is_imported(tmp_path: Path) ->
         text=True,
     )
     printed = [line[:22].strip() for line in done.stdout.splitlines()]
-    assert printed[9:] == ["disk, DVC's cache", "MLflow", "code", "dvc.lock"]
+    assert printed[9:] == ["disk, DVC's cache", "MLflow", "code", "dvc.lock", "DVC's locks"]
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "szmass.doctor.remotes" in imported
     assert not imported & set(HEAVY)

@@ -49,3 +49,10 @@ def test_a_lock_file_that_a_kill_has_cut_is_named(root: Path, content: str, stat
 
 def test_without_a_lock_file_nothing_has_run(root: Path) -> None:
     assert code.lock(root).state is State.NOTE
+
+
+@pytest.mark.parametrize(("content", "state"), [("{}", State.OK), ("", State.WRONG)])
+def test_an_rwlock_that_a_kill_has_cut_is_named(root: Path, content: str, state: State) -> None:
+    assert code.rwlock(root).state is State.OK  # none is there
+    (root / ".dvc" / "tmp" / "rwlock").write_text(content)
+    assert code.rwlock(root).state is state

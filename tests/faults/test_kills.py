@@ -30,8 +30,7 @@ def test_a_killed_stage(copy: FaultCopy, tally: Tally, stage: str) -> None:
                     kinds.append(kind)
                 repro.wait(MOST_SECONDS)
                 copy.require_quiet()
-            if copy.restore_lock():
-                kinds.append("dvc.lock cut short, restored by git")
+            kinds.extend(copy.mend_dvc())
             copy.repro(kept=BESIDE)
     # what no later run of the stage wrote over
     copy.repro("--force", "--single-item", stage)

@@ -153,12 +153,16 @@ class FaultCopy(Project):
         assert self.start("dvc", "repro", *options).wait(MOST_SECONDS) == 0, self.log_text()
         self.require_reference(kept=kept)
 
-    def restore_lock(self) -> bool:
-        """Takes git's dvc.lock if a killed DVC has cut it short, as `szmass doctor` says."""
-        if code.lock(self.path).state is State.OK:
-            return False
-        self.succeed("git", "restore", "dvc.lock")
-        return True
+    def mend_dvc(self) -> list[str]:
+        """Does what `szmass doctor` says of DVC's own files that a kill has cut; names these."""
+        mended = []
+        if code.lock(self.path).state is not State.OK:
+            self.succeed("git", "restore", "dvc.lock")
+            mended.append("dvc.lock cut short, restored by git")
+        if code.rwlock(self.path).state is not State.OK:
+            (self.path / ".dvc" / "tmp" / "rwlock").unlink()
+            mended.append("DVC's rwlock cut short, removed")
+        return mended
 
     def forget(self, stage: str) -> None:
         """Makes a stage one that never ran: without its outputs, and DVC without its runs."""

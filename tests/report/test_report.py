@@ -17,7 +17,7 @@ from szmass.cli import main
 from szmass.params import load
 from szmass.params.scales import leaves
 from szmass.report.page import MOST_BYTES, PARTS, TOP
-from szmass.report.record import makers
+from szmass.report.record import makers, versions
 from szmass.report.results import WIDEST_PIXELS, ReportError, files_of
 from szmass.report.summary import SUMMARY, write_summary
 from szmass.studies.listing import study_names
@@ -190,6 +190,16 @@ def test_versions_are_those_of_dvc_lock(project: Path) -> None:
     assert row in text
     (project / "dvc.lock").unlink()
     assert "there is no <code>dvc.lock</code> here" in written(project).text
+
+
+def test_versions_do_not_depend_on_the_order_in_which_stages_last_ran() -> None:
+    lock = {
+        name: {"outs": [{"path": f"data/{name}.csv", "md5": name, "size": 1}]}
+        for name in ("train", "judge", "report")
+    }
+    found = versions(lock, but="report")
+    assert [version.path for version in found] == ["data/judge.csv", "data/train.csv"]
+    assert versions(dict(reversed(lock.items())), but="report") == found
 
 
 def test_settings_that_differ_from_the_scale_and_the_commit(project: Path) -> None:

@@ -51,4 +51,5 @@ def checkup() -> Iterator[Finding]:
         yield code.digests(root)
         if extras.get(PIPELINE, False):
             yield code.lock(root)
+            yield code.rwlock(root)
         yield from (answer.result() for answer in answers)

@@ -1,7 +1,8 @@
-"""The code of a clone and its results: does it run, are digests up to date, is dvc.lock whole?"""
+"""The code of a clone and DVC's files: does it run, are digests up to date, are the files whole?"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import szmass
@@ -42,6 +43,20 @@ def lock(root: Path) -> Finding:
         return Finding("dvc.lock", State.OK, f"whole, {len(stages)} stages")
     text = "damaged, as when DVC is killed while it writes it"
     return Finding("dvc.lock", State.WRONG, text, "git restore dvc.lock, then dvc repro")
+
+
+def rwlock(root: Path) -> Finding:
+    """Whether DVC can read which of its processes reads and writes what: also written in place."""
+    path = root / ".dvc" / "tmp" / "rwlock"
+    try:
+        json.loads(path.read_text())
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        text = f"{path.relative_to(root)}: damaged, as when DVC is killed while it writes it"
+        remedy = f"rm {path.relative_to(root)}, while no dvc runs here"
+        return Finding("DVC's locks", State.WRONG, text, remedy)
+    return Finding("DVC's locks", State.OK, "can be read")
 
 
 def _stored(path: Path) -> str:

@@ -54,18 +54,21 @@ class Settings:
 
 
 def versions(lock: Mapping[str, Any], *, but: str) -> list[Version]:
-    """Every output on record, but for those of one stage.
+    """Every output on record in the order of paths, but for those of one stage.
+
+    The order of stages in dvc.lock is that of their last runs, which changes no result.
 
     Args:
         lock: the stages of dvc.lock.
         but: the stage that is left out, since it runs.
     """
-    return [
+    found = [
         Version(stage, out["path"], out["md5"], out["size"], out.get("nfiles", 1))
         for stage, entry in lock.items()
         if stage != but
         for out in entry.get("outs", ())
     ]
+    return sorted(found, key=lambda version: version.path)
 
 
 def settings(lock: Mapping[str, Any]) -> Settings:
