@@ -176,7 +176,11 @@ def draw(measured: Mapping[str, Mapping[int, Cost]], path: Path) -> None:
                 linear = [values[-1] * count / counts[-1] for count in counts]
                 axes.plot(counts, linear, ":", color=line.get_color(), linewidth=1.0)
         axes.set(xscale="log", yscale="log", xlabel="maps, or networks", ylabel=label)
-        axes.legend(title="exponent", fontsize="small")
+        if name == "memory_gib":
+            axes.set(yscale="linear", ylim=(0.0, 1.7 * axes.get_ylim()[1]))
+        else:
+            axes.set_ylim(top=20.0 * axes.get_ylim()[1])
+        axes.legend(title="exponent", fontsize="small", loc="upper left")
     save(figure, path)
 
 
