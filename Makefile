@@ -30,7 +30,7 @@ repro: setup    ## the pipeline, then its table
 	@$(BIN)/szmass summary
 
 test: lint    ## lint, types, tests, and the whole pipeline at scale smoke
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # tests that wait leave room
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # `make faults MINUTES=5 SEED=7 ONLY=test_of_the_workspace`: all three may be left out
 faults: setup    ## what breaks when things go wrong, at random for half an hour: MINUTES, SEED, ONLY

@@ -43,7 +43,7 @@ class PredictionError(SzmassError):
     """There is nothing to predict, or no map that could be used."""
 
 
-class NoUsableMapError(PredictionError):
+class NoUsableMapError(SzmassError):
     """No map could be used.
 
     Args:
