@@ -20,7 +20,7 @@ from helpers.recording import ListRun
 from szmass.cli import main
 from szmass.compton.maps.stores import open_planck_store
 from szmass.params import Params
-from szmass.predict.command import PredictionError, Wanted, predict
+from szmass.predict.command import NoUsableMapError, PredictionError, Wanted, predict
 from szmass.stages.compton.infer_psz2 import infer_psz2
 
 PATHS = (
@@ -179,7 +179,7 @@ def test_bad_rows_of_a_table_are_told_and_the_rest_is_done(project: Params, tmp_
     ],
 )
 def test_nothing_to_weigh_is_an_error(project: Params, wanted: Wanted, message: str) -> None:
-    with pytest.raises(PredictionError, match=message):
+    with pytest.raises((PredictionError, NoUsableMapError), match=message):
         predict(replace(wanted, models="own"), project)
 
 
