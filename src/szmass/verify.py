@@ -99,7 +99,13 @@ def require_as_made(stage: str, paths: Iterable[Path]) -> None:
         VerifyError: an input was changed since; the message names it.
     """
     own = list(paths)
-    outputs = {Path(name): md5 for name, md5 in locked_outputs(stage).items()}
+    try:
+        outputs = {Path(name): md5 for name, md5 in locked_outputs(stage).items()}
+    except KeyError as error:
+        raise VerifyError(
+            f"dvc.lock: an output without {error}: expected a whole file, which a kill of DVC may "
+            "have cut; git restore dvc.lock, then dvc repro"
+        ) from error
     inputs = [
         path
         for path in outputs

@@ -37,6 +37,7 @@ WHOLE = "schema: '2.0'\nstages:\n  report:\n    cmd: python -m szmass report\n"
         (WHOLE.partition("    cmd")[0], State.WRONG),
         (WHOLE + "  train_cnn:\n    md", State.WRONG),
         (WHOLE + "  train_cnn: [", State.WRONG),
+        (WHOLE + "    outs:\n    - path: report.html\n", State.WRONG),
         ("", State.WRONG),
     ],
 )

@@ -87,7 +87,9 @@ class FaultCopy(Project):
     def outputs_of(self, *names: str) -> list[str]:
         """The paths that stages, or all of them, write."""
         locked = YAML(typ="safe").load(self.path / "dvc.lock")["stages"]
-        return [out["path"] for name in names or locked for out in locked[name].get("outs", [])]
+        return [
+            out["path"] for name in names or locked for out in locked.get(name, {}).get("outs", [])
+        ]
 
     def outputs(self) -> dict[str, str]:
         """The hash of every file of every output."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import szmass
 from szmass.doctor.finding import Finding, State
@@ -36,13 +38,17 @@ def lock(root: Path) -> Finding:
     try:
         content = YAML(typ="safe").load(path)
         stages = content["stages"].values() if content["schema"] else ()
-        whole = bool(stages) and all("cmd" in stage for stage in stages)
+        whole = bool(stages) and all(_is_whole(stage) for stage in stages)
     except (YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
         whole = False
     if whole:
         return Finding("dvc.lock", State.OK, f"whole, {len(stages)} stages")
     text = "damaged, as when DVC is killed while it writes it"
     return Finding("dvc.lock", State.WRONG, text, "git restore dvc.lock, then dvc repro")
+
+
+def _is_whole(stage: Mapping[str, Any]) -> bool:
+    return "cmd" in stage and all("md5" in out for out in stage.get("outs", ()))
 
 
 def rwlock(root: Path) -> Finding:
