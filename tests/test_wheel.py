@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from astropy.io import fits
 
 from helpers import ROOT
+from helpers.package_index import skip_without_index
 from szmass.predict.released import RECORD_FACTS_FILE, RECORD_FILE, RECORDS
 
 MOST_BYTES = 400e6
@@ -36,16 +36,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = uv("build", "--quiet", "--wheel", "--sdist", "--out-dir", folder, ROOT)
     skip_without_index(done)
     return folder
-
-
-def skip_without_index(done: subprocess.CompletedProcess[str]) -> None:
-    """Goes on only if the packages could be had; continuous integration needs them."""
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1]
-        line = f"needs packages of the index, from the network or uv's cache: {reason}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(line, pytrace=False)
-        pytest.skip(line)
 
 
 @pytest.fixture(scope="module")

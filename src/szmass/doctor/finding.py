@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How much a finding matters."""
+    """Whether what was found is right, worth knowing, or will make a command fail."""
 
     OK = "ok"
     NOTE = "note"
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found, and what to do about it."""
+    """A part of the installation, machine or clone, its state, and the command that mends it."""
 
     what: str
     state: State
@@ -27,5 +27,5 @@ class Finding:
     """What to type; "" where there is nothing to do."""
 
     def in_words(self) -> str:
-        """What was found, then what to do."""
+        """The state in words, then the command that mends it."""
         return f"{self.text}: {self.remedy}" if self.remedy else self.text

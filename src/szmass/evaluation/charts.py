@@ -24,7 +24,7 @@ plt.style.use(Path(__file__).with_name("charts.mplstyle"))
 SKY_COLOURS = "RdBu_r"
 SIGNAL_COLOURS = "viridis"
 MASS_UNIT = r"$10^{14}\,M_\odot$"
-"""Of masses on an axis."""
+"""The unit of mass axes, in TeX."""
 TEX_AT_MOST = r"\leq"
 LIGHTEST = 0.88
 """End of the colours for ordered bins: the yellow beyond it is too light for a line."""

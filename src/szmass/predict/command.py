@@ -128,7 +128,7 @@ class Answer:
     notes: Sequence[str] = ()
     """What the files state of their maps and was used: pixel size, unit, redshift."""
     warnings: Sequence[str] = ()
-    """What contradicts the files, or is not used of a table."""
+    """Sentences: redshifts that contradict a file's, columns of a table that are not used."""
     read: Sequence[str] = ()
     """What was read of each map, in words."""
 
@@ -246,7 +246,7 @@ class UsableMaps:
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Names of the maps by what was taken from their files."""
     warnings: list[str] = field(default_factory=list)
-    """What contradicts the files, or is not used of a table."""
+    """Sentences: redshifts that contradict a file's, columns of a table that are not used."""
     read: list[str] = field(default_factory=list)
     """What was read of each map, in words."""
 

@@ -247,7 +247,7 @@ class Weighed:
     record: str
     """Where it is from, in words."""
     warnings: Sequence[str] = ()
-    """What contradicts the files, or is not used of a table."""
+    """Sentences: redshifts that contradict a file's, columns of a table that are not used."""
     read: Sequence[str] = ()
     """What was read of each map, in words."""
 

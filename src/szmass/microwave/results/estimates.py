@@ -33,7 +33,7 @@ SETS = ("test", "scatter_test", "no_scatter_test")
 TITLES = {"scatter_test": "with SZ scatter", "no_scatter_test": "without SZ scatter"}
 NETWORK, DEBIASED, BOUND = "mresunet", "mresunet_debiased", "bound_train"
 WORDS = {NETWORK: "mResUNet", BOUND: "exact posterior", DEBIASED: "mResUNet, bias removed"}
-"""Of estimators, in the legends."""
+"""Names of the estimators in legends."""
 EXAMPLE_MASS_MSUN = 5.0 * MASS_UNIT_MSUN
 PROFILE_MASSES_MSUN = (2.0 * MASS_UNIT_MSUN, 4.0 * MASS_UNIT_MSUN, 6.0 * MASS_UNIT_MSUN)
 

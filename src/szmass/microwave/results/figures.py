@@ -204,7 +204,7 @@ class ScatterPanel:
     estimates_msun: Mapping[str, np.ndarray]
     """By estimator; the first is filled."""
     paper_width: float
-    """Of the paper's Gaussian."""
+    """Standard deviation of the Gaussian that the paper fits to ln(M_est / M_true)."""
 
 
 def scatter(panels: Sequence[ScatterPanel]) -> Figure:
