@@ -23,7 +23,7 @@ from simulate_microwave import ROOT, run_stage
 
 from szmass.params import Params, load
 from szmass.params.scales import apply_scale
-from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.images import BandImages, BeamedImages
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.weighing.survey import Survey, planck_survey
@@ -53,7 +53,8 @@ def survey_of(params: Params, folder: Path) -> Survey:
 def one_process(params: Params, survey: Survey) -> float:
     """Clusters a second of one process, without a store."""
     model = MockClusters(**asdict(params.morphology))
-    images = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    y = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    images = BandImages([y], [1.0])
     simulator = AmplitudeSimulator(model, images, survey.bank, survey.meter)
     clusters = list_clusters(params.seed, params.weighing, Cosmology.of(params.compton))
     some = clusters.at(np.arange(0, len(clusters), len(clusters) // PEER_CLUSTERS))

@@ -41,6 +41,10 @@ WEIGHING_NETWORKS = 53  # first weights
 CHECKED_MASSES = 54  # draws from the posterior of 1 - b, slope and scatter
 WEIGHING_MICROWAVE = 55  # masses of training clusters of one redshift, and the training's own seed
 
+# surveys other than Planck's
+SURVEY_MAPS = 57  # gas, scatter and noise of simulated maps
+SURVEY_PATCHES = 58  # where noise is measured in a map
+
 # maps of a user
 FILLED_PIXELS = 56  # noise where a map has no data
 

@@ -11,6 +11,7 @@ from szmass.params import Params
 from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
+from szmass.sky.signals import COMPTON_Y
 from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
 from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
@@ -46,7 +47,7 @@ def mock_survey() -> Survey:
     noise = PixelNoise.of_spectrum(CL / variance, GRID, jitter_arcmin=0.0)
     bank = FilterBank.of_templates(templates(), noise)
     meter = LevelMeter.of_noise(noise, inner_arcmin=INNER_ARCMIN)
-    return Survey(GRID, BEAM_FWHM_ARCMIN, bank, meter, NOISE_RMS)
+    return Survey("mock", COMPTON_Y, ("y",), GRID, BEAM_FWHM_ARCMIN, bank, meter, NOISE_RMS)
 
 
 def noisy_amplitudes(bank: FilterBank, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -111,12 +112,12 @@ def mock_record(params: Params) -> Record:
     return make_record(
         survey,
         mock_ensemble(survey.bank),
-        population,
         mock_usual(amplitude),
         replace(params.weighing, gas_nodes=3),
         params.baryon_models,
         Cosmology.of(params.compton),
         reference_gas=params.compton.baryon_model,
+        population=population,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from szmass.params import Weighing
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
+from szmass.sky.signals import COMPTON_Y
 from szmass.weighing.filters import FilterBank, LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble, Inputs, Standard
@@ -108,6 +109,8 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
         population = Population(np.array([0.3]), np.array([14.5]), 0.15, 0.12)
     stated = Facts(
         survey="toy",
+        signal=COMPTON_Y,
+        bands=["y"],
         pixels=GRID.pixels,
         pixel_arcmin=GRID.pixel_arcmin,
         beam_fwhm_arcmin=10.0,
@@ -141,4 +144,4 @@ def toy_record(ensemble: Ensemble, population: Population | None = None, **facts
     usual = Usual(chi2=limits, compact=limits, offset_arcmin=limits, elsewhere=4.0)
     stated = replace(stated, **facts)
     mass_function = mass_function_prior(COSMOLOGY, (0.01, 1.0), stated.axis)
-    return Record(stated, toy_bank(), ensemble, population, mass_function, usual)
+    return Record(stated, toy_bank(), ensemble, mass_function, usual, population)

@@ -145,6 +145,7 @@ def test_the_record_says_what_it_was_made_of(weighing_record, settings, training
     assert facts.least_level == weighing.noise_levels[0] * settings.planck_sky.noise_rms
     assert facts.redshifts == weighing.redshifts
     assert len(record.axis) == weighing.axis_nodes
+    assert record.population is not None
     assert len(record.population.redshift) > 1000
     assert training_run.artifacts == [(weighing_record, "")]
     assert list(training_run.children) == ["network_0"]

@@ -21,6 +21,7 @@ from szmass.cli import (
     scale,
     study,
     summary,
+    survey,
     verify,
 )
 from szmass.cli.project import require_project
@@ -45,6 +46,7 @@ class Verb(Protocol):
 VERBS: dict[str, Verb] = {  # in the order of the help
     "predict": predict,
     "check-masses": check_masses,
+    "survey": survey,
     "doctor": doctor,
     "summary": summary,
     "report": report,
@@ -56,7 +58,7 @@ VERBS: dict[str, Verb] = {  # in the order of the help
     "release": release,
 }
 SHELLS = ("bash", "zsh", "fish")
-ANYWHERE = ("predict", "check-masses", "doctor")
+ANYWHERE = ("predict", "check-masses", "survey", "doctor")
 """Commands for any folder; the others are for the repository's root."""
 
 

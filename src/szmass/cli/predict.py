@@ -66,12 +66,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--table", type=Path, metavar="CSV", help="files to read: columns file, redshift[, name]"
     )
-    parser.add_argument("--ymap", type=Path, metavar="FITS", help="full-sky y-map, with:")
-    parser.add_argument("--catalogue", type=Path, metavar="FITS", help="clusters as in PSZ2")
+    parser.add_argument(
+        "--map",
+        "--ymap",
+        dest="ymap",
+        type=Path,
+        metavar="FITS",
+        help="y-map of the sky, HEALPix or an image in any projection, with:",
+    )
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="FITS",
+        help="clusters: NAME, GLON and GLAT or RA and DEC, REDSHIFT",
+    )
+    parser.add_argument(
+        "--survey",
+        metavar="NAME",
+        help="another survey than Planck's, trained by `szmass survey train NAME` in this folder",
+    )
     parser.add_argument(
         "--prior",
-        help="psz2 (the default), flat in log10 M, training, mass-function, or a CSV table "
-        "log10_msun,density[,redshift]; for weighing only",
+        help="psz2 (the default for Planck's maps), mass-function (for other surveys'), flat in "
+        "log10 M, training, or a CSV table log10_msun,density[,redshift]; for weighing only",
     )
     parser.add_argument(
         "--gas",

@@ -1,158 +1,187 @@
-"""Cutouts of a user's full-sky map at the clusters of a catalogue."""
+"""Cutouts of a user's map of the sky at the clusters of a catalogue."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from szmass.planck.files import column, open_table, read_map
-from szmass.predict.cutouts import COARSEST_ARCMIN
-from szmass.predict.files.fits_images import whole_headers
-from szmass.predict.files.headers import in_y, unit_in_words
-from szmass.predict.files.limits import (
-    LARGEST_FILE_BYTES,
-    LARGEST_SKY_BYTES,
-    UserFileError,
-    plain_fits,
+from szmass.planck.files import column, open_table
+from szmass.predict.cutouts import COARSEST, PLANCK_BEAM_ARCMIN
+from szmass.predict.files.headers import in_y
+from szmass.predict.files.limits import LARGEST_FILE_BYTES, UserFileError, plain_fits
+from szmass.predict.files.sky_maps import (
+    GALACTIC,
+    ICRS,
+    Converts,
+    open_sky,
+    require_columns_once,
+    unit_key,
 )
 from szmass.predict.files.user_maps import UserMap
 from szmass.sky.grid import PixelGrid
-from szmass.sky.healpix import gnomonic_pixels
-from szmass.units import ARCMIN_RAD
 
-POSITIONS = {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)}
-"""Columns of a catalogue, and where on the sky they end, in degrees."""
+POSITIONS = {
+    GALACTIC: {"GLON": (0.0, 360.0), "GLAT": (-90.0, 90.0)},
+    ICRS: {"RA": (0.0, 360.0), "DEC": (-90.0, 90.0)},
+}
+"""Columns of a catalogue by the frame of their positions, and where on the sky they end, in
+degrees."""
+NAMES = ("NAME", "ID")
+REDSHIFTS = ("REDSHIFT", "Z")
 DEGREES = ("", "deg", "degree", "degrees")
 CUTOUTS_AT_ONCE = 64
-UNSEEN = 1e30
-"""Values this large, of either sign, are HEALPix' mark of a pixel without data."""
-FINEST_NSIDE = 8192
-"""Whose pixels have numbers of 32 bits."""
+OWN = 1.02
+"""Times the cutouts' own pixel, which a map's may be whatever the beam."""
+OFF_THE_MAP = "not on the map, or at its edge, or where it has no data"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Clusters with their positions."""
+
+    names: list[str]
+    frame: str
+    lon_deg: np.ndarray
+    lat_deg: np.ndarray
+    redshift: np.ndarray
+    problems: np.ndarray
+    """What is wrong with the position of each; "" if nothing."""
+    redshift_key: str
+
+    def positions(self, frame: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitudes and latitudes of some of the clusters, in degrees of a frame."""
+        lon, lat = self.lon_deg[rows], self.lat_deg[rows]
+        if frame == self.frame or not len(rows):
+            return lon, lat
+        from astropy.coordinates import SkyCoord
+
+        there = SkyCoord(lon, lat, unit="deg", frame=self.frame).transform_to(frame)
+        return there.spherical.lon.deg, there.spherical.lat.deg
 
 
 def cut_catalogue(
-    ymap: Path, catalogue: Path, *, nside: int | None, grid: PixelGrid
+    ymap: Path,
+    catalogue: Path,
+    *,
+    nside: int | None,
+    grid: PixelGrid,
+    beam_fwhm_arcmin: float = PLANCK_BEAM_ARCMIN,
+    converts: Converts = in_y,
+    hdu: str | None = None,
 ) -> Iterator[tuple[str, UserMap]]:
-    """Cutouts of a full-sky y-map at the clusters of a catalogue, each with its name.
+    """Cutouts of a map of the sky at the clusters of a catalogue, each with its name.
 
     Args:
-        ymap: HEALPix map in the layout of Planck's, column FULL; `.gz` or not.
-        catalogue: FITS table with the columns NAME, GLON, GLAT in degrees, and REDSHIFT; likewise.
-        nside: that the map must have; without, any with pixels that are fine enough.
+        ymap: HEALPix map in the layout of Planck's, or an image in any projection; `.gz` or not.
+        catalogue: FITS table with the columns GLON and GLAT, or RA and DEC, in degrees, REDSHIFT
+            and NAME; likewise.
+        nside: that a HEALPix map must have; without, any with pixels that are fine enough.
         grid: of the cutouts.
+        beam_fwhm_arcmin: of the map, whose pixels are at most `COARSEST` of it.
+        converts: from the map's unit.
+        hdu: number or name of the map, where a file has several.
 
     Raises:
         PlanckFilesError, UserFileError: one of the files cannot be read, or is not what is
             expected.
     """
-    names, clusters = _read_catalogue(catalogue)
-    sky, nside, notes, unit = _read_sky(ymap, nside)
-    problems = _position_problems(clusters)
-    placed = np.flatnonzero(problems == "")
-    for start in range(0, len(names), CUTOUTS_AT_ONCE):
-        rows = range(start, min(start + CUTOUTS_AT_ONCE, len(names)))
-        here = placed[(placed >= rows.start) & (placed < rows.stop)]
-        pixels = gnomonic_pixels(nside, clusters["GLON"][here], clusters["GLAT"][here], grid)
-        cutouts = dict(zip(here.tolist(), sky[pixels], strict=True))
-        for row in rows:
-            redshift = float(clusters["REDSHIFT"][row])
-            yield (
-                names[row] or f"row {row}",
-                UserMap(
-                    f"{catalogue}, row {row} ({names[row]})",
-                    cutouts.get(row, np.empty((0, 0))),
-                    grid.pixel_arcmin,
-                    None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
-                    "column REDSHIFT",
-                    notes,
-                    problem=problems[row],
-                    read=(f"column FULL of {ymap}", unit),
-                    pixel_key="of the cutout",
-                ),
-            )
+    clusters = read_catalogue(catalogue)
+    placed = np.flatnonzero(clusters.problems == "")
+    count, empty = len(clusters.names), 0
+    coarsest = max(COARSEST * beam_fwhm_arcmin, OWN * grid.pixel_arcmin)
+    opened = open_sky(ymap, converts, coarsest_arcmin=coarsest, nside=nside, hdu=hdu)
+    with opened as sky:
+        for start in range(0, count, CUTOUTS_AT_ONCE):
+            rows = range(start, min(start + CUTOUTS_AT_ONCE, count))
+            here = placed[(placed >= rows.start) & (placed < rows.stop)]
+            cut = sky.cutouts(*clusters.positions(sky.frame, here), grid)
+            cutouts = dict(zip(here.tolist(), cut, strict=True))
+            for row in rows:
+                name, redshift = clusters.names[row], float(clusters.redshift[row])
+                image, problem = cutouts.get(row, np.empty((0, 0))), clusters.problems[row]
+                if image.size and np.isnan(image).all():
+                    empty += 1
+                    problem = OFF_THE_MAP
+                    if empty == count and count > 1:
+                        problem += _other_frame(clusters)
+                yield (
+                    name or f"row {row}",
+                    UserMap(
+                        f"{catalogue}, row {row} ({name})",
+                        image,
+                        grid.pixel_arcmin,
+                        None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
+                        f"column {clusters.redshift_key}",
+                        sky.notes,
+                        problem=problem,
+                        read=sky.read,
+                        pixel_key="of the cutout",
+                    ),
+                )
 
 
-def _read_sky(path: Path, nside: int | None) -> tuple[np.ndarray, int, tuple[str, ...], str]:
-    """A map as Compton y, NaN where it has none; its Nside; what was done for it; its unit."""
-    with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
-        _require_columns_once(path, plain, ["FULL"])
-        header, _ = open_table(plain)
-        frame = str(header.get("COORDSYS", "GALACTIC")).strip()
-        if not frame.upper().startswith("G"):
-            raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC")
-        if nside is None:
-            nside = _fine_nside(path, header.get("NSIDE"))
-        sky = read_map(plain, "FULL", nside)
-        sky[np.abs(sky) >= UNSEEN] = np.nan
-        key = _unit_key(header, "FULL")
-        values, notes = in_y(sky, key, header.get(key))
-        return values, nside, notes, unit_in_words(key, header.get(key))
+def _other_frame(clusters: Catalogue) -> str:
+    """What may be the matter where no cluster is on the map."""
+    columns = ", ".join(POSITIONS[clusters.frame])
+    other = ICRS if clusters.frame == GALACTIC else GALACTIC
+    return f"; none of the catalogue is: are {columns} in truth {other}?"
 
 
-def _fine_nside(path: Path, stated: object) -> int:
-    """The Nside that a header states, of pixels that cutouts can be made from."""
-    if isinstance(stated, int) and FINEST_NSIDE >= stated > 0:
-        side_arcmin = np.sqrt(4.0 * np.pi / (12 * stated**2)) / ARCMIN_RAD
-        if side_arcmin <= COARSEST_ARCMIN:
-            return stated
-    raise UserFileError(
-        f"{path}: NSIDE = {stated!r}: expected pixels of at most {COARSEST_ARCMIN:g}', as NSIDE = "
-        f"2048 has, and at most {FINEST_NSIDE}"
-    )
+def read_catalogue(path: Path) -> Catalogue:
+    """The clusters of a FITS table.
 
-
-def _unit_key(header: Mapping[str, Any], name: str) -> str:
-    """The keyword of a column's unit; the first column's where it is not among TTYPE."""
-    columns = {
-        str(value).strip().upper(): key.removeprefix("TTYPE")
-        for key, value in header.items()
-        if key.startswith("TTYPE")
-    }
-    return f"TUNIT{columns.get(name, '1')}"
-
-
-def _read_catalogue(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The names of a catalogue's clusters, and the columns that say where they are."""
+    Raises:
+        PlanckFilesError, UserFileError: it cannot be read, or a column is missing or no number.
+    """
     with plain_fits(path, largest_bytes=LARGEST_FILE_BYTES) as plain:
-        _require_columns_once(path, plain, ("NAME", *POSITIONS, "REDSHIFT"))
+        known = {*NAMES, *REDSHIFTS, *(name for frame in POSITIONS.values() for name in frame)}
+        require_columns_once(path, plain, sorted(known))
         header, rows = open_table(plain)
-        names = [str(name).strip() for name in column(plain, rows, "NAME")]
-        if not names:
+        spelt = {str(name).upper(): str(name) for name in rows.dtype.names or ()}
+        frame = ICRS if set(POSITIONS[ICRS]) <= set(spelt) else GALACTIC
+        if set(POSITIONS[GALACTIC]) <= set(spelt):
+            frame = GALACTIC
+        key = next((name for name in REDSHIFTS if name in spelt), REDSHIFTS[0])
+        called = next((name for name in NAMES if name in spelt), None)
+        positions = [_numbers(path, plain, header, rows, spelt, name) for name in POSITIONS[frame]]
+        redshift = _numbers(path, plain, header, rows, spelt, key)
+        if not len(redshift):
             raise UserFileError(f"{path}: the catalogue is empty: expected a row a cluster")
-        columns = {}
-        for name in (*POSITIONS, "REDSHIFT"):
-            values = column(plain, rows, name)
-            if values.ndim != 1 or values.dtype.kind not in "fiu":
-                raise UserFileError(f"{path}: column {name!r}: expected a number a row")
-            key = _unit_key(header, name)
-            unit = str(header.get(key, "")).strip()
-            if name in POSITIONS and unit.lower() not in DEGREES:
-                raise UserFileError(f"{path}: {key} = {unit!r}: expected {name} in deg")
-            columns[name] = values.astype(np.float64)
-    return names, columns
+        names = [""] * len(redshift)
+        if called is not None:
+            names = [str(name).strip() for name in column(plain, rows, spelt[called])]
+    lon, lat = positions
+    return Catalogue(names, frame, lon, lat, redshift, _position_problems(frame, lon, lat), key)
 
 
-def _require_columns_once(path: Path, plain: Path, names: Iterable[str]) -> None:
-    """Requires columns once in the first table; upper and lower case are one in FITS."""
-    headers = whole_headers(path, plain, cut_table=True)
-    table = headers[1] if len(headers) > 1 else {}
-    counts = Counter(str(table[key]).strip().upper() for key in table if key.startswith("TTYPE"))
-    for name in names:
-        if counts[name] > 1:
-            raise UserFileError(
-                f"{path}: column {name!r} stands {counts[name]} times: expected it once"
-            )
+def _numbers(
+    path: Path,
+    plain: Path,
+    header: Mapping[str, Any],
+    rows: Any,
+    spelt: Mapping[str, str],
+    name: str,
+) -> np.ndarray:
+    """A column of numbers, positions among them in degrees."""
+    values = column(plain, rows, spelt.get(name, name))
+    if values.ndim != 1 or values.dtype.kind not in "fiu":
+        raise UserFileError(f"{path}: column {name!r}: expected a number a row")
+    key = unit_key(header, name)
+    unit = str(header.get(key, "")).strip()
+    if name not in REDSHIFTS and unit.lower() not in DEGREES:
+        raise UserFileError(f"{path}: {key} = {unit!r}: expected {name} in deg")
+    return values.astype(np.float64)
 
 
-def _position_problems(clusters: Mapping[str, np.ndarray]) -> np.ndarray:
+def _position_problems(frame: str, lon_deg: np.ndarray, lat_deg: np.ndarray) -> np.ndarray:
     """What is wrong with the position of each cluster; "" if nothing."""
-    problems = np.full(len(clusters["GLON"]), "", dtype=object)
-    for name, (low, high) in POSITIONS.items():
-        values = clusters[name]
+    problems = np.full(len(lon_deg), "", dtype=object)
+    ends = POSITIONS[frame].items()
+    for (name, (low, high)), values in zip(ends, (lon_deg, lat_deg), strict=True):
         for row in np.flatnonzero(~((values >= low) & (values <= high))):
             problems[row] = f"{name} = {values[row]:g}: expected {low:g} to {high:g} degrees"
     return problems

@@ -77,6 +77,8 @@ class Wanted:
     """Whether pixels without data, far from the cluster, are filled with noise."""
     progress: bool = False
     """Whether a terminal is shown how far the reading of many maps is."""
+    survey: str | None = None
+    """Name of a trained survey of the working folder; without, Planck's y-map."""
     models: str | None = None
     """`WEIGHING` or without: the record that szmass comes with; a record's file; or one of
     `chosen_models`."""
@@ -86,7 +88,7 @@ class Wanted:
         """Whether a record of weighing is asked for, not CNNs."""
         name = str(self.models)
         is_record = name.endswith(RECORD_ENDING) or Path(name).is_file()
-        return self.models in {None, WEIGHING} or is_record
+        return self.models in {None, WEIGHING} or is_record or self.survey is not None
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,9 @@ def usable_maps(
     wanted: Wanted,
     grid: Any,
     nside: int | None,
+    *,
     require_redshift: Callable[[float], object] = lambda redshift: redshift,
+    **of_survey: float,
 ) -> UsableMaps:
     """Reads the maps that are asked for; one that cannot be used becomes a problem of its own.
 
@@ -268,6 +272,7 @@ def usable_maps(
         grid: `PixelGrid` that the maps are wanted on.
         nside: that a full-sky map must have; without, any that is fine enough.
         require_redshift: raises a `SzmassError` where the estimator cannot take a redshift.
+        of_survey: `beam_fwhm_arcmin` and `farthest`, where they are not those of Planck's maps.
 
     Raises:
         PredictionError, UserFileError: the options contradict each other, or a table cannot be
@@ -275,13 +280,15 @@ def usable_maps(
     """
     maps = UsableMaps()
     with _bar(wanted) as bar:
-        for label, load in requests(wanted, grid, nside, maps.warnings):
+        for label, load in requests(wanted, grid, nside, maps.warnings, **of_survey):
             try:
                 for name, found in load():
                     maps.read += [] if found.problem else [found.in_words()]
                     maps.warnings += [f"{found.label}: {line}" for line in found.warnings]
                     try:
-                        cutout, redshift, notes = usable_map(found, grid, fill_nan=wanted.fill_nan)
+                        cutout, redshift, notes = usable_map(
+                            found, grid, fill_nan=wanted.fill_nan, **of_survey
+                        )
                         require_redshift(redshift)
                     except SzmassError as error:
                         maps.problems.append(_problem(label, f"{found.label}: {error}"))
@@ -316,7 +323,7 @@ def _predict(wanted: Wanted, models: Models) -> Answer:
         wanted,
         record.grid,
         models.nside,
-        lambda redshift: record.bin_names(np.array([redshift])),
+        require_redshift=lambda redshift: record.bin_names(np.array([redshift])),
     )
     require_any(maps)
 
@@ -362,7 +369,12 @@ def require_any(maps: UsableMaps) -> None:
 
 
 def usable_map(
-    found: UserMap, grid: PixelGrid, *, fill_nan: bool
+    found: UserMap,
+    grid: PixelGrid,
+    *,
+    fill_nan: bool,
+    beam_fwhm_arcmin: float | None = None,
+    farthest: float = 1.0,
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
     """A map on a grid, its redshift, and what was taken from its file or done to it.
 
@@ -370,36 +382,49 @@ def usable_map(
         found: the map as it was read.
         grid: of the cutout.
         fill_nan: whether pixels without data, far from the cluster, are filled with noise.
+        beam_fwhm_arcmin: of the map; None: Planck's.
+        farthest: largest redshift.
 
     Raises:
         CutoutError: they cannot be used.
     """
     from szmass.predict.cutouts import (
+        PLANCK_BEAM_ARCMIN,
         CutoutError,
         checked_cutout,
         checked_redshift,
         window_around,
     )
 
+    beam = beam_fwhm_arcmin or PLANCK_BEAM_ARCMIN
     if found.problem:
         raise CutoutError(found.problem)
-    redshift = checked_redshift(found.redshift)
+    redshift = checked_redshift(found.redshift, farthest=farthest)
     image, centre, notes = found.image, found.centre, found.notes
     if centre is not None:
-        image, centre = window_around(image, found.pixel_arcmin, grid, centre)
+        image, centre = window_around(
+            image, found.pixel_arcmin, grid, centre, beam_fwhm_arcmin=beam
+        )
     if fill_nan:
         from szmass.predict.filling import with_noise
 
         image, words = with_noise(image, found.pixel_arcmin or grid.pixel_arcmin, centre)
         notes += (words,) if words else ()
-    return checked_cutout(image, found.pixel_arcmin, grid, centre), redshift, notes
+    cutout = checked_cutout(image, found.pixel_arcmin, grid, centre, beam_fwhm_arcmin=beam)
+    return cutout, redshift, notes
 
 
 Load = Callable[[], Iterator[tuple[str, "UserMap"]]]
 
 
 def requests(
-    wanted: Wanted, grid: Any, nside: int | None, warnings: list[str]
+    wanted: Wanted,
+    grid: Any,
+    nside: int | None,
+    warnings: list[str],
+    *,
+    beam_fwhm_arcmin: float | None = None,
+    farthest: float = 1.0,  # noqa: ARG001  # of the other keys of a survey
 ) -> Iterator[tuple[str, Load]]:
     """Each file that is asked for, and what reads its maps with their names.
 
@@ -408,11 +433,14 @@ def requests(
         grid: `PixelGrid` of the cutouts of a full-sky map.
         nside: that such a map must have; without, any that is fine enough.
         warnings: gets what is not used of a table.
+        beam_fwhm_arcmin: of the survey's maps; None: Planck's.
+        farthest: of no use here.
 
     Raises:
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
+    from szmass.predict.cutouts import PLANCK_BEAM_ARCMIN
     from szmass.predict.files.centres import Centre
     from szmass.predict.files.map_tables import read_table
     from szmass.predict.files.user_maps import read_user_maps
@@ -434,7 +462,13 @@ def requests(
 
     if wanted.ymap is not None and wanted.catalogue is not None:
         ymap, catalogue = wanted.ymap, wanted.catalogue
-        yield "", lambda: cut_catalogue(ymap, catalogue, nside=nside, grid=grid)
+        beam = beam_fwhm_arcmin or PLANCK_BEAM_ARCMIN
+        yield (
+            "",
+            lambda: cut_catalogue(
+                ymap, catalogue, nside=nside, grid=grid, beam_fwhm_arcmin=beam, hdu=wanted.hdu
+            ),
+        )
     elif wanted.table is not None:
         table = read_table(wanted.table)
         warnings += table.warnings
@@ -460,16 +494,16 @@ def _require_one_way(wanted: Wanted) -> None:
     ways = [bool(wanted.files), wanted.table is not None, wanted.ymap is not None]
     if sum(ways) != 1 or (wanted.ymap is None) != (wanted.catalogue is None):
         raise PredictionError(
-            "expected one of: FILE... --redshift Z, --table T.csv, --ymap M.fits --catalogue C.fits"
+            "expected one of: FILE... --redshift Z, --table T.csv, --map M.fits --catalogue C.fits"
         )
     if wanted.redshift is not None and not wanted.files:
         raise PredictionError(
             "--redshift is for FILE; a table or a catalogue has a column of its own"
         )
     if wanted.pixel_arcmin is not None and wanted.ymap is not None:
-        raise PredictionError("--pixel-arcmin is for cutouts; a full-sky map states its NSIDE")
-    if wanted.ymap is not None and (wanted.hdu is not None or wanted.centre is not None):
-        raise PredictionError("--hdu and --centre are for cutouts, not for a full-sky map")
+        raise PredictionError("--pixel-arcmin is for cutouts; a map of the sky states its pixels")
+    if wanted.ymap is not None and wanted.centre is not None:
+        raise PredictionError("--centre is for cutouts, not for a map of the sky")
 
 
 def _problem(label: str, message: str) -> str:

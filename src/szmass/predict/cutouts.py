@@ -12,10 +12,13 @@ from szmass.sky.grid import PixelGrid
 
 LARGEST_Y = 1e-2
 """No cluster comes near: larger values are in uK, or in units of 1e-6."""
-COARSEST_ARCMIN = 2.5
-"""A quarter of the 10' beam: from coarser pixels a map cannot be resampled."""
+COARSEST = 0.25
+"""Of a beam: from coarser pixels a map cannot be resampled."""
+PLANCK_BEAM_ARCMIN = 10.0
 
 
+SAME = 1e-3
+"""By how much the sides of equal pixels may differ, relatively."""
 REAL = (int, float, str, np.integer, np.floating)
 """Types of a redshift. A complex one would lose its imaginary part without a word."""
 
@@ -24,16 +27,17 @@ class CutoutError(SzmassError):
     """No mass can be inferred from a map, or not with its redshift."""
 
 
-def checked_redshift(value: object) -> float:
+def checked_redshift(value: object, *, farthest: float = 1.0) -> float:
     """A redshift as a number.
 
     Args:
         value: a number, or text that is one.
+        farthest: largest redshift.
 
     Raises:
-        CutoutError: it is missing, no number, or not above 0 and at most 1.
+        CutoutError: it is missing, no number, or not above 0 and at most `farthest`.
     """
-    expected = "expected a number above 0 and at most 1"
+    expected = f"expected a number above 0 and at most {farthest:g}"
     if value is None or value == "":
         raise CutoutError(f"redshift missing: {expected}")
     if isinstance(value, bool) or not isinstance(value, REAL):
@@ -42,7 +46,7 @@ def checked_redshift(value: object) -> float:
         redshift = float(value)
     except ValueError:
         raise CutoutError(f"redshift = {value!r}: {expected}") from None
-    if not 0.0 < redshift <= 1.0:
+    if not 0.0 < redshift <= farthest:
         raise CutoutError(f"redshift = {redshift:g}: {expected}")
     return redshift
 
@@ -52,6 +56,8 @@ def window_around(
     pixel_arcmin: float | None,
     grid: PixelGrid,
     centre: tuple[float, float],
+    *,
+    beam_fwhm_arcmin: float = PLANCK_BEAM_ARCMIN,
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """The part of a map that the networks' grid covers about a place, and the place in it.
 
@@ -60,6 +66,7 @@ def window_around(
         pixel_arcmin: side of a pixel; None where it is not stated.
         grid: of the networks.
         centre: column and row in the map, from 0.
+        beam_fwhm_arcmin: of the map.
 
     Raises:
         CutoutError: the grid does not fit, or the side of a pixel is not stated.
@@ -68,7 +75,7 @@ def window_around(
         raise CutoutError(f"map of shape {image.shape}: expected (rows, columns)")
     if pixel_arcmin is None:
         raise CutoutError("the side of a pixel is not stated: expected it, to cut around a place")
-    _require_fine(pixel_arcmin, grid)
+    _require_fine(pixel_arcmin, grid, beam_fwhm_arcmin)
     half = float(grid.axis_arcmin[-1]) / pixel_arcmin
     ends = []
     for place, size in zip(centre, image.shape[::-1], strict=True):
@@ -90,6 +97,8 @@ def checked_cutout(
     pixel_arcmin: float | None,
     grid: PixelGrid,
     centre: tuple[float, float] | None = None,
+    *,
+    beam_fwhm_arcmin: float = PLANCK_BEAM_ARCMIN,
 ) -> np.ndarray:
     """A map on the networks' grid, float32.
 
@@ -104,6 +113,7 @@ def checked_cutout(
         grid: of the networks.
         centre: column and row of the cluster in a map that `window_around` has cut; None: the
             centre of a square map.
+        beam_fwhm_arcmin: of the map.
 
     Raises:
         CutoutError: the map is no square image of numbers, has masked or NaN pixels or values
@@ -130,7 +140,8 @@ def checked_cutout(
         )
     if np.ptp(values) == 0:
         raise CutoutError(f"the map is {values[0, 0]:g} in every pixel: expected a cluster")
-    return _on_grid(values, pixel_arcmin, grid, wanted, centre).astype(np.float32)
+    found = _on_grid(values, pixel_arcmin, grid, wanted, centre, beam_fwhm_arcmin)
+    return found.astype(np.float32)
 
 
 def _on_grid(
@@ -139,6 +150,7 @@ def _on_grid(
     grid: PixelGrid,
     wanted: str,
     centre: tuple[float, float] | None,
+    beam_fwhm_arcmin: float,
 ) -> np.ndarray:
     size = len(values)
     if pixel_arcmin is None:
@@ -148,8 +160,8 @@ def _on_grid(
                 "the pixels' size beside it"
             )
         return values
-    _require_fine(pixel_arcmin, grid)
-    same = abs(pixel_arcmin / grid.pixel_arcmin - 1.0) < 1e-3
+    _require_fine(pixel_arcmin, grid, beam_fwhm_arcmin)
+    same = abs(pixel_arcmin / grid.pixel_arcmin - 1.0) < SAME
     middle = (size - 1) / 2.0
     column, row = (middle, middle) if centre is None else centre
     at_middle = max(abs(column - middle), abs(row - middle)) < 1e-6
@@ -166,9 +178,11 @@ def _on_grid(
     return map_coordinates(values, [rows, columns], order=3, mode="nearest")
 
 
-def _require_fine(pixel_arcmin: float, grid: PixelGrid) -> None:
-    if not (math.isfinite(pixel_arcmin) and 0.0 < pixel_arcmin <= COARSEST_ARCMIN):
+def _require_fine(pixel_arcmin: float, grid: PixelGrid, beam_fwhm_arcmin: float) -> None:
+    coarsest = COARSEST * beam_fwhm_arcmin
+    own = abs(pixel_arcmin / grid.pixel_arcmin - 1.0) < SAME
+    if not own and not (math.isfinite(pixel_arcmin) and 0.0 < pixel_arcmin <= coarsest):
         raise CutoutError(
             f"pixels of {pixel_arcmin:g}': expected {grid.pixel_arcmin:g}', or at most "
-            f"{COARSEST_ARCMIN:g}' to be resampled"
+            f"{coarsest:g}' to be resampled"
         )

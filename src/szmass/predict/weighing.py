@@ -25,9 +25,10 @@ from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.objects import maps_of
 from szmass.predict.priors import DENSITY, MASS, REDSHIFT, PriorError, read_prior
 from szmass.predict.released import released_record
+from szmass.predict.survey_files import trained_record
 from szmass.weighing.priors import MassPrior
-from szmass.weighing.record import Record
-from szmass.weighing.weigher import FLAT, MASS_FUNCTION, TRAINING, Weigher
+from szmass.weighing.record import MASS_FUNCTION, Record
+from szmass.weighing.weigher import FLAT, TRAINING, Weigher
 
 if TYPE_CHECKING:
     from szmass.predict.objects import Maps
@@ -44,12 +45,14 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
         RecordError, ReleaseError: the record cannot be read.
         WeighingError, PriorError: there is no such gas or prior.
     """
+    if wanted.survey is not None and wanted.models is not None:
+        raise PredictionError("--survey and --models: expected one of them")
     named = None if wanted.models in {None, WEIGHING} else Path(str(wanted.models))
-    record, where = _record(named)
+    record, where = _record(named, wanted.survey)
     weigher = Weigher(record)
     facts = weigher.record.facts
     choice = _Choice.of(weigher, wanted.prior or facts.survey_prior, wanted.gas)
-    maps = usable_maps(wanted, facts.grid, nside=None)
+    maps = usable_maps(wanted, facts.grid, None, **_of_survey(record))
     require_any(maps)
     return Weighed(
         choice.masses(maps.names, np.array(maps.cutouts), np.array(maps.redshifts)),
@@ -64,20 +67,32 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
     )
 
 
-def _record(named: Path | None) -> tuple[Record, str]:
+def _record(named: Path | None, survey: str | None) -> tuple[Record, str]:
     """A record and where it is from, in words: the one that szmass comes with, unless named."""
+    if survey is not None:
+        named = trained_record(survey)
     if named is not None:
         return Record.read(named), str(named)
     released = released_record()
     return Record.read(released.path), f"released with szmass {released.szmass_version}"
 
 
+def _of_survey(record: Record) -> dict[str, float]:
+    """What decides, beside its grid, which maps and redshifts a record takes."""
+    facts = record.facts
+    return {
+        "beam_fwhm_arcmin": facts.beam_fwhm_arcmin,
+        "farthest": max(1.0, facts.redshifts[1]),
+    }
+
+
 def weigh(
     maps: Maps,
     redshift: object = None,
     *,
-    prior: str | Path = "psz2",
+    prior: str | Path | None = None,
     gas: str | None = None,
+    survey: str | None = None,
     record: str | Path | None = None,
     pixel_arcmin: float | None = None,
     hdu: int | str | None = None,
@@ -94,12 +109,15 @@ def weigh(
             predict` reads them; or a table of files, of astropy or a CSV file, with the columns
             file, redshift and, if there is one, name.
         redshift: of all clusters, or one for each; may be left out where the maps say it.
-        prior: `psz2` (the clusters of that catalogue at similar redshift), `flat` in log10 M, which
-            is also that of the `training`, `mass-function` (Tinker et al. 2008, arXiv 0803.2706),
-            or a CSV table with the columns `log10_msun`, `density` and, if the density depends on
-            it, `redshift`. It multiplies the networks' density, which has none of its own.
+        prior: `psz2` (the clusters of that catalogue at similar redshift; of Planck's maps alone),
+            `mass-function` (Tinker et al. 2008, arXiv 0803.2706), `flat` in log10 M, which is also
+            that of the `training`, or a CSV table with the columns `log10_msun`, `density` and, if
+            the density depends on it, `redshift`. It multiplies the networks' density, which has
+            none of its own. None: `psz2` for Planck's maps, `mass-function` for another survey's.
         gas: model of the gas for the statistical interval; None: the record's reference. `all`
             also fills `Masses.by_gas`, with masses for each model.
+        survey: name of a survey that `szmass survey train` has trained in this folder; None:
+            Planck's y-map.
         record: file with filters and networks; None: the one that szmass brings.
         pixel_arcmin: side of a pixel, where it is not that of the record and no file states it.
         hdu: number or name of the image of FITS files that have several.
@@ -115,8 +133,8 @@ def weigh(
         RecordError, ReleaseError, WeighingError, PriorError, UserFileError: the record, gas, prior
             or a file cannot be used.
     """
-    weigher = Weigher(_record(None if record is None else Path(record))[0])
-    choice = _Choice.of(weigher, str(prior), gas)
+    weigher = Weigher(_record(None if record is None else Path(record), survey)[0])
+    choice = _Choice.of(weigher, str(prior or weigher.record.facts.survey_prior), gas)
     place = None if centre is None else Centre.of(centre)
     found_maps = list(maps_of(maps, hdu=None if hdu is None else str(hdu), centre=place))
     names, cutouts, redshifts, problems = [], [], [], []
@@ -125,7 +143,10 @@ def weigh(
         warned |= dict.fromkeys(found.warnings)
         try:
             cutout, checked, _ = usable_map(
-                found.with_pixels(pixel_arcmin), weigher.record.facts.grid, fill_nan=fill_nan
+                found.with_pixels(pixel_arcmin),
+                weigher.record.facts.grid,
+                fill_nan=fill_nan,
+                **_of_survey(weigher.record),
             )
         except SzmassError as error:
             problems.append(f"{found.label}: {error}")
@@ -187,7 +208,8 @@ class _Choice:
             return f"{self.name}, {self.weigher.record.facts.mass_function}"
         if not isinstance(self.prior, str):
             return f"{self.name}, a table"
-        count = len(self.weigher.record.population.redshift)
+        population = self.weigher.record.population
+        count = 0 if population is None else len(population.redshift)
         return f"{self.name}, the masses of {count} PSZ2 clusters at similar redshift"
 
     def masses(self, names: list[str], cutouts: np.ndarray, redshift: np.ndarray) -> Masses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -19,7 +20,10 @@ LEAST_MODE = 1e-6
 
 
 class Noise(Protocol):
-    """Noise of level 1 in a map's pixels, whose covariance has the square's eight symmetries."""
+    """Noise of level 1 in the pixels of a map, whose covariance has the square's eight symmetries.
+
+    A map has one image, or several of the same pixels, one a band.
+    """
 
     @property
     def grid(self) -> PixelGrid:
@@ -27,10 +31,10 @@ class Noise(Protocol):
 
     @property
     def variance(self) -> float:
-        """Of a pixel, or their mean where pixels differ."""
+        """Of a pixel, or their mean where pixels differ, or the largest of several bands."""
 
     def symmetric_covariance(self) -> np.ndarray:
-        """The covariance among images that have the symmetries, `(orbits, orbits)`.
+        """The covariance among images that have the symmetries, `(bands orbits, bands orbits)`.
 
         The basis vector of one of `orbits(grid)` is 1 / sqrt(size) on its pixels.
         """
@@ -47,17 +51,22 @@ def orbits(grid: PixelGrid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_orbits(images: np.ndarray, grid: PixelGrid) -> np.ndarray:
-    """Images that have the symmetries, in the orthonormal basis of `Noise`, `(n, orbits)`."""
+    """Images with the symmetries, in the orthonormal basis of `Noise`, `(n, bands orbits)`.
+
+    Args:
+        images: `(n, pixels, pixels)` or `(n, bands, pixels, pixels)`.
+        grid: the pixels.
+    """
     index, sizes = orbits(grid)
-    flat = images.reshape(len(images), -1)
-    return np.array([np.bincount(index, image) for image in flat]) / np.sqrt(sizes)
+    sums = [np.bincount(index, image) for image in images.reshape(-1, grid.pixels**2)]
+    return (np.array(sums) / np.sqrt(sizes)).reshape(len(images), -1)
 
 
 def information(images: np.ndarray, noise: Noise) -> np.ndarray:
     """Squares of the signal-to-noise ratios of images in noise of level 1, s^T C^-1 s, `(n,)`.
 
     Args:
-        images: `(n, pixels, pixels)`, with the square's symmetries.
+        images: `(n, pixels, pixels)` or `(n, bands, pixels, pixels)`, with the square's symmetries.
         noise: of the pixels.
     """
     values = in_orbits(images, noise.grid)
@@ -165,7 +174,7 @@ class FilterBank:
     """
 
     filters: np.ndarray
-    """`(filters, pixels**2)` float32; their sum over the pixels is 0."""
+    """`(filters, bands pixels**2)` float32; their sum over the pixels of a band is 0."""
     noise_covariance: np.ndarray
     """Of the amplitudes under noise of level 1, `(filters, filters)`; 1 on its diagonal."""
 
@@ -174,20 +183,25 @@ class FilterBank:
         """The filters of round images.
 
         Args:
-            templates: `(filters, pixels, pixels)`, with the square's symmetries.
+            templates: `(filters, pixels, pixels)` or `(filters, bands, pixels, pixels)`, with the
+                square's symmetries.
             noise: of the map's pixels.
         """
         index, sizes = orbits(noise.grid)
         covariance = noise.symmetric_covariance()
-        level = np.sqrt(sizes)
-        free_mean = MEAN_LEVEL_VARIANCES * noise.variance * np.outer(level, level)
+        bands = len(covariance) // len(sizes)
+        # a mean level of 1 in each band alone
+        level = np.kron(np.eye(bands), np.sqrt(sizes))
+        free_mean = MEAN_LEVEL_VARIANCES * noise.variance * level.T @ level
         images = in_orbits(templates, noise.grid)
         values = cho_solve(cho_factor(covariance + free_mean), images.T).T
         # the rest of the mean level, of which the free one leaves some 1e-8
-        values -= np.outer(values @ level / np.sum(sizes), level)
+        values -= (values @ level.T / np.sum(sizes)) @ level
         deviation = np.sqrt(np.einsum("ki,ij,kj->k", values, covariance, values))
         values /= deviation[:, None]
-        return cls((values / level)[:, index].astype(np.float32), values @ covariance @ values.T)
+        of_pixels = values.reshape(len(values), bands, -1) / np.sqrt(sizes)
+        filters = of_pixels[:, :, index].reshape(len(values), -1).astype(np.float32)
+        return cls(filters, values @ covariance @ values.T)
 
     @cached_property
     def whitening(self) -> np.ndarray:
@@ -204,11 +218,44 @@ class FilterBank:
         """The maps' amplitudes, `(n, filters)`; those of a map do not depend on the others.
 
         Args:
-            maps: `(n, pixels, pixels)`, in any unit, which the amplitudes then have.
+            maps: `(n, pixels, pixels)` or `(n, bands, pixels, pixels)`, in any unit, which the
+                amplitudes then have.
         """
         filters = self.filters.astype(maps.dtype, copy=False)
         # a product with all maps would round by a map's place among them
         return np.array([filters @ image for image in maps.reshape(len(maps), -1)])
+
+
+class Level(Protocol):
+    """Says how much noise a map has, over the noise that the filters are made for."""
+
+    @property
+    def modes(self) -> float:
+        """How many independent values of the noise the level's square is the mean of."""
+
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
+        """The level of each map, `(n,)`."""
+
+    def of_clusters(self, maps: np.ndarray) -> np.ndarray:
+        """The level that maps of clusters without noise add in quadrature, `(n,)`."""
+
+
+@dataclass(frozen=True)
+class FixedLevel:
+    """Noise that is the same in all maps, as where most of it is the CMB and its foregrounds."""
+
+    @property
+    def modes(self) -> float:
+        """Infinite: nothing is measured."""
+        return math.inf
+
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
+        """1 for each map, `(n,)`."""
+        return np.ones(len(maps))
+
+    def of_clusters(self, maps: np.ndarray) -> np.ndarray:
+        """0 for each map, `(n,)`."""
+        return np.zeros(len(maps))
 
 
 @dataclass(frozen=True)
@@ -244,7 +291,13 @@ class LevelMeter:
         Args:
             maps: `(n, pixels, pixels)`.
         """
-        pixels = np.compress(self.outside, maps.reshape(len(maps), -1), axis=1)
-        pixels -= pixels.mean(axis=1, keepdims=True)
-        square = np.vecdot(pixels, pixels).astype(float) / pixels.shape[1]
+        values, taken = maps.reshape(len(maps), -1), self.outside.astype(maps.dtype)
+        count = np.count_nonzero(self.outside)
+        pixels = values - (np.vecdot(values, taken) / count)[:, None]
+        pixels *= taken
+        square = np.vecdot(pixels, pixels).astype(float) / count
         return np.sqrt(square / self.variance)
+
+    def of_clusters(self, maps: np.ndarray) -> np.ndarray:
+        """The same: the level does not know what makes a map's pixels differ."""
+        return self(maps)

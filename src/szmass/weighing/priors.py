@@ -18,6 +18,9 @@ TAIL_FROM = 0.97
 STEEPEST = -10.0
 """Least d ln n / d ln M of the mass function as a prior. The mass function reaches it where some
 hundred skies have one heavier halo; steeper, it would override the map."""
+STEP = 0.0625
+"""Distance between the redshifts at which a population's density is computed, in widths of its
+kernel in ln z; in between it is the cubic of ln p through the four nearest."""
 REDSHIFT_NODES = 26
 """Number of redshifts at which the mass function is tabulated."""
 
@@ -58,7 +61,10 @@ class Population:
     """Of the kernel in ln z."""
     width_dex: float
     """Of the kernel in log10 M."""
-    _known: dict[bytes, tuple[np.ndarray, np.ndarray]] = field(
+    _kernels: dict[bytes, tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _nodes: dict[tuple[bytes, int], np.ndarray] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -69,25 +75,50 @@ class Population:
             redshift: of the clusters that are weighed, `(n,)`.
             axis: of log10 M, ascending.
         """
-        distance = (np.log(redshift)[:, None] - np.log(self.redshift)) / self.width_ln_z
-        ln_near = -0.5 * distance**2
-        near = np.exp(ln_near - logsumexp(ln_near, axis=1, keepdims=True))
-        kernels, shares = self._at_axis(axis)
-        ln_density = np.log(np.maximum(near @ kernels, np.finfo(float).tiny))
-        below = near @ shares
-        start = np.minimum(np.argmax(below >= TAIL_FROM, axis=1), len(axis) - 1)
-        at_start = np.take_along_axis(ln_density, start[:, None], axis=1)
-        tail = at_start + np.log(10.0) * TAIL_PER_DEX * (axis - axis[start][:, None])
-        return np.where(axis > axis[start][:, None], np.maximum(tail, ln_density), ln_density)
+        place = np.log(redshift) / (STEP * self.width_ln_z)
+        below = np.floor(place)
+        total = np.zeros((len(redshift), len(axis)))
+        for number, weight in enumerate(_cubic(place - below), start=-1):
+            nodes = (below + number).astype(int).tolist()
+            total += weight[:, None] * np.array([self._at_node(node, axis) for node in nodes])
+        return total
+
+    def _at_node(self, node: int, axis: np.ndarray) -> np.ndarray:
+        """Ln p at a node in ln z; kept, for nodes and axes are few."""
+        key = axis.tobytes(), node
+        if key not in self._nodes:
+            ln_z = node * STEP * self.width_ln_z
+            ln_near = -0.5 * ((ln_z - np.log(self.redshift)) / self.width_ln_z) ** 2
+            near = np.exp(ln_near - logsumexp(ln_near))
+            kernels, shares = self._at_axis(axis)
+            ln_density = np.log(np.maximum(near @ kernels, np.finfo(float).tiny))
+            start = np.interp(TAIL_FROM, near @ shares, axis)
+            tail = np.log(10.0) * TAIL_PER_DEX * (axis - start)
+            tail += np.interp(start, axis, ln_density)
+            self._nodes[key] = np.where(axis > start, np.maximum(tail, ln_density), ln_density)
+        return self._nodes[key]
 
     def _at_axis(self, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each cluster's kernel at the axis, and its share below; kept, for axes are few."""
         key = axis.tobytes()
-        if key not in self._known:
+        if key not in self._kernels:
             apart = (axis - self.log10_m500c_msun[:, None]) / self.width_dex
             kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
-            self._known[key] = kernels, ndtr(apart)
-        return self._known[key]
+            self._kernels[key] = kernels, ndtr(apart)
+        return self._kernels[key]
+
+
+def _cubic(share: np.ndarray) -> np.ndarray:
+    """Weights of the values at -1, 0, 1 and 2 in the cubic through them, `(4, n)`."""
+    before, after, last = share + 1.0, share - 1.0, share - 2.0
+    return np.array(
+        [
+            -share * after * last / 6.0,
+            before * after * last / 2.0,
+            -before * share * last / 2.0,
+            before * share * after / 6.0,
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from szmass.errors import SzmassError
 from szmass.files import replacing_file
 from szmass.sky.grid import PixelGrid
-from szmass.weighing.filters import FilterBank, LevelMeter
+from szmass.weighing.filters import FilterBank, FixedLevel, Level, LevelMeter
 from szmass.weighing.mixture import Ensemble, Standard
 from szmass.weighing.novelty import Familiar, Limits, Usual
 from szmass.weighing.priors import Population, TabulatedPrior
@@ -30,7 +30,9 @@ from szmass.weighing.record_content import (
 )
 from szmass.weighing.spots import Finder
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+MASS_FUNCTION = "mass-function"
+"""Name of the prior that a survey without a catalogue has."""
 LIMITS = ("chi2", "compact", "offset_arcmin")
 """Quantities with a limit that depends on the signal-to-noise ratio."""
 MAKE_AGAIN = "make it again (dvc repro train_weighing)"
@@ -52,17 +54,23 @@ class Facts:
     """What a record states of its survey and training, besides arrays."""
 
     survey: str
+    signal: str
+    """What maps show, `sky.signals.COMPTON_Y` or `TEMPERATURE_UK`."""
+    bands: list[str]
+    """Names of the images of a map, in their order."""
     pixels: int
     pixel_arcmin: float
     beam_fwhm_arcmin: float
+    """Of the band with the narrowest."""
     least_level: float
     """Least noise level of the training, in the maps' unit; a lower level is replaced by it."""
     largest_level: float
     """Largest noise level of the training."""
     inner_arcmin: float
     """Radius beyond which the noise's level is measured."""
-    level_variance: float
-    level_modes: float
+    level_variance: float | None
+    """With `level_modes` what a map's noise level is measured by; None where it is fixed."""
+    level_modes: float | None
     redshifts: list[float]
     """Ends of the training's redshifts."""
     log10_m500c_msun: list[float]
@@ -75,9 +83,10 @@ class Facts:
     """Mean and width of alpha, log10_b and sigma_lny."""
     gas_nodes: int
     survey_prior: str
-    """Name of the population's prior."""
-    population_width_ln_z: float
-    population_width_dex: float
+    """Name of the prior that is used where none is named: the population's, if there is one."""
+    population_width_ln_z: float | None
+    """With `population_width_dex` the kernel of the population; None where there is none."""
+    population_width_dex: float | None
     mass_function: str
     """Its source and cosmology, in words."""
     cosmology: str
@@ -110,9 +119,9 @@ class Record:
     facts: Facts
     bank: FilterBank
     ensemble: Ensemble
-    population: Population
     mass_function: TabulatedPrior
     usual: Usual
+    population: Population | None = None
 
     @property
     def familiar(self) -> Familiar:
@@ -122,10 +131,13 @@ class Record:
         return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
 
     @property
-    def meter(self) -> LevelMeter:
+    def meter(self) -> Level:
         """Measures a map's noise level."""
+        variance, modes = self.facts.level_variance, self.facts.level_modes
+        if variance is None or modes is None:
+            return FixedLevel()
         outside = self.facts.grid.radius_arcmin.ravel() > self.facts.inner_arcmin
-        return LevelMeter(outside, self.facts.level_variance, self.facts.level_modes)
+        return LevelMeter(outside, variance, modes)
 
     @cached_property
     def finder(self) -> Finder:
@@ -145,12 +157,13 @@ class Record:
             "noise_covariance": self.bank.noise_covariance,
             "feature_centre": self.ensemble.standard.centre,
             "feature_scale": self.ensemble.standard.scale,
-            "population_redshift": self.population.redshift,
-            "population_log10_m500c_msun": self.population.log10_m500c_msun,
             "mass_function_redshift": self.mass_function.redshift,
             "mass_function_density": self.mass_function.density,
             "usual_elsewhere": np.array([self.usual.elsewhere]),
         }
+        if self.population is not None:
+            arrays["population_redshift"] = self.population.redshift
+            arrays["population_log10_m500c_msun"] = self.population.log10_m500c_msun
         for name in LIMITS:
             limits = getattr(self.usual, name)
             arrays[f"usual_{name}"] = np.array([limits.signal_to_noise, limits.largest])
@@ -215,12 +228,6 @@ class Record:
             facts,
             FilterBank(arrays["filters"], arrays["noise_covariance"]),
             Ensemble(weights, standard),
-            Population(
-                arrays["population_redshift"],
-                arrays["population_log10_m500c_msun"],
-                facts.population_width_ln_z,
-                facts.population_width_dex,
-            ),
             TabulatedPrior(
                 arrays["mass_function_redshift"], facts.axis, arrays["mass_function_density"]
             ),
@@ -228,4 +235,17 @@ class Record:
                 **{name: Limits(*arrays[f"usual_{name}"]) for name in LIMITS},
                 elsewhere=float(arrays["usual_elsewhere"][0]),
             ),
+            _population(facts, arrays),
         )
+
+
+def _population(facts: Facts, arrays: Mapping[str, np.ndarray]) -> Population | None:
+    """The clusters of the survey's catalogue, where it has one."""
+    if facts.population_width_ln_z is None or facts.population_width_dex is None:
+        return None
+    return Population(
+        arrays["population_redshift"],
+        arrays["population_log10_m500c_msun"],
+        facts.population_width_ln_z,
+        facts.population_width_dex,
+    )

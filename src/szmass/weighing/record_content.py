@@ -110,6 +110,19 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST,
     ),
     "float": ("a number", _finite),
+    "float | None": (
+        "a number above 0, or none",
+        lambda value: value is None or (_finite(value) and value > 0),
+    ),
+    "list[str]": (
+        "names, each once",
+        lambda value: (
+            isinstance(value, list)
+            and bool(value)
+            and all(isinstance(name, str) for name in value)
+            and len(set(value)) == len(value)
+        ),
+    ),
     "list[float]": (
         "two numbers that ascend",
         lambda value: _numbers(value, 2) and value[0] < value[1],
@@ -129,6 +142,11 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 """By the type that a fact is declared with: what is expected, and whether a value is it."""
 OF_ANY_SIGN = ("y_centre",)
+PAIRS = (
+    ("level_variance", "level_modes"),
+    ("population_width_ln_z", "population_width_dex"),
+)
+"""Facts that a record has both or neither of."""
 
 
 def require_facts(facts: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
@@ -154,6 +172,9 @@ def require_facts(facts: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
         raise ContentError(f"reference_gas = {gas!r}: expected one of {models}")
     if facts["redshifts"][0] <= 0:
         raise ContentError(f"redshifts = {facts['redshifts']}: expected numbers above 0")
+    for one, other in PAIRS:
+        if (facts[one] is None) != (facts[other] is None):
+            raise ContentError(f"{one} = {facts[one]!r}: expected a number as {other} is, or none")
     if facts["gas_nodes"] > 100:
         raise ContentError(f"gas_nodes = {facts['gas_nodes']}: expected at most 100")
 
@@ -169,7 +190,7 @@ def require_arrays(arrays: Mapping[str, np.ndarray], facts: Any) -> None:
         ContentError: an array is missing or wrong; the message names it.
     """
     check = _Arrays(arrays)
-    filters = check("filters", (None, facts.pixels**2))[0]
+    filters = check("filters", (None, len(facts.bands) * facts.pixels**2))[0]
     check("noise_covariance", (filters, filters), above=-math.inf)
     diagonal = np.diagonal(arrays["noise_covariance"])
     if not (diagonal > 0).all():
@@ -181,8 +202,9 @@ def require_arrays(arrays: Mapping[str, np.ndarray], facts: Any) -> None:
             f"array 'feature_centre' of shape ({features},): expected from {filters + TOLD + 1} to "
             f"{2 * filters + TOLD}, for {filters} filters"
         )
-    (clusters,) = check("population_redshift", (None,), above=0.0)
-    check("population_log10_m500c_msun", (clusters,))
+    if facts.population_width_dex is not None:
+        (clusters,) = check("population_redshift", (None,), above=0.0)
+        check("population_log10_m500c_msun", (clusters,))
     (redshifts,) = check("mass_function_redshift", (None,), above=0.0, ascends=True)
     check("mass_function_density", (redshifts, facts.axis_nodes), above=0.0)
     check("usual_elsewhere", (1,), above=-1.0)  # 0 of maps that have no place elsewhere

@@ -50,7 +50,7 @@ class Finder:
         >>> grid = PixelGrid(pixels=32, pixel_arcmin=4.0)
         >>> beam = np.exp(-0.5 * (grid.radius_arcmin / 4.2) ** 2)
         >>> beside = np.roll(beam, 6, axis=1)
-        >>> spots = Finder(grid, 10.0, beam, 40.0)(beside[None], np.ones(1))
+        >>> spots = Finder(grid, 10.0, beam[None], 40.0)(beside[None], np.ones(1))
         >>> bool(spots.near[0] < 0.2 * spots.elsewhere[0])
         True
     """
@@ -58,7 +58,7 @@ class Finder:
     grid: PixelGrid
     beam_fwhm_arcmin: float
     kernel: np.ndarray
-    """The filter, `(pixels, pixels)`."""
+    """The filter, `(bands, pixels, pixels)`."""
     farthest_arcmin: float
     """From the centre; farther spots hardly affect a mass."""
 
@@ -67,7 +67,7 @@ class Finder:
         cls, bank: FilterBank, grid: PixelGrid, beam_fwhm_arcmin: float, farthest_arcmin: float
     ) -> Finder:
         """With the narrowest filter of a bank, its first."""
-        kernel = bank.filters[0].reshape(grid.pixels, grid.pixels)
+        kernel = bank.filters[0].reshape(-1, grid.pixels, grid.pixels)
         return cls(grid, beam_fwhm_arcmin, kernel, farthest_arcmin)
 
     @cached_property
@@ -83,18 +83,18 @@ class Finder:
     def _coarse(self, maps: np.ndarray) -> np.ndarray:
         """Sums over squares of pixels, float32."""
         step = self._step
-        rows = maps[:, ::step]
+        rows = maps[..., ::step, :]
         for start in range(1, step):
-            rows = rows + maps[:, start::step]
-        squares = rows[:, :, ::step].astype(np.float32)
+            rows = rows + maps[..., start::step, :]
+        squares = rows[..., ::step].astype(np.float32)
         for start in range(1, step):
-            squares += rows[:, :, start::step]
+            squares += rows[..., start::step]
         return squares
 
     @cached_property
     def _transform(self) -> np.ndarray:
         """Of the filter, such that sums over squares of map and filter give the product itself."""
-        return np.conj(rfft2(self._coarse(self.kernel[None])[0] / self._step**2))
+        return np.conj(rfft2(self._coarse(self.kernel) / self._step**2))
 
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,16 +112,18 @@ class Finder:
         """The spots of maps.
 
         Args:
-            maps: `(n, pixels, pixels)`.
+            maps: `(n, pixels, pixels)` or `(n, bands, pixels, pixels)`.
             level: of the noise, in the maps' unit, `(n,)`.
         """
         radius, near, elsewhere = self._places
+        images = maps.reshape(len(maps), *self.kernel.shape)
         smallest = self._step * self.grid.pixel_arcmin
         columns = []
         for start in range(0, len(maps), AT_ONCE):
-            coarse = self._coarse(maps[start : start + AT_ONCE])
-            coarse -= coarse.mean(axis=(1, 2), keepdims=True)
-            product = irfft2(rfft2(coarse) * self._transform, s=coarse.shape[1:])
+            coarse = self._coarse(images[start : start + AT_ONCE])
+            coarse -= coarse.mean(axis=(2, 3), keepdims=True)
+            modes = (rfft2(coarse) * self._transform).sum(axis=1)
+            product = irfft2(modes, s=coarse.shape[2:])
             flat = product.reshape(len(coarse), -1) / level[start : start + AT_ONCE, None]
             place = near[flat[:, near].argmax(axis=1)]
             others = flat[:, elsewhere] if len(elsewhere) else np.zeros((len(flat), 1))

@@ -13,19 +13,29 @@ from szmass.planck.files import find_product, read_noise_spectrum
 from szmass.planck.noise import unit_variance
 from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.grid import PixelGrid
-from szmass.weighing.filters import FilterBank, LevelMeter, PixelNoise
+from szmass.sky.signals import COMPTON_Y
+from szmass.weighing.filters import FilterBank, Level, LevelMeter, PixelNoise
+
+PLANCK = "planck"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Maps of one kind."""
+    """Maps of one kind: one image of each cluster, or several of the same pixels, one a band."""
 
+    name: str
+    signal: str
+    """What maps show, one of `sky.signals`: `COMPTON_Y` or `TEMPERATURE_UK`."""
+    bands: tuple[str, ...]
+    """Names of the images of a map, in their order."""
     grid: PixelGrid
     beam_fwhm_arcmin: float
+    """Of the band with the narrowest."""
     bank: FilterBank
-    meter: LevelMeter
+    meter: Level
     noise_rms: float
-    """A usual level of the noise, in the maps' unit."""
+    """A usual level of the noise, in the maps' unit; 1 where the filters are made for the noise
+    itself."""
 
 
 def round_templates(
@@ -71,6 +81,9 @@ def planck_survey(
     with threadpool_limits(1):
         bank = FilterBank.of_templates(templates, noise)
     return Survey(
+        name=PLANCK,
+        signal=COMPTON_Y,
+        bands=("y",),
         grid=grid,
         beam_fwhm_arcmin=compton.beam_fwhm_arcmin,
         bank=bank,

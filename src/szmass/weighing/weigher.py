@@ -17,7 +17,7 @@ from szmass.weighing.gas import Gas, prior_nodes
 from szmass.weighing.mixture import Inputs, Mixture
 from szmass.weighing.novelty import Residual
 from szmass.weighing.priors import MassPrior
-from szmass.weighing.record import Record
+from szmass.weighing.record import MASS_FUNCTION, Record
 from szmass.weighing.spots import Spots
 
 AT_ONCE, ROWS = 96, 48
@@ -29,8 +29,9 @@ UNTRUSTED = 2.5e-3
 prior multiplies it."""
 SUFFIXES = ("_p2p5", "_p16", "", "_p84", "_p97p5")
 """Of a column's name, for each of `QUANTILES`."""
-FLAT, TRAINING, MASS_FUNCTION = "flat", "training", "mass-function"
-"""Priors of every record. The training's masses are flat in log10 M: the first two are the same."""
+FLAT, TRAINING = "flat", "training"
+"""Priors of every record, as `MASS_FUNCTION` is. The training's masses are flat in log10 M, so that
+both are the same."""
 
 
 class WeighingError(SzmassError):
@@ -47,7 +48,7 @@ class Weigher:
         """What maps tell the network.
 
         Args:
-            maps: `(n, pixels, pixels)`, clusters at the centre.
+            maps: `(n, pixels, pixels)` or `(n, bands, pixels, pixels)`, clusters at the centre.
             redshift: `(n,)`.
         """
         bank, meter, finder = self.record.bank, self.record.meter, self.record.finder
@@ -117,12 +118,14 @@ class Weigher:
     def priors(self) -> dict[str, MassPrior | None]:
         """The priors that can be named; None is flat in log10 M."""
         record = self.record
-        return {
-            record.facts.survey_prior: record.population,
+        everywhere: dict[str, MassPrior | None] = {
             FLAT: None,
             TRAINING: None,
             MASS_FUNCTION: record.mass_function,
         }
+        if record.population is None:
+            return everywhere
+        return {record.facts.survey_prior: record.population, **everywhere}
 
     def ln_prior(self, prior: str | MassPrior, redshift: np.ndarray) -> np.ndarray:
         """A prior of log10 M at redshifts, as its logarithm, `(n, nodes)`.

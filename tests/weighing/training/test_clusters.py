@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from helpers.small_weighing import small_survey, small_weighing
 from helpers.toy_weighing import COSMOLOGY
-from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.images import BandImages, BeamedImages
 from szmass.sky.clusters.mock_clusters import COOL_CORE, MockClusters
 from szmass.sky.clusters.pressure import GnfwPressure
 from szmass.sky.clusters.universal import beamed_profiles
@@ -125,7 +125,8 @@ def survey(small, tmp_path_factory):
 
 def simulator(survey, morphology):
     model = MockClusters(**asdict(morphology))
-    images = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    y = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    images = BandImages([y], [1.0])
     return AmplitudeSimulator(model, images, survey.bank, survey.meter)
 
 

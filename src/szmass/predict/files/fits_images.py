@@ -132,7 +132,9 @@ def header_number(path: Path, key: str) -> float:
     return float(fits.getval(path, key))
 
 
-def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[Any]:
+def whole_headers(
+    path: Path, plain: Path, *, cut_table: bool = False, of_sky: bool = False
+) -> list[Any]:
     """The headers of a FITS file, of parts that lie in it and claim what can be read.
 
     astropy only warns of a file that is cut short, makes a list of as many axes and columns as a
@@ -142,6 +144,7 @@ def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[A
         path: what the user calls the file.
         plain: the file, without compression.
         cut_table: a table at the end may be cut short, of which its reader says more.
+        of_sky: an image is a map of the sky, whose reader takes parts of it alone.
 
     Returns:
         As many as can be read; what lies behind them is no part of the file.
@@ -161,7 +164,7 @@ def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[A
                 if not headers:
                     raise
                 break
-            span = _data_bytes(path, header)
+            span = _data_bytes(path, header, of_sky=of_sky)
             end = file.tell() + span + -span % BLOCK
             number = len(headers)
             if size < end and not (cut_table and "TFIELDS" in header):
@@ -180,10 +183,10 @@ def whole_headers(path: Path, plain: Path, *, cut_table: bool = False) -> list[A
     return headers
 
 
-def _data_bytes(path: Path, header: Any) -> int:
+def _data_bytes(path: Path, header: Any, *, of_sky: bool) -> int:
     """The bytes that the pixels or rows of a part take, |BITPIX| GCOUNT (PCOUNT + N1 N2 ...) / 8.
 
-    An image among them is within the limits.
+    An image among them is within the limits, unless it is one of the sky.
     """
     axes = _whole_number(header, "NAXIS", lowest=0, highest=MOST_CLAIMED)
     _whole_number(header, "TFIELDS", absent=0, lowest=0, highest=MOST_CLAIMED)
@@ -191,7 +194,7 @@ def _data_bytes(path: Path, header: Any) -> int:
     if not shape:
         return 0
     is_image = str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE"
-    if is_image and len(shape) in {2, 3} and min(shape) > 0:
+    if is_image and not of_sky and len(shape) in {2, 3} and min(shape) > 0:
         require_maps(path, shape, AS_READ)
     bits = abs(_whole_number(header, "BITPIX"))
     groups = _whole_number(header, "GCOUNT", absent=1, lowest=0)

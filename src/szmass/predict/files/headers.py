@@ -7,12 +7,13 @@ import numbers
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from szmass.errors import SzmassError
 
+Values = TypeVar("Values", np.ndarray, float)
 REDSHIFT_KEYS = ("REDSHIFT", "Z")
 UNIT_KEYS = ("BUNIT", "UNITS", "UNIT")
 NAMES_OF_Y = {"y", "comptony", "comptonyparameter", "comptonparameter", "comptonization"}
@@ -79,8 +80,8 @@ def y_per_unit(key: str, text: object) -> float:
     return scale
 
 
-def in_y(images: np.ndarray, key: str, text: object) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Maps as Compton y, from their unit as a file states it, and what was done for it.
+def in_y(images: Values, key: str, text: object) -> tuple[Values, tuple[str, ...]]:
+    """Maps or a number as Compton y, from the unit that a file states, and what was done for it.
 
     Raises:
         SzmassError: as for `y_per_unit`.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import Compton, Morphology, PlanckSky, Resources, Weighing
-from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.images import BandImages, BeamedImages
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.batch import run_tasks
@@ -44,7 +44,8 @@ def simulate_training_clusters(
         planck_files=planck_files,
     )
     model = MockClusters(**asdict(morphology))
-    images = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    y = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
+    images = BandImages([y], [1.0])
     simulator = AmplitudeSimulator(model, images, survey.bank, survey.meter)
     clusters = list_clusters(seed, weighing, Cosmology.of(compton))
     spec = store_spec(len(clusters), len(survey.bank.filters))

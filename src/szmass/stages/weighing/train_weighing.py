@@ -18,8 +18,10 @@ from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.survey import planck_survey
 from szmass.weighing.training.clusters import open_clusters
 from szmass.weighing.training.make_record import (
+    development_maps,
     make_record,
     psz2_population,
+    spots_in,
     training_clusters,
     usual_values,
 )
@@ -60,21 +62,18 @@ def train_weighing(
     with tqdm(total=total, desc="train_weighing", unit="cluster", disable=None) as bar:
         ensemble = train_ensemble(training, validation, seed=seed, run=run, progress=bar.update)
     population = psz2_population(read_psz2(psz2_catalogue).weighed(), compton, weighing)
-    usual = usual_values(
-        training,
-        survey,
-        open_planck_store(planck_store),
-        np.random.default_rng((seed, WEIGHING_NOISE, 3)),
-    )
+    maps = development_maps(open_planck_store(planck_store))
+    spots = spots_in(survey, maps, weighing)
+    usual = usual_values(training, spots, np.random.default_rng((seed, WEIGHING_NOISE, 3)))
     record = make_record(
         survey,
         ensemble,
-        population,
         usual,
         weighing,
         baryon_models,
         cosmology,
         reference_gas=compton.baryon_model,
+        population=population,
     )
     record.write(weighing_record)
     run.artifact(weighing_record)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import Weighing
-from szmass.sky.clusters.images import BeamedImages
+from szmass.sky.clusters.images import BandImages
 from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
 from szmass.sky.clusters.projection import random_rotation
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.store import ArraySpec, MapStore, StoreSpec, flags, write_rows
 from szmass.streams import WEIGHING_CLUSTERS
-from szmass.weighing.filters import FilterBank, LevelMeter
+from szmass.weighing.filters import FilterBank, Level
 
 TITLE = "filter amplitudes of simulated clusters"
 PARTITIONS = ("training", "validation", "test")
@@ -107,14 +107,19 @@ class AmplitudeSimulator:
     """Simulates clusters of a mean Y of 1 arcmin^2, and keeps what filters make of them."""
 
     model: MockClusters
-    images: BeamedImages
+    images: BandImages
     bank: FilterBank
-    meter: LevelMeter
+    meter: Level
 
     def __call__(self, clusters: ClusterList) -> tuple[np.ndarray, np.ndarray]:
         """The arrays `amplitude`, `(n, filters)`, and `outer_level`, `(n,)`, of `store_spec`."""
+        maps = self.maps(clusters)
+        return self.bank.amplitudes(maps), self.meter.of_clusters(maps)
+
+    def maps(self, clusters: ClusterList) -> np.ndarray:
+        """Their images without noise, `(n, bands, pixels, pixels)` float32."""
         tables = self.model.tables()
-        maps = np.empty((len(clusters), *[self.images.grid.pixels] * 2), dtype=np.float32)
+        maps = np.empty((len(clusters), *self.images.shape), dtype=np.float32)
         for row, seed in enumerate(clusters.seeds.tolist()):
             theta500 = float(clusters.theta500_arcmin[row])
             rng = np.random.default_rng((*seed, 1))
@@ -124,7 +129,7 @@ class AmplitudeSimulator:
             seen = turned.scaled(length=theta500, amplitude=1.0 / theta500)
             aside = np.append(clusters.offset_arcmin[row], 0.0)
             maps[row] = self.images(replace(seen, position=seen.position + aside))
-        return self.bank.amplitudes(maps), self.meter(maps)
+        return maps
 
 
 @dataclass(frozen=True)

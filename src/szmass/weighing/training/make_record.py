@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -15,11 +15,12 @@ from szmass.planck.stores import PARTITIONS as MAP_PARTITIONS
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.store import MapStore
 from szmass.units import MASS_UNIT_MSUN
+from szmass.weighing.filters import LevelMeter
 from szmass.weighing.gas import PivotY
 from szmass.weighing.mixture import Ensemble
 from szmass.weighing.novelty import USUAL, Limits, Residual, Usual
 from szmass.weighing.priors import Population, mass_function_prior
-from szmass.weighing.record import Facts, Record
+from szmass.weighing.record import MASS_FUNCTION, Facts, Record
 from szmass.weighing.spots import Finder, Spots
 from szmass.weighing.survey import Survey
 from szmass.weighing.training.clusters import PARTITIONS
@@ -58,7 +59,16 @@ def survey_of(record: Record, noise_rms: float) -> Survey:
         noise_rms: a usual level of the noise, in the maps' unit.
     """
     facts = record.facts
-    return Survey(facts.grid, facts.beam_fwhm_arcmin, record.bank, record.meter, noise_rms)
+    return Survey(
+        name=facts.survey,
+        signal=facts.signal,
+        bands=tuple(facts.bands),
+        grid=facts.grid,
+        beam_fwhm_arcmin=facts.beam_fwhm_arcmin,
+        bank=record.bank,
+        meter=record.meter,
+        noise_rms=noise_rms,
+    )
 
 
 def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighing) -> Population:
@@ -78,19 +88,15 @@ def psz2_population(catalogue: Psz2Catalogue, compton: Compton, settings: Weighi
     )
 
 
-def usual_values(
-    clusters: TrainingClusters, survey: Survey, maps: MapStore, rng: np.random.Generator
-) -> Usual:
-    """Limits of the flags: from the amplitudes of training clusters, and from development maps.
+def usual_values(clusters: TrainingClusters, spots: Spots, rng: np.random.Generator) -> Usual:
+    """Limits of the flags: from the amplitudes of training clusters, and from spots of maps.
 
     Args:
         clusters: those of the training.
-        survey: their survey.
-        maps: a store of the survey's maps with noise; only development clusters are used.
+        spots: of maps of the survey with clusters in them, none of them a test cluster.
         rng: of the training clusters' gas, scatter and noise.
     """
     chi2, compact = usual_residuals(clusters, rng)
-    spots = _spots(survey, maps, clusters.settings)
     offset_arcmin = Limits.of(spots.near, spots.offset_arcmin)
     return Usual(chi2, compact, offset_arcmin, float(np.quantile(spots.elsewhere, USUAL)))
 
@@ -113,16 +119,18 @@ def usual_residuals(clusters: TrainingClusters, rng: np.random.Generator) -> tup
     return Limits.of(ratio, residual.chi2), Limits.of(ratio, np.abs(residual.compact))
 
 
-def _spots(survey: Survey, maps: MapStore, settings: Weighing) -> Spots:
-    """The spots of the maps of development clusters."""
+def development_maps(maps: MapStore) -> Iterator[np.ndarray]:
+    """The noisy y-maps of development clusters, `MAPS_AT_ONCE` at a time."""
     rows = np.flatnonzero(maps.read("partition") == MAP_PARTITIONS.index("development"))
-    beam, inner = survey.beam_fwhm_arcmin, settings.inner_arcmin
-    finder = Finder.of(survey.bank, survey.grid, beam, inner)
-    least_level = survey.noise_rms * settings.noise_levels[0]
-    parts = []
     for start in range(0, len(rows), MAPS_AT_ONCE):
-        images = maps.read("compton_y", rows[start : start + MAPS_AT_ONCE])
-        parts.append(finder(images, np.maximum(survey.meter(images), least_level)))
+        yield maps.read("compton_y", rows[start : start + MAPS_AT_ONCE])
+
+
+def spots_in(survey: Survey, maps: Iterable[np.ndarray], settings: Weighing) -> Spots:
+    """The spots of all maps of a survey, which come some at a time."""
+    finder = Finder.of(survey.bank, survey.grid, survey.beam_fwhm_arcmin, settings.inner_arcmin)
+    least_level = survey.noise_rms * settings.noise_levels[0]
+    parts = [finder(some, np.maximum(survey.meter(some), least_level)) for some in maps]
     return Spots(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -134,25 +142,39 @@ def _spots(survey: Survey, maps: MapStore, settings: Weighing) -> Spots:
 def make_record(
     survey: Survey,
     ensemble: Ensemble,
-    population: Population,
     usual: Usual,
     settings: Weighing,
     baryon_models: Mapping[str, BaryonModel],
     cosmology: Cosmology,
     *,
     reference_gas: str,
+    population: Population | None = None,
 ) -> Record:
-    """The record of a survey."""
+    """The record of a survey.
+
+    Args:
+        survey: its maps and filters.
+        ensemble: the networks.
+        usual: limits of the flags.
+        settings: of the training.
+        baryon_models: what models of the gas give their clusters.
+        cosmology: of the training.
+        reference_gas: the model of the statistical interval.
+        population: of a survey whose clusters are known: its prior, `PSZ2`. Without, it is the
+            mass function.
+    """
     facts = Facts(
-        survey="planck",
+        survey=survey.name,
+        signal=survey.signal,
+        bands=list(survey.bands),
         pixels=survey.grid.pixels,
         pixel_arcmin=survey.grid.pixel_arcmin,
         beam_fwhm_arcmin=survey.beam_fwhm_arcmin,
         least_level=survey.noise_rms * settings.noise_levels[0],
         largest_level=survey.noise_rms * settings.noise_levels[1],
         inner_arcmin=settings.inner_arcmin,
-        level_variance=survey.meter.variance,
-        level_modes=survey.meter.modes,
+        level_variance=survey.meter.variance if isinstance(survey.meter, LevelMeter) else None,
+        level_modes=survey.meter.modes if isinstance(survey.meter, LevelMeter) else None,
         redshifts=list(settings.redshifts),
         log10_m500c_msun=list(settings.log10_m500c_msun),
         axis_log10_msun=list(settings.axis_log10_msun),
@@ -164,9 +186,9 @@ def make_record(
         reference_gas=reference_gas,
         gas_prior=asdict(settings.gas_prior),
         gas_nodes=settings.gas_nodes,
-        survey_prior=PSZ2,
-        population_width_ln_z=population.width_ln_z,
-        population_width_dex=population.width_dex,
+        survey_prior=MASS_FUNCTION if population is None else PSZ2,
+        population_width_ln_z=None if population is None else population.width_ln_z,
+        population_width_dex=None if population is None else population.width_dex,
         mass_function=f"Tinker et al. 2008 (arXiv 0803.2706) in {cosmology.name}",
         cosmology=cosmology.name,
         concentration_model=cosmology.concentration_model,
@@ -182,9 +204,9 @@ def make_record(
         facts,
         survey.bank,
         ensemble,
-        population,
         mass_function_prior(cosmology, (nearest, farthest), facts.axis),
         usual,
+        population,
     )
 
 

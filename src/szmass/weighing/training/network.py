@@ -15,7 +15,7 @@ from szmass.networks.training import Arrays, MemoryState, Plan, train
 from szmass.params import Weighing
 from szmass.reporting import Run
 from szmass.streams import WEIGHING_EPOCHS, WEIGHING_NETWORKS, WEIGHING_NOISE
-from szmass.weighing.filters import FilterBank, LevelMeter
+from szmass.weighing.filters import FilterBank, Level
 from szmass.weighing.gas import Gas, PivotY, draw_gas
 from szmass.weighing.mixture import LN_SIGMAS, LN_SQRT_2PI, Ensemble, Inputs, Standard
 
@@ -91,7 +91,7 @@ class TrainingClusters:
     redshift: np.ndarray
     pivot: PivotY
     bank: FilterBank
-    meter: LevelMeter
+    meter: Level
     settings: Weighing
     noise_rms: float
     """The level of noise that levels of the settings are in units of."""
@@ -141,7 +141,7 @@ def observed(
     redshift: np.ndarray,
     *,
     whitening: np.ndarray,
-    meter: LevelMeter,
+    meter: Level,
     least_level: float,
     rng: np.random.Generator,
 ) -> Inputs:

@@ -1,0 +1,69 @@
+"""`szmass survey`: other surveys than Planck's, made from a map, trained, and listed."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+HELP = "weigh clusters in the maps of another survey: measure its noise, train for it, list all"
+EXAMPLE = "szmass survey new mine --map ymap.fits --beam 1.6 && szmass survey train mine"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Adds what can be done with a survey."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    new = actions.add_parser("new", help="write surveys/NAME.yaml, with the noise of a map")
+    new.add_argument("name", metavar="NAME", help="letters, digits, - and _")
+    new.add_argument(
+        "--map",
+        type=Path,
+        required=True,
+        metavar="FITS",
+        help="y-map: HEALPix, or an image with a WCS in any projection",
+    )
+    new.add_argument(
+        "--beam", type=float, required=True, metavar="FWHM", help="of the map, in arcmin"
+    )
+    new.add_argument("--hdu", metavar="N|NAME", help="image of a FITS file that has several")
+    new.add_argument(
+        "--pixel-arcmin", type=float, metavar="P", help="of cutouts; without, the map's own pixel"
+    )
+    new.add_argument("--pixels", type=int, metavar="N", help="on a side of a cutout (default 96)")
+    new.add_argument(
+        "--noise-map",
+        type=Path,
+        metavar="FITS",
+        help="measure the noise in this one, half the difference of two halves of the data",
+    )
+    new.add_argument(
+        "--redshifts", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of clusters to weigh"
+    )
+    train = actions.add_parser("train", help="simulate clusters, train, judge: two minutes")
+    train.add_argument("name", metavar="NAME", help="of surveys/NAME.yaml")
+    actions.add_parser("list", help="the surveys of this folder, and which are trained")
+
+
+def run(options: Namespace) -> None:
+    """Does what was asked for, and says what was made and what to type next."""
+    from szmass.surveys.command import list_surveys, new_survey, train_survey
+
+    if options.action == "list":
+        print("\n".join(list_surveys()))
+    elif options.action == "train":
+        made, failed = train_survey(options.name)
+        print(made)
+        if failed:
+            sys.exit(f"szmass: {failed}")
+    else:
+        made = new_survey(
+            options.name,
+            options.map,
+            beam_fwhm_arcmin=options.beam,
+            hdu=options.hdu,
+            pixel_arcmin=options.pixel_arcmin,
+            pixels=options.pixels,
+            noise_map=options.noise_map,
+            redshifts=options.redshifts,
+        )
+        print(made)

@@ -1,0 +1,6 @@
+"""What maps of clusters show, and what a Compton y of 1 is in them."""
+
+from __future__ import annotations
+
+COMPTON_Y, TEMPERATURE_UK = "compton_y", "temperature_uk"
+"""Compton y, without a unit, or the CMB's temperature in uK, with clusters in it."""

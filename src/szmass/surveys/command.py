@@ -1,0 +1,242 @@
+"""What `szmass survey` does: makes a survey from a map, trains it, lists all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import szmass
+from szmass.files import write_metrics, write_text
+from szmass.params import Params, load
+from szmass.predict.files.headers import in_y
+from szmass.predict.files.sky_maps import SkyMap, open_sky
+from szmass.predict.survey_files import SURVEYS, SurveyError, SurveyFiles, survey_names
+from szmass.quiet import quiet_start
+from szmass.reporting import Run
+from szmass.streams import SURVEY_PATCHES
+from szmass.surveys.measuring import MeasuredNoise, measure_noise
+from szmass.surveys.settings import read_settings
+
+PIXELS = 96
+PIXELS_A_BEAM = 4.0
+"""Of the cutouts, where the map's own pixels are not fewer."""
+REDSHIFTS = (0.1, 1.0)
+SMALLEST_FILTER, LARGEST_FILTER = 0.3, 0.55
+"""theta500 of the filters: the smallest in beams, the largest in half a cutout."""
+INNER = 0.6
+"""Radius beyond which the noise's level is measured, in half a cutout."""
+
+
+def new_survey(
+    name: str,
+    ymap: Path,
+    *,
+    beam_fwhm_arcmin: float,
+    hdu: str | None,
+    pixel_arcmin: float | None,
+    pixels: int | None,
+    noise_map: Path | None,
+    redshifts: Sequence[float] | None,
+) -> str:
+    """Writes `surveys/NAME.yaml` and the spectrum of a map's noise; returns what was found.
+
+    Raises:
+        SurveyError: there is a survey of this name, or the beam is no width.
+        UserFileError, MeasureError: the map cannot be read, or its noise not be measured.
+    """
+    files = SurveyFiles(name)
+    if files.settings.exists():
+        raise SurveyError(
+            f"{files.settings}: is there already: expected a new name; edit the file, or remove it"
+        )
+    if not 0.0 < beam_fwhm_arcmin < 60.0:
+        raise SurveyError(f"--beam {beam_fwhm_arcmin:g}: expected a width in arcmin, 0 to 60")
+    measured_map, started = noise_map or ymap, perf_counter()
+    with open_sky(measured_map, in_y, coarsest_arcmin=beam_fwhm_arcmin / 2.0, hdu=hdu) as sky:
+        side = pixel_arcmin or _pixel(sky, beam_fwhm_arcmin)
+        rng = np.random.default_rng((0, SURVEY_PATCHES))
+        measured = measure_noise(sky, pixel_arcmin=side, beam_fwhm_arcmin=beam_fwhm_arcmin, rng=rng)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    measured.spectrum.write(files.noise)
+    write_text(
+        files.settings,
+        _settings_text(
+            measured_map,
+            measured,
+            beam_fwhm_arcmin=beam_fwhm_arcmin,
+            noise=str(files.noise.relative_to(files.surveys)),
+            pixel_arcmin=side,
+            pixels=pixels or PIXELS,
+            redshifts=redshifts or REDSHIFTS,
+        ),
+    )
+    try:
+        read_settings(files, default_params().weighing)
+    except BaseException:
+        files.settings.unlink()
+        raise
+    low, high = measured.rms_range
+    return (
+        f"noise of {measured_map}: {measured.rms:.3g} a pixel of {side:.3g}' (90 % of "
+        f"{measured.patches} places: {low:.3g} to {high:.3g}), {perf_counter() - started:.0f} s\n"
+        f"wrote {files.settings}, {files.noise}\n"
+        f"next: look at {files.settings}, then szmass survey train {name}"
+    )
+
+
+def _pixel(sky: SkyMap, beam_fwhm_arcmin: float) -> float:
+    """Of the cutouts: the map's own, or larger where the beam has many of them."""
+    return float(f"{max(sky.pixel_arcmin, beam_fwhm_arcmin / PIXELS_A_BEAM):.3g}")
+
+
+def _settings_text(
+    measured_map: Path,
+    measured: MeasuredNoise,
+    *,
+    beam_fwhm_arcmin: float,
+    noise: str,
+    pixel_arcmin: float,
+    pixels: int,
+    redshifts: Sequence[float],
+) -> str:
+    half = pixels * pixel_arcmin / 2.0
+    low, high = (rms / measured.rms for rms in measured.rms_range)
+    usual = [round(min(0.5, low / 1.5), 2), round(max(2.0, 1.5 * high), 2)]
+    nearest, farthest = redshifts
+    return f"""\
+# A survey of Compton y. Noise measured in {measured_map.name}, at {measured.patches} places, with
+# what is bright masked. Change what you know better, then: szmass survey train NAME
+signal: compton_y
+pixels: {pixels}                 # on a side of a cutout
+pixel_arcmin: {pixel_arcmin:g}
+pixel_window: true         # whether a pixel's value is the mean over it
+bands:
+  y:
+    beam_fwhm_arcmin: {beam_fwhm_arcmin:g}
+    noise:
+      spectrum: {noise}
+      rms: {measured.rms:.4g}      # of a pixel, at the usual place
+# in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
+weighing:
+  filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
+  jitter_arcmin: 0.0       # cutouts are interpolated, not taken from the nearest pixel
+  inner_arcmin: {INNER * half:.3g}       # the noise's level is measured beyond this radius
+  redshifts: [{nearest:g}, {farthest:g}]
+  near_share: 0.2          # of the clusters, flat in ln z up to near_redshift
+  near_redshift: {min(max(0.3, 2.0 * nearest), farthest):g}
+  centre_offset_arcmin: {0.1 * beam_fwhm_arcmin:.2g}  # of positions, along x and y
+  usual_levels: {usual}  # of the noise over rms
+  noise_levels: [0.05, {max(4.0, 2.0 * usual[1]):g}]
+"""
+
+
+def default_params() -> Params:
+    """The settings that szmass comes with."""
+    packaged = Path(szmass.__file__).parent / "params" / "params.yaml"
+    return load(packaged if packaged.exists() else Path(szmass.__file__).parents[2] / "params.yaml")
+
+
+def train_survey(name: str) -> tuple[str, str]:
+    """Simulates clusters, trains, judges, and writes the record and a page.
+
+    Returns:
+        What was made, in words; and what the gate has against it, empty where it passed.
+
+    Raises:
+        SurveyError: there is no such survey.
+        ParamsError, NoiseError: its settings cannot be used.
+    """
+    files, params, started = SurveyFiles(name), default_params(), perf_counter()
+    settings, weighing = read_settings(files, params.weighing)
+    with quiet_start():  # TensorFlow
+        from szmass.networks.backend import prepare_backend
+        from szmass.surveys.instrument import Instrument
+        from szmass.surveys.judging import judge_survey
+        from szmass.surveys.page import draw_survey, page_text
+        from szmass.surveys.training import SurveyTraining
+        from szmass.weighing.judgement.gate import as_verdict
+
+    prepare_backend(seed=params.seed, threads=weighing.threads)
+    instrument = Instrument.of(name, settings, weighing, files.surveys)
+    training = SurveyTraining(instrument, params, weighing)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=files.folder, prefix="clusters-") as temporary:
+        store = training.simulate(Path(temporary) / "clusters.zarr")
+        total = weighing.networks * weighing.epochs * weighing.training_clusters
+        with tqdm(total=total, desc="training", unit="cluster", disable=None) as bar:
+            record = training.train(store, _Unheard(), bar.update)
+        judgement = judge_survey(training, record, training.clusters(store, "test"))
+    record.write(files.record)
+    write_metrics(files.verdict, as_verdict(judgement.checks, files.record))
+    write_metrics(files.metrics, judgement.metrics)
+    draw_survey(files.figure, name, judgement)
+    write_text(files.page, page_text(files, judgement))
+    failed = [check.in_words() for check in judgement.checks if not check.passed]
+    verdict = f"{len(failed)} of {len(judgement.checks)} checks failed" if failed else "passed"
+    made = (
+        f"survey {name}: the gate {verdict}, {perf_counter() - started:.0f} s\n"
+        f"wrote {files.record}, {files.page}, {files.figure}\n"
+        f"next: szmass predict --survey {name} --map MAP.fits --catalogue CLUSTERS.fits"
+    )
+    lines = [f"survey {name} fails its gate, and `szmass predict` refuses it:", *failed]
+    return made, "\n".join(lines) if failed else ""
+
+
+def list_surveys() -> Iterator[str]:
+    """A line a survey: its maps, and whether it is trained and passed its gate."""
+    names = survey_names()
+    if not names:
+        yield f"no survey in {SURVEYS}; `szmass survey new NAME --map MAP.fits --beam FWHM`"
+    for name in names:
+        files = SurveyFiles(name)
+        settings, _ = read_settings(files, default_params().weighing)
+        beams = ", ".join(f"{band.beam_fwhm_arcmin:g}'" for band in settings.bands.values())
+        yield (
+            f"{name}: {settings.signal}, beam {beams}, {settings.pixels} pixels of "
+            f"{settings.pixel_arcmin:g}', {_state(files)}"
+        )
+
+
+def _state(files: SurveyFiles) -> str:
+    if not files.record.exists():
+        return "not trained"
+    try:
+        passed = json.loads(files.verdict.read_text())["success"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return "trained, not judged"
+    return "trained" if passed else "trained, fails its gate"
+
+
+class _Unheard:
+    """A run that nobody listens to: a survey's training is no run of the pipeline."""
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Goes nowhere."""
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Goes nowhere."""
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Goes nowhere."""
+
+    def figure(self, path: Path) -> None:
+        """Goes nowhere."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Run]:  # noqa: ARG002
+        """The same."""
+        with nullcontext(self) as same:
+            yield same
+
+    def model(self, folder: Path, name: str, *beside: Path) -> None:
+        """Goes nowhere."""
+
+    def continue_training_run(self, weights: Path) -> None:
+        """Goes nowhere."""

@@ -1,0 +1,122 @@
+"""Trains weighing for a survey: clusters, filters, networks, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from szmass.params import Params, Weighing
+from szmass.reporting import Run
+from szmass.sky.clusters.mock_clusters import MockClusters
+from szmass.sky.cosmology import Cosmology
+from szmass.storage.batch import run_tasks
+from szmass.storage.store import MapStore, replacing, write_rows
+from szmass.streams import SURVEY_MAPS, WEIGHING_NOISE
+from szmass.surveys.instrument import Instrument
+from szmass.weighing.gas import Gas, PivotY
+from szmass.weighing.record import Record
+from szmass.weighing.training.clusters import (
+    PARTITIONS,
+    AmplitudeSimulator,
+    ClusterList,
+    Part,
+    list_clusters,
+    open_clusters,
+    simulate_part,
+    store_spec,
+)
+from szmass.weighing.training.make_record import (
+    make_record,
+    spots_in,
+    training_clusters,
+    usual_values,
+)
+from szmass.weighing.training.network import TrainingClusters, train_ensemble
+
+MAPS = 1000
+"""Simulated maps with noise, of validation clusters, from which the usual spots are known."""
+MAPS_AT_ONCE = 250
+
+
+@dataclass(frozen=True)
+class SurveyTraining:
+    """What a survey is trained with."""
+
+    instrument: Instrument
+    params: Params
+    weighing: Weighing
+    """The settings of params.yaml with the survey's in their place."""
+
+    @property
+    def cosmology(self) -> Cosmology:
+        """Of the clusters."""
+        return Cosmology.of(self.params.compton)
+
+    @property
+    def simulator(self) -> AmplitudeSimulator:
+        """Simulates clusters as the survey sees them."""
+        model, survey = MockClusters(**asdict(self.params.morphology)), self.instrument.survey
+        images = self.instrument.images(model.tables())
+        return AmplitudeSimulator(model, images, survey.bank, survey.meter)
+
+    def simulate(self, store: Path) -> MapStore:
+        """Simulates the clusters of training, validation and test, in a store of amplitudes."""
+        clusters = list_clusters(self.params.seed, self.weighing, self.cosmology)
+        bank = self.instrument.survey.bank
+        spec = store_spec(len(clusters), len(bank.filters))
+        with replacing(store, spec, provenance={"seed": self.params.seed}) as unfinished:
+            path = unfinished.absolute()
+            outer_levels = run_tasks(
+                simulate_part,
+                [Part(path, rows, clusters.at(rows)) for rows in spec.shards()],
+                resources=self.params.resources,
+                label="simulating clusters",
+                simulator=self.simulator,
+            )
+            outer_level = {"outer_level": np.concatenate(outer_levels)}
+            write_rows(path, slice(None), clusters.labels() | outer_level)
+        return open_clusters(store)
+
+    def clusters(self, store: MapStore, partition: str) -> TrainingClusters:
+        """The clusters of a partition, ready to be drawn."""
+        survey = self.instrument.survey
+        return training_clusters(store, partition, survey, self.weighing, self.cosmology)
+
+    def train(self, store: MapStore, run: Run, progress: Callable[[int], object]) -> Record:
+        """Trains the networks on the clusters of a store, and puts the record together."""
+        survey, params = self.instrument.survey, self.params
+        training, validation = (self.clusters(store, name) for name in ("training", "validation"))
+        ensemble = train_ensemble(
+            training, validation, seed=params.seed, run=run, progress=progress
+        )
+        rng = np.random.default_rng((params.seed, WEIGHING_NOISE, 3))
+        return make_record(
+            survey,
+            ensemble,
+            usual_values(training, spots_in(survey, self.maps(), self.weighing), rng),
+            self.weighing,
+            params.baryon_models,
+            self.cosmology,
+            reference_gas=params.compton.baryon_model,
+        )
+
+    def maps(self) -> Iterator[np.ndarray]:
+        """Maps with noise of the first validation clusters, `(n, bands, pixels, pixels)` each."""
+        listed = list_clusters(self.params.seed, self.weighing, self.cosmology)
+        validation = np.flatnonzero(listed.partition == PARTITIONS.index("validation"))[:MAPS]
+        rng = np.random.default_rng((self.params.seed, SURVEY_MAPS))
+        for start in range(0, len(validation), MAPS_AT_ONCE):
+            yield self.observe(listed.at(validation[start : start + MAPS_AT_ONCE]), rng)
+
+    def observe(self, clusters: ClusterList, rng: np.random.Generator) -> np.ndarray:
+        """Maps of clusters, with the reference gas, scatter of Y and noise of the usual level."""
+        gas = Gas.of(self.params.baryon_models[self.params.compton.baryon_model])
+        pivot = PivotY.at(clusters.redshift, self.cosmology)
+        y = pivot.mean_y_arcmin2(clusters.log10_m500c_msun, gas)
+        y *= np.exp(gas.sigma_lny * rng.standard_normal(len(y)))
+        signal = self.simulator.maps(clusters) * y[:, None, None, None].astype(np.float32)
+        noise = self.instrument.noise.maps(rng, len(clusters))
+        return signal + np.float32(self.instrument.survey.noise_rms) * noise
