@@ -25,7 +25,7 @@ from szmass.predict.released import (
     ReleaseError,
     released_record,
 )
-from szmass.provenance import sha256
+from szmass.hashes import sha256
 from szmass.weighing.judgement.gate import GateError
 from szmass.weighing.record import Record
 from szmass.weighing.weigher import AT_ONCE, Weigher

@@ -121,7 +121,7 @@ class Record:
         levels = [facts.least_level, facts.largest_level]
         return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
 
-    @property
+    @cached_property
     def meter(self) -> LevelMeter:
         """Measures a map's noise level."""
         outside = self.facts.grid.radius_arcmin.ravel() > self.facts.inner_arcmin
