@@ -73,21 +73,41 @@ class Population:
         ln_near = -0.5 * distance**2
         near = np.exp(ln_near - logsumexp(ln_near, axis=1, keepdims=True))
         kernels, shares = self._at_axis(axis)
-        ln_density = np.log(np.maximum(near @ kernels, np.finfo(float).tiny))
-        below = near @ shares
-        start = np.minimum(np.argmax(below >= TAIL_FROM, axis=1), len(axis) - 1)
+        # a product with all rows would round by their number
+        density = np.array([row @ kernels for row in near])
+        ln_density = np.log(np.maximum(density, np.finfo(float).tiny))
+        start = _first_node(near, shares, TAIL_FROM)
         at_start = np.take_along_axis(ln_density, start[:, None], axis=1)
         tail = at_start + np.log(10.0) * TAIL_PER_DEX * (axis - axis[start][:, None])
         return np.where(axis > axis[start][:, None], np.maximum(tail, ln_density), ln_density)
 
     def _at_axis(self, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each cluster's kernel at the axis, and its share below; kept, for axes are few."""
+        """Each cluster's kernel at the axis, `(clusters, nodes)`, and its share below, `(nodes,
+        clusters)`; kept, for axes are few.
+        """
         key = axis.tobytes()
         if key not in self._known:
             apart = (axis - self.log10_m500c_msun[:, None]) / self.width_dex
             kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
-            self._known[key] = kernels, ndtr(apart)
+            self._known[key] = kernels, ndtr(apart.T)
         return self._known[key]
+
+
+def _first_node(weights: np.ndarray, shares: np.ndarray, least: float) -> np.ndarray:
+    """The first node below which a share of a population lies, by bisection, `(n,)`.
+
+    Args:
+        weights: of the population's clusters, `(n, clusters)`.
+        shares: of each cluster below each node, ascending, `(nodes, clusters)`.
+        least: the share; where none has it, the last node is taken.
+    """
+    low, high = np.zeros(len(weights), int), np.full(len(weights), len(shares) - 1)
+    for _ in range(len(shares).bit_length()):
+        middle = (low + high) // 2
+        enough = np.vecdot(weights, shares[middle]) >= least
+        low = np.where(enough, low, np.minimum(middle + 1, high))
+        high = np.where(enough, middle, high)
+    return low
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class Weigher:
         relations = self.gas(gas).followed_by(nodes) if total else self.gas(gas)
         for rows, filled in _blocks(len(inputs.redshift)):
             part, count = inputs.at(filled), rows.stop - rows.start
-            ln_prior = self.ln_prior(prior, part.redshift)[:count]
+            ln_prior = self.ln_prior(prior, inputs.redshift[rows])
             told, *others = self._mixtures(part, count, relations)
             mixtures = [told, Mixture.mean_of(others, weights)] if total else [told]
             axis = self.record.axis
