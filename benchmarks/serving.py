@@ -3,8 +3,8 @@
 PYTHONPATH=src python benchmarks/serving.py
 
 Registers the record that szmass comes with in a database of its own, and serves it by one process,
-as docs/cluster.md says. A map is sent as there, and for comparison by one client as lists of numbers.
-The floor is a request that MLflow reads and the model refuses.
+as docs/cluster.md says. A map is sent as there, and for comparison as lists of numbers. The floor
+is a request that MLflow reads and the model refuses.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def main() -> None:
                 f"a served map, {clients} client{'s' * (clients > 1)}",
                 f"median {measured['median_ms']:.1f} ms, slowest {measured['slowest_ms']:.0f} ms, "
                 f"{measured['maps_per_second']:.0f} maps/s",
-                f"read and refused {results['floor_ms']:.1f} ms; sent as lists {results['lists_ms']:.0f} ms",
+                f"read and refused {results['floor_ms']:.1f} ms; as lists, 1 client, "
+                f"{results['lists_ms']:.0f} ms",
                 wanted,
             )
         )

@@ -35,7 +35,10 @@ def test_a_folder_as_it_was_saved_is_taken(folder: Path) -> None:
     ("damage", "message"),
     [
         (lambda at: flip_a_bit(at / "weights"), "weights: changed .*: its sha256 is {}, expected "),
-        (lambda at: (at / "weights").unlink(), "weights: changed .* is none, for it is missing, ex"),
+        (
+            lambda at: (at / "weights").unlink(),
+            "weights: changed .* is none, for it is missing, ex",
+        ),
         (lambda at: (at / "more").touch(), "more: changed .*, expected no such file as in SHA256S"),
         (lambda at: (at / SUMS_FILE).unlink(), "SHA256SUMS: not there: the model is missing, or "),
         (lambda at: (at / SUMS_FILE).write_bytes(b"\xff"), "SHA256SUMS: damaged: expected lines"),

@@ -72,6 +72,6 @@ def test_a_stage_that_is_run_by_hand_refuses_a_changed_model(tmp_path: Path) -> 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"szmass evaluate_mresunet: error: {weights}: changed since it was saved: its sha256 is "
-        f"{sha256(tmp_path / weights)}, expected {before} as in SHA256SUMS; make it again (dvc repro "
-        "train_mresunet) or fetch it (dvc pull)"
+        f"{sha256(tmp_path / weights)}, expected {before} as in SHA256SUMS; make it again (dvc "
+        "repro train_mresunet) or fetch it (dvc pull)"
     )

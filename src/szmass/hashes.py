@@ -46,7 +46,9 @@ def require_sums(folder: Path, again: str) -> None:
             f"{file}: not there: the model is missing, or was saved by an earlier version; {again}"
         ) from None
     except ValueError:
-        raise HashError(f"{file}: damaged: expected lines of a SHA-256 and a name; {again}") from None
+        raise HashError(
+            f"{file}: damaged: expected lines of a SHA-256 and a name; {again}"
+        ) from None
     found = _sums(folder)
     for name in sorted({*expected, *found}):
         if found.get(name) != expected.get(name):

@@ -82,8 +82,10 @@ class Population:
         return np.where(axis > axis[start][:, None], np.maximum(tail, ln_density), ln_density)
 
     def _at_axis(self, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each cluster's kernel at the axis, `(clusters, nodes)`, and its share below, `(nodes,
-        clusters)`; kept, for axes are few.
+        """Each cluster's kernel at the axis, and its share below; kept, for axes are few.
+
+        Returns:
+            `(clusters, nodes)` and `(nodes, clusters)`.
         """
         key = axis.tobytes()
         if key not in self._known:

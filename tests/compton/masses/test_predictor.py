@@ -137,7 +137,9 @@ def test_a_record_of_other_ensembles_is_refused(folder: Path, tmp_path: Path) ->
     shutil.copytree(folder / "cnn_posterior", tmp_path / "cnn_posterior")
     facts = tmp_path / "cnn" / "z1" / "planck" / "m500c" / "ensemble.json"
     facts.write_text(facts.read_text().replace('"selected": 1', '"selected": 0'))
-    with pytest.raises(HashError, match="z1/planck/m500c/ensemble.json: changed since it was saved"):
+    with pytest.raises(
+        HashError, match="z1/planck/m500c/ensemble.json: changed since it was saved"
+    ):
         Predictor.load(tmp_path / "cnn")
     write_sums(facts.parent)
     with pytest.raises(PredictorError, match="was made for the ensembles .*: run dvc repro infer"):

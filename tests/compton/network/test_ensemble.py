@@ -31,10 +31,10 @@ from szmass.compton.network.members import CnnTrainer, TrainedMember, plan_membe
 from szmass.compton.network.selection import score, select
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.files import OutputError, sole_writer
+from szmass.hashes import SUMS_FILE, HashError, sha256, write_sums
 from szmass.networks.backend import prepare_backend
 from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
-from szmass.hashes import SUMS_FILE, HashError, sha256, write_sums
 from szmass.stages.compton.train_cnn import train_cnn
 from szmass.validation.verdict import VerdictError
 

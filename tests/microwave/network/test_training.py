@@ -245,8 +245,9 @@ def test_a_model_with_a_changed_or_missing_file_is_not_loaded(tmp_path: Path) ->
     with pytest.raises(HashError) as caught:
         MresunetEstimator.load(tmp_path)
     assert str(caught.value) == (
-        f"{weights}: changed since it was saved: its sha256 is {sha256(weights)}, expected {before} "
-        "as in SHA256SUMS; make it again (dvc repro train_mresunet) or fetch it (dvc pull)"
+        f"{weights}: changed since it was saved: its sha256 is {sha256(weights)}, expected "
+        f"{before} as in SHA256SUMS; make it again (dvc repro train_mresunet) or fetch it (dvc "
+        "pull)"
     )
     weights.unlink()
     with pytest.raises(HashError, match=f"{weights}: .* for it is missing, expected {before}"):

@@ -32,11 +32,11 @@ from szmass.cli import main
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import make_record
+from szmass.hashes import sha256
 from szmass.microwave.network.arrays import Normalisation
 from szmass.microwave.network.estimator import MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
 from szmass.params import Params
-from szmass.hashes import sha256
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

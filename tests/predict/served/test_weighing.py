@@ -31,8 +31,8 @@ with warnings.catch_warnings():
     from mlflow.exceptions import MlflowException
     from mlflow.pyfunc import scoring_server
 
-    from szmass.predict.served.request import MOST_MAPS, RequestError
     from szmass.hashes import sha256
+    from szmass.predict.served.request import MOST_MAPS, RequestError
     from szmass.tracking import open_run
     from szmass.tracking.best import ALIAS
     from szmass.tracking.models import WEIGHING_COLUMNS
@@ -173,11 +173,15 @@ def test_the_documented_client_gets_the_masses_of_maps_in_any_form(
 
 def test_requests_that_cannot_be_used_are_refused_with_the_reason_alone(address):
     one, two = maps().tolist()
-    unequal = "2 maps in compton_y, redshift of shape (1,): expected a list with one number for each"
+    unequal = (
+        "2 maps in compton_y, redshift of shape (1,): expected a list with one number for each"
+    )
     assert refusal(address, compton_y=[one, two], redshift=[0.3]) == f"{unequal} map"
     assert "redshift of shape (1, 1)" in refusal(address, compton_y=[one], redshift=[[0.3]])
     assert "redshift of shape ()" in refusal(address, compton_y=[one], redshift=0.3)
-    assert refusal(address, compton_y="map", redshift=[0.3]).startswith("no list of maps in compton")
+    assert refusal(address, compton_y="map", redshift=[0.3]).startswith(
+        "no list of maps in compton"
+    )
     message = refusal(address, compton_y=[one, two], redshift=[True, None])
     assert message == (
         "map 0: redshift = True is a bool: expected a number above 0 and at most 1\n"
@@ -208,7 +212,7 @@ SIZE = f"{GRID.pixels} x {GRID.pixels} pixels of {GRID.pixel_arcmin:g}'"
         ("", "map is text: expected a .npy file as base64: EOF: reading magic string"),
         ("first.npy", "map is text: expected a .npy file as base64: "),
         ("é", "map is text: expected a .npy file as base64: string argument should contain only"),
-        (as_text(IMAGE.tobytes()), "expected a .npy file as base64: the magic string is not correct"),
+        (as_text(IMAGE.tobytes()), "expected a .npy file as base64: the magic string is not corr"),
         (as_text(npy(IMAGE)[:-4]), "expected a .npy file as base64: EOF: reading array data"),
         (as_text(npy(IMAGE) + b"more"), "map is text: 4 bytes behind the array of its .npy file"),
         (as_text(npy(IMAGE[:8, :8])), f"map of shape (8, 8): expected {SIZE}"),
@@ -219,7 +223,7 @@ SIZE = f"{GRID.pixels} x {GRID.pixels} pixels of {GRID.pixel_arcmin:g}'"
         (as_text(npy(IMAGE * 1e6)), "expected a dimensionless Compton y"),
         (as_text(WITH_HEADER.replace(b"(2, 2)", b"(9 9) ")), "expected a .npy file as base64: "),
         (as_text(WITH_HEADER.replace(b"(2, 2)", b"(9**9)")), "expected a .npy file as base64: "),
-        (as_text(WITH_HEADER.replace(b"(2, 2), ", b"(9999999,9999),")), "expected a .npy file as b"),
+        (as_text(WITH_HEADER.replace(b"(2, 2), ", b"(9999999,9999),")), "expected a .npy file as"),
         (as_text(WITH_HEADER.replace(b"<f8", b"|O")), "expected a .npy file as base64: "),
     ],
 )  # fmt: skip

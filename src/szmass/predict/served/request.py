@@ -86,7 +86,7 @@ def _decoded(text: str) -> np.ndarray:
         with BytesIO(b64decode(text, validate=True)) as file:
             image = read_array(file, allow_pickle=False)
             behind = len(file.read())
-    except Exception as error:  # a damaged header ends in exceptions of any kind
+    except Exception as error:  # noqa: BLE001  # a damaged header ends in exceptions of any kind
         raise CutoutError(f"map is text: expected a .npy file as base64: {error}") from None
     if behind:
         raise CutoutError(f"map is text: {behind} bytes behind the array of its .npy file")
