@@ -13,10 +13,15 @@ import pytest
 
 from helpers.recording import ListRun
 from helpers.shared_project import flip_a_bit
-from szmass.hashes import SUMS_FILE, HashError, sha256
+from szmass.hashes import SUMS_FILE, HashError, sha256, write_sums
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
-from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.network.estimator import (
+    ARCHITECTURE_FILE,
+    WEIGHTS_FILE,
+    ModelError,
+    MresunetEstimator,
+)
 from szmass.microwave.network.mresunet import mresunet
 from szmass.microwave.network.training import (
     epochs_without_improvement,
@@ -267,6 +272,8 @@ def test_maps_that_do_not_fit_are_refused(sky: MicrowaveSky) -> None:
         estimator(maps_uk)
 
 
-def test_a_damaged_model_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"{tmp_path}: cannot be read as a trained mResUNet"):
+def test_a_model_of_other_code_is_named(tmp_path: Path) -> None:
+    (tmp_path / ARCHITECTURE_FILE).write_text("{}")
+    write_sums(tmp_path)
+    with pytest.raises(ModelError, match=f"{tmp_path}: cannot be read as a trained mResUNet"):
         MresunetEstimator.load(tmp_path)

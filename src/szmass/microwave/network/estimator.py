@@ -77,7 +77,7 @@ class MresunetEstimator:
             model = keras.models.model_from_json((folder / ARCHITECTURE_FILE).read_text())
             model.load_weights(folder / WEIGHTS_FILE)
             normalisation = Normalisation.read(folder / NORMALISATION_FILE)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{folder}: cannot be read as a trained mResUNet: {error}") from error
         model.compile(jit_compile=False)
         return cls(model, normalisation)
