@@ -1,4 +1,4 @@
-"""A stage that DVC starts takes no input that was changed since its stage made it."""
+"""A stage takes no input that was changed since its stage made it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from helpers.checkout import Checkout
+from helpers.shared_project import flip_a_bit
+from szmass.hashes import sha256
+from szmass.microwave.network.arrays import Normalisation
+from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.network.mresunet import mresunet
 
 JUDGE = """
 def judge_mark(seed: int, *, microwave_store: Path, mresunet_history: Path) -> None:
@@ -52,3 +57,21 @@ def test_a_stage_of_dvc_refuses_a_changed_input(tmp_path: Path):
         f"restore it (dvc checkout {STORE}) or make it anew (dvc repro {STORE})\n"
     )
     assert (tmp_path / HISTORY).read_text() == "as made"
+
+
+def test_a_stage_that_is_run_by_hand_refuses_a_changed_model(tmp_path: Path) -> None:
+    checkout = Checkout.create(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    model = Path("models/mresunet")
+    network = mresunet(pixels=8, width=1, dropout=0.0)
+    MresunetEstimator(network, Normalisation(1.0, 1.0, 1e14, "flat")).save(tmp_path / model)
+    weights = model / WEIGHTS_FILE
+    before = sha256(tmp_path / weights)
+    flip_a_bit(tmp_path / weights)
+    done = checkout.run_stage("evaluate_mresunet")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"szmass evaluate_mresunet: error: {weights}: changed since it was saved: its sha256 is "
+        f"{sha256(tmp_path / weights)}, expected {before} as in SHA256SUMS; make it again (dvc "
+        "repro train_mresunet) or fetch it (dvc pull)"
+    )

@@ -95,12 +95,6 @@ def _digest_below(path: Path, written: Mapping[str, str]) -> str:
     )
 
 
-def sha256(path: Path) -> str:
-    """Digest of a file, by which its content is known again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def flat_settings(sections: Mapping[str, Any]) -> dict[str, str]:
     """Settings by their dotted key, as params.yaml nests them."""
     flat: dict[str, str] = {}

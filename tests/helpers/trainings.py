@@ -13,8 +13,8 @@ from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.committed import SETTINGS
 from helpers.report_inputs import picture
+from szmass.hashes import sha256
 from szmass.params import Params, load
-from szmass.provenance import sha256
 from szmass.tracking import open_run
 from szmass.tracking.models import ARCHITECTURE_FILE, WEIGHTS_FILE
 from szmass.tracking.runs import TRAINED

@@ -23,6 +23,7 @@ from helpers.pages import spans
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import Predictor, make_record
+from szmass.hashes import SUMS_FILE
 from szmass.params import Params
 from szmass.predict.command import Answer, PredictionError, Wanted, predict
 from szmass.predict.files.user_maps import read_user_maps
@@ -146,7 +147,7 @@ def test_a_release_has_what_a_predictor_loads_and_says_what_it_is(
     with ZipFile(tmp_path / ARCHIVE_FILE) as archive:
         names = archive.namelist()
     members = [f"member_{number:03d}.weights.h5" for number in range(MEMBERS)]
-    of_bin = {"architecture.json", "ensemble.json", "out_of_fold.csv", *members}
+    of_bin = {"architecture.json", "ensemble.json", "out_of_fold.csv", SUMS_FILE, *members}
     wanted = {f"cnn/{name}/planck/m500c/{file}" for name in project.bins for file in of_bin}
     assert set(names) == {"cnn_posterior/record.json"} | wanted
 

@@ -16,6 +16,7 @@ from helpers import ROOT
 from helpers.committed import SETTINGS
 from helpers.mock_record import mock_record
 from helpers.pages import spans
+from szmass.hashes import sha256
 from szmass.params import Params
 from szmass.predict.release import write_record_release
 from szmass.predict.released import (
@@ -25,7 +26,6 @@ from szmass.predict.released import (
     ReleaseError,
     released_record,
 )
-from szmass.provenance import sha256
 from szmass.weighing.judgement.gate import GateError
 from szmass.weighing.record import Record
 from szmass.weighing.weigher import AT_ONCE, Weigher

@@ -9,7 +9,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from szmass.provenance import sha256
+from szmass.hashes import sha256
 from szmass.tracking import open_run, runs
 from szmass.tracking.best import ALIAS
 

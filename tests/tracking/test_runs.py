@@ -9,8 +9,8 @@ import mlflow
 import pytest
 
 from helpers.mlflow_runs import numbers_of, runs_of, wait_for
+from szmass.hashes import sha256
 from szmass.params import Params
-from szmass.provenance import sha256
 from szmass.tracking import DvcSource, open_run
 from szmass.tracking.models import WEIGHTS_FILE
 from szmass.tracking.pages.words import MOST

@@ -280,7 +280,7 @@ def test_clusters_are_weighed_some_at_a_time_as_all_at_once(weigher, monkeypatch
 def test_the_nodes_are_those_of_the_record():
     prior = {"alpha": [1.7, 0.1], "log10_b": [-0.24, 0.08], "sigma_lny": [0.12, 0.0]}
     nodes, weights = make_weigher(gas_prior=prior, gas_nodes=3).nodes
-    assert len(nodes) == len(weights) == 9
-    assert weights @ [float(gas.alpha) for gas in nodes] == pytest.approx(1.7)
-    assert weights @ [float(gas.log10_b) for gas in nodes] == pytest.approx(-0.24)
-    assert {float(gas.sigma_lny) for gas in nodes} == {0.12}
+    assert len(nodes.alpha) == len(weights) == 9
+    assert weights @ nodes.alpha == pytest.approx(1.7)
+    assert weights @ nodes.log10_b == pytest.approx(-0.24)
+    assert set(nodes.sigma_lny) == {0.12}

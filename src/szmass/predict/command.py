@@ -92,6 +92,19 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """Which maps and redshifts an estimator takes, beside its grid."""
+
+    beam_fwhm_arcmin: float = 10.0
+    """Of the maps: Planck's, or a survey's."""
+    farthest: float = 1.0
+    """Largest redshift."""
+
+
+OF_PLANCK = Accepted()
+
+
+@dataclass(frozen=True)
 class Models:
     """What a `Predictor` loads, and where it is from."""
 
@@ -261,9 +274,8 @@ def usable_maps(
     wanted: Wanted,
     grid: Any,
     nside: int | None,
-    *,
+    accepted: Accepted = OF_PLANCK,
     require_redshift: Callable[[float], object] = lambda redshift: redshift,
-    **of_survey: float,
 ) -> UsableMaps:
     """Reads the maps that are asked for; one that cannot be used becomes a problem of its own.
 
@@ -271,8 +283,8 @@ def usable_maps(
         wanted: names them.
         grid: `PixelGrid` that the maps are wanted on.
         nside: that a full-sky map must have; without, any that is fine enough.
+        accepted: what else is required of them.
         require_redshift: raises a `SzmassError` where the estimator cannot take a redshift.
-        of_survey: `beam_fwhm_arcmin` and `farthest`, where they are not those of Planck's maps.
 
     Raises:
         PredictionError, UserFileError: the options contradict each other, or a table cannot be
@@ -280,14 +292,14 @@ def usable_maps(
     """
     maps = UsableMaps()
     with _bar(wanted) as bar:
-        for label, load in requests(wanted, grid, nside, maps.warnings, **of_survey):
+        for label, load in requests(wanted, grid, nside, maps.warnings, accepted):
             try:
                 for name, found in load():
                     maps.read += [] if found.problem else [found.in_words()]
                     maps.warnings += [f"{found.label}: {line}" for line in found.warnings]
                     try:
                         cutout, redshift, notes = usable_map(
-                            found, grid, fill_nan=wanted.fill_nan, **of_survey
+                            found, grid, accepted, fill_nan=wanted.fill_nan
                         )
                         require_redshift(redshift)
                     except SzmassError as error:
@@ -369,37 +381,30 @@ def require_any(maps: UsableMaps) -> None:
 
 
 def usable_map(
-    found: UserMap,
-    grid: PixelGrid,
-    *,
-    fill_nan: bool,
-    beam_fwhm_arcmin: float | None = None,
-    farthest: float = 1.0,
+    found: UserMap, grid: PixelGrid, accepted: Accepted = OF_PLANCK, *, fill_nan: bool
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
     """A map on a grid, its redshift, and what was taken from its file or done to it.
 
     Args:
         found: the map as it was read.
         grid: of the cutout.
+        accepted: what else is required of it.
         fill_nan: whether pixels without data, far from the cluster, are filled with noise.
-        beam_fwhm_arcmin: of the map; None: Planck's.
-        farthest: largest redshift.
 
     Raises:
         CutoutError: they cannot be used.
     """
     from szmass.predict.cutouts import (
-        PLANCK_BEAM_ARCMIN,
         CutoutError,
         checked_cutout,
         checked_redshift,
         window_around,
     )
 
-    beam = beam_fwhm_arcmin or PLANCK_BEAM_ARCMIN
+    beam = accepted.beam_fwhm_arcmin
     if found.problem:
         raise CutoutError(found.problem)
-    redshift = checked_redshift(found.redshift, farthest=farthest)
+    redshift = checked_redshift(found.redshift, farthest=accepted.farthest)
     image, centre, notes = found.image, found.centre, found.notes
     if centre is not None:
         image, centre = window_around(
@@ -422,9 +427,7 @@ def requests(
     grid: Any,
     nside: int | None,
     warnings: list[str],
-    *,
-    beam_fwhm_arcmin: float | None = None,
-    farthest: float = 1.0,  # noqa: ARG001  # of the other keys of a survey
+    accepted: Accepted = OF_PLANCK,
 ) -> Iterator[tuple[str, Load]]:
     """Each file that is asked for, and what reads its maps with their names.
 
@@ -433,14 +436,12 @@ def requests(
         grid: `PixelGrid` of the cutouts of a full-sky map.
         nside: that such a map must have; without, any that is fine enough.
         warnings: gets what is not used of a table.
-        beam_fwhm_arcmin: of the survey's maps; None: Planck's.
-        farthest: of no use here.
+        accepted: what else is required of the maps.
 
     Raises:
         PredictionError: the options name no maps, or contradict each other.
     """
     from szmass.predict.catalogues import cut_catalogue
-    from szmass.predict.cutouts import PLANCK_BEAM_ARCMIN
     from szmass.predict.files.centres import Centre
     from szmass.predict.files.map_tables import read_table
     from szmass.predict.files.user_maps import read_user_maps
@@ -462,7 +463,7 @@ def requests(
 
     if wanted.ymap is not None and wanted.catalogue is not None:
         ymap, catalogue = wanted.ymap, wanted.catalogue
-        beam = beam_fwhm_arcmin or PLANCK_BEAM_ARCMIN
+        beam = accepted.beam_fwhm_arcmin
         yield (
             "",
             lambda: cut_catalogue(

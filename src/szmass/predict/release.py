@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 import szmass
 from szmass.files import replacing_file
+from szmass.hashes import sha256
 from szmass.planck.stores import PARTITIONS
 from szmass.predict.files.fits_images import write_image
 from szmass.predict.released import (
@@ -33,7 +34,7 @@ from szmass.predict.released import (
     TRUE_MASS_KEY,
     ReleaseError,
 )
-from szmass.provenance import CODE, code_facts, data_md5, sha256
+from szmass.provenance import CODE, code_facts, data_md5
 from szmass.quiet import quiet_start
 from szmass.units import MASS_UNIT_MSUN
 from szmass.weighing.judgement.gate import require_passed_gate

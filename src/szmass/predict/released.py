@@ -16,7 +16,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from szmass.errors import SzmassError
-from szmass.provenance import sha256
+from szmass.hashes import sha256
 
 RELEASED = Path("models/released")
 ARCHIVE_FILE, FACTS_FILE = "cnn.zip", "release.json"

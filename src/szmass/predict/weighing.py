@@ -13,6 +13,7 @@ import numpy as np
 from szmass.errors import SzmassError, did_you_mean
 from szmass.predict.command import (
     WEIGHING,
+    Accepted,
     PredictionError,
     Wanted,
     require_any,
@@ -52,7 +53,7 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
     weigher = Weigher(record)
     facts = weigher.record.facts
     choice = _Choice.of(weigher, wanted.prior or facts.survey_prior, wanted.gas)
-    maps = usable_maps(wanted, facts.grid, None, **_of_survey(record))
+    maps = usable_maps(wanted, facts.grid, None, _accepted(record))
     require_any(maps)
     return Weighed(
         choice.masses(maps.names, np.array(maps.cutouts), np.array(maps.redshifts)),
@@ -77,13 +78,10 @@ def _record(named: Path | None, survey: str | None) -> tuple[Record, str]:
     return Record.read(released.path), f"released with szmass {released.szmass_version}"
 
 
-def _of_survey(record: Record) -> dict[str, float]:
-    """What decides, beside its grid, which maps and redshifts a record takes."""
+def _accepted(record: Record) -> Accepted:
+    """Which maps and redshifts a record takes, beside its grid."""
     facts = record.facts
-    return {
-        "beam_fwhm_arcmin": facts.beam_fwhm_arcmin,
-        "farthest": max(1.0, facts.redshifts[1]),
-    }
+    return Accepted(facts.beam_fwhm_arcmin, max(1.0, facts.redshifts[1]))
 
 
 def weigh(
@@ -145,8 +143,8 @@ def weigh(
             cutout, checked, _ = usable_map(
                 found.with_pixels(pixel_arcmin),
                 weigher.record.facts.grid,
+                _accepted(weigher.record),
                 fill_nan=fill_nan,
-                **_of_survey(weigher.record),
             )
         except SzmassError as error:
             problems.append(f"{found.label}: {error}")

@@ -15,7 +15,6 @@ import numpy as np
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from szmass import provenance
 from szmass.microwave.maps.samples import open_microwave_store
 
 PACKAGE = Path(__file__).parents[1]
@@ -52,8 +51,9 @@ SERVING_REQUIREMENTS = (
     "zarr",
 )
 
-REDSHIFT = TensorSpec(np.dtype("object"), (-1,), "redshift")
-"""Numbers as they were sent; as float64 MLflow would make a number of `true`."""
+REQUEST = [TensorSpec(np.dtype("object"), (-1,), name) for name in ("compton_y", "redshift")]
+"""Maps and redshifts as they were sent: a map may be a list or text, and as float64 MLflow would
+make a number of `true`. The model checks them itself."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,6 @@ class Served:
     artifacts: Mapping[str, Path]
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
-    sha256: Mapping[str, str]
-    """Of each file by its name, where the model has no digest of its own that is checked."""
     example: np.ndarray | Mapping[str, np.ndarray] | None = None
     """An input that the model takes."""
 
@@ -92,7 +90,6 @@ def served_mresunet(folder: Path, maps: Path | None = None) -> Served:
             TensorSpec(np.dtype("float64"), (-1,), "m200c_msun"),
             TensorSpec(np.dtype("float32"), image, "sz_uk"),
         ],
-        sha256={file.name: provenance.sha256(file) for file in sorted(folder.iterdir())},
         example=None if maps is None else _first_map(maps),
     )
 
@@ -105,15 +102,11 @@ def served_ensemble(record: Path, models: Path) -> Served:
         identity=record / RECORD_FILE,
         code="predict/served/cnn.py",
         artifacts={"models": models, "record": record},
-        inputs=[
-            TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            REDSHIFT,
-        ],
+        inputs=REQUEST,
         outputs=[
             TensorSpec(np.dtype("str"), (-1,), "problem"),
             *(number(name) for name in SERVED_COLUMNS),
         ],
-        sha256={},
         example=_example_cluster(pixels),
     )
 
@@ -138,15 +131,11 @@ def served_weighing(record: Path) -> Served:
         identity=record,
         code="predict/served/weighing.py",
         artifacts={"record": record},
-        inputs=[
-            TensorSpec(np.dtype("float32"), (-1, pixels, pixels), "compton_y"),
-            REDSHIFT,
-        ],
+        inputs=REQUEST,
         outputs=[
             *(number(name) for name in WEIGHING_COLUMNS),
             TensorSpec(np.dtype("str"), (-1,), "flags"),
         ],
-        sha256={},
         example=_example_cluster(pixels),
     )
 
@@ -195,7 +184,6 @@ def log_model(run_id: str, served: Served, name: str) -> str:
         python_model=str(PACKAGE / served.code),
         code_paths=[str(PACKAGE)],
         artifacts={key: str(path) for key, path in served.artifacts.items()},
-        model_config={"sha256": dict(served.sha256)},
         signature=ModelSignature(
             inputs=Schema(list(served.inputs)), outputs=Schema(list(served.outputs))
         ),

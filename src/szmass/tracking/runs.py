@@ -16,7 +16,7 @@ from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 
-from szmass import provenance
+from szmass.hashes import sha256
 from szmass.reporting import Run
 from szmass.tracking.datasets import dataset_input
 from szmass.tracking.models import (
@@ -125,7 +125,7 @@ class MlflowRun:
         own, filters = self._description, []
         record = own.paths.get("weighing_record", Path())
         if record.is_file() and "weighing_record" in own.md5:
-            filters.append(f"tags.`{TRAINED}` = '{provenance.sha256(record)}'")
+            filters.append(f"tags.`{TRAINED}` = '{sha256(record)}'")
         elif models := own.md5.get("cnn_models"):
             filters += [f"tags.`data.cnn_models.md5` = '{models}'", f"tags.`{TRAINED}` LIKE '%'"]
         if filters:
@@ -269,7 +269,7 @@ class MlflowRun:
                 if beside
                 else served_mresunet(folder, maps if maps and maps.is_dir() else None)
             )
-        self.tags({TRAINED: provenance.sha256(served.identity)})
+        self.tags({TRAINED: sha256(served.identity)})
         for models in beside:
             self.metric("validation_scatter_dex", validation_scatter_dex(models))
         self._send(f"model {name}", partial(self._log_model, served, name))
@@ -279,7 +279,7 @@ class MlflowRun:
 
     def continue_training_run(self, weights: Path) -> None:
         """See `Run`. This run becomes a child of the training's, and keeps tags and metrics too."""
-        digest = provenance.sha256(weights)
+        digest = sha256(weights)
         self.tags({JUDGED: digest})
         try:
             found = self._client.search_runs(

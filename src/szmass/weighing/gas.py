@@ -45,6 +45,19 @@ class Gas:
         values = settings.alpha, settings.log10_b, settings.sigma_lny
         return cls(*(np.array(value, dtype=float) for value in values))
 
+    def followed_by(self, others: Gas) -> Gas:
+        """These relations and others, in a row."""
+        return Gas(
+            np.append(self.alpha, others.alpha),
+            np.append(self.log10_b, others.log10_b),
+            np.append(self.sigma_lny, others.sigma_lny),
+        )
+
+    def repeated(self, count: int) -> Gas:
+        """Each relation so many times in a row."""
+        columns = (self.alpha, self.log10_b, self.sigma_lny)
+        return Gas(*(np.repeat(column, count) for column in columns))
+
     def ln_y(self, log10_m500c_msun: np.ndarray) -> np.ndarray:
         """Ln of a mass' Y over that of 6e14 Msun with log10_b = 0, at one redshift."""
         ln_mass = np.log(10.0) * (log10_m500c_msun - np.log10(PIVOT_M500_MSUN))

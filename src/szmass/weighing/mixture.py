@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -45,13 +45,18 @@ class Inputs:
         told = self.amplitude[rows], self.level[rows], self.redshift[rows]
         return Inputs(*told, self.whitening, spots)
 
-    def features(self, gas: Gas) -> np.ndarray:
+    def features(self, gas: Gas, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """The network's inputs before they are standardised, `(n, features)`.
 
         asinh of the amplitudes over the level, of these when whitened, ln level, z, ln z, and
         alpha, log10_b and sigma_lny of the gas.
+
+        Args:
+            gas: of the clusters.
+            rows: which clusters, each as often as it is named.
         """
-        return np.concatenate([self._of_maps, gas.features(len(self.redshift))], axis=1)
+        of_maps = self._of_maps[rows]
+        return np.concatenate([of_maps, gas.features(len(of_maps))], axis=1)
 
     @cached_property
     def _of_maps(self) -> np.ndarray:
@@ -68,6 +73,12 @@ class Mixture:
     ln_weight: np.ndarray
     mean: np.ndarray
     ln_sigma: np.ndarray
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[Mixture]) -> Self:
+        """The densities of all clusters from those of some at a time."""
+        columns = ((part.ln_weight, part.mean, part.ln_sigma) for part in parts)
+        return cls(*map(np.concatenate, zip(*columns, strict=True)))
 
     @classmethod
     def mean_of(cls, mixtures: Sequence[Mixture], weights: np.ndarray) -> Self:

@@ -130,7 +130,7 @@ class Record:
         levels = [facts.least_level, facts.largest_level]
         return Familiar(self.usual, levels, facts.redshifts, facts.log10_m500c_msun)
 
-    @property
+    @cached_property
     def meter(self) -> Level:
         """Measures a map's noise level."""
         variance, modes = self.facts.level_variance, self.facts.level_modes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 
 import numpy as np
@@ -105,14 +105,11 @@ class Weigher:
         return Gas(**{key: np.array(value) for key, value in models[name].items()})
 
     @cached_property
-    def nodes(self) -> tuple[list[Gas], np.ndarray]:
+    def nodes(self) -> tuple[Gas, np.ndarray]:
         """The relations that the total interval is the mean over, and their weights."""
         facts = self.record.facts
         prior = {name: (mean, width) for name, (mean, width) in facts.gas_prior.items()}
-        gas, weights = prior_nodes(prior, facts.gas_nodes)
-        return [
-            Gas(*values) for values in zip(gas.alpha, gas.log10_b, gas.sigma_lny, strict=True)
-        ], weights
+        return prior_nodes(prior, facts.gas_nodes)
 
     @property
     def priors(self) -> dict[str, MassPrior | None]:
@@ -173,10 +170,10 @@ class Weigher:
             total: whether the second posteriors are computed as well.
         """
         nodes, weights = self.nodes
-        relations = [self.gas(gas), *(nodes if total else [])]
+        relations = self.gas(gas).followed_by(nodes) if total else self.gas(gas)
         for rows, filled in _blocks(len(inputs.redshift)):
             part, count = inputs.at(filled), rows.stop - rows.start
-            ln_prior = self.ln_prior(prior, part.redshift)[:count]
+            ln_prior = self.ln_prior(prior, inputs.redshift[rows])
             told, *others = self._mixtures(part, count, relations)
             mixtures = [told, Mixture.mean_of(others, weights)] if total else [told]
             axis = self.record.axis
@@ -185,18 +182,16 @@ class Weigher:
             )
             yield rows, of_one, of_all[0] if total else None
 
-    def _mixtures(self, inputs: Inputs, count: int, relations: Sequence[Gas]) -> Iterator[Mixture]:
+    def _mixtures(self, inputs: Inputs, count: int, relations: Gas) -> list[Mixture]:
         """Densities of the first clusters under each relation, which share the networks' blocks."""
-        features = np.concatenate([inputs.features(gas)[:count] for gas in relations])
-        parts = [
+        number, gas = np.size(relations.alpha), relations.repeated(count)
+        features = inputs.features(gas, np.tile(np.arange(count), number))
+        told = Mixture.of_parts(
             self.record.ensemble.of_ln_y(features[filled]).at(slice(rows.stop - rows.start))
             for rows, filled in _blocks(len(features))
-        ]
-        told = Mixture(
-            *(np.concatenate(columns) for columns in zip(*map(astuple, parts), strict=True))
-        )
-        for number, gas in enumerate(relations):
-            yield told.at(slice(number * count, (number + 1) * count)).in_mass(gas)
+        ).in_mass(gas)
+        starts = range(0, number * count, count)
+        return [told.at(slice(start, start + count)) for start in starts]
 
     def __call__(
         self, inputs: Inputs, *, prior: str | MassPrior, gas: str, total: bool = True

@@ -23,6 +23,7 @@ from szmass.compton.masses.predictor import (
     make_record,
 )
 from szmass.compton.masses.record import RECORD_FILE, CnnRecord, CnnRecordError
+from szmass.hashes import HashError, write_sums
 from szmass.params import Params
 from szmass.storage.store import MapStore
 
@@ -136,10 +137,15 @@ def test_a_record_of_other_ensembles_is_refused(folder: Path, tmp_path: Path) ->
     shutil.copytree(folder / "cnn_posterior", tmp_path / "cnn_posterior")
     facts = tmp_path / "cnn" / "z1" / "planck" / "m500c" / "ensemble.json"
     facts.write_text(facts.read_text().replace('"selected": 1', '"selected": 0'))
+    with pytest.raises(
+        HashError, match="z1/planck/m500c/ensemble.json: changed since it was saved"
+    ):
+        Predictor.load(tmp_path / "cnn")
+    write_sums(facts.parent)
     with pytest.raises(PredictorError, match="was made for the ensembles .*: run dvc repro infer"):
         Predictor.load(tmp_path / "cnn")
     shutil.rmtree(tmp_path / "cnn" / "z1")
-    with pytest.raises(PredictorError, match="z1/planck/m500c: not there; make it"):
+    with pytest.raises(HashError, match="z1/planck/m500c/SHA256SUMS: not there: .*; make it again"):
         Predictor.load(tmp_path / "cnn")
     path = tmp_path / "cnn_posterior" / RECORD_FILE
     content = json.loads(path.read_text())

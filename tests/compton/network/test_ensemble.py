@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from helpers import ROOT
 from helpers.cnn_training import M200_MEMBERS, MEMBERS, reports, train
 from helpers.mock_stores import BINS, training_params, write_stores
 from helpers.recording import ListRun
+from helpers.shared_project import flip_a_bit
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.network.arrays import DevelopmentMaps, MapScale
 from szmass.compton.network.cnn import cnn
@@ -29,10 +31,10 @@ from szmass.compton.network.members import CnnTrainer, TrainedMember, plan_membe
 from szmass.compton.network.selection import score, select
 from szmass.compton.network.training import EnsemblePlan, train_ensembles
 from szmass.files import OutputError, sole_writer
+from szmass.hashes import SUMS_FILE, HashError, sha256, write_sums
 from szmass.networks.backend import prepare_backend
 from szmass.networks.training import Epoch
 from szmass.params import Params, ParamsError
-from szmass.provenance import sha256
 from szmass.stages.compton.train_cnn import train_cnn
 from szmass.validation.verdict import VerdictError
 
@@ -66,7 +68,7 @@ def test_the_files_are_those_of_the_contract(whole: tuple[Path, ListRun]) -> Non
     for data_set in ("clean", "planck"):
         for target, count in (("m500c", MEMBERS), ("m200c", M200_MEMBERS)):
             names = [f"member_{number:03d}.weights.h5" for number in range(count)]
-            names += ["architecture.json", "ensemble.json", "out_of_fold.csv"]
+            names += ["architecture.json", "ensemble.json", "out_of_fold.csv", SUMS_FILE]
             wanted |= {f"{data_set}/{target}/{name}" for name in names}
     assert set(files(folder)) == wanted
     assert [path.name for path in folder.parent.iterdir()] == ["z2"]
@@ -268,13 +270,40 @@ def test_maps_that_do_not_fit_are_told(whole: tuple[Path, ListRun]) -> None:
         ensemble(maps)
 
 
-@pytest.mark.parametrize("name", ["member_001.weights.h5", "ensemble.json", "architecture.json"])
-def test_a_damaged_ensemble_is_told(whole: tuple[Path, ListRun], tmp_path: Path, name: str) -> None:
-    for path in (whole[0] / "clean" / "m500c").iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / name).write_text("{}")
-    with pytest.raises(EnsembleError, match=f"{tmp_path}: cannot be read as an ensemble"):
-        Ensemble.load(tmp_path)
+@pytest.fixture
+def copied(whole: tuple[Path, ListRun], tmp_path: Path) -> Path:
+    """An ensemble whose files a test may change."""
+    return shutil.copytree(whole[0] / "clean" / "m500c", tmp_path / "copied")
+
+
+MEMBER = "member_001.weights.h5"
+
+
+@pytest.mark.parametrize("name", [MEMBER, "ensemble.json", "architecture.json"])
+def test_a_byte_that_changed_is_told(copied: Path, name: str) -> None:
+    before = sha256(copied / name)
+    flip_a_bit(copied / name)
+    with pytest.raises(HashError) as caught:
+        Ensemble.load(copied)
+    assert str(caught.value) == (
+        f"{copied / name}: changed since it was saved: its sha256 is {sha256(copied / name)}, "
+        f"expected {before} as in SHA256SUMS; make it again (dvc repro train_cnn) or fetch it (dvc "
+        "pull)"
+    )
+
+
+def test_a_member_that_is_missing_is_told(copied: Path) -> None:
+    (copied / MEMBER).unlink()
+    with pytest.raises(HashError, match=f"{copied / MEMBER}: .* for it is missing, expected"):
+        Ensemble.load(copied)
+
+
+@pytest.mark.parametrize("name", [MEMBER, "ensemble.json", "architecture.json"])
+def test_an_ensemble_of_other_code_is_told(copied: Path, name: str) -> None:
+    (copied / name).write_text("{}")
+    write_sums(copied)
+    with pytest.raises(EnsembleError, match=f"{copied}: cannot be read as an ensemble"):
+        Ensemble.load(copied)
 
 
 def test_what_cannot_be_trained_is_told(

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 
 from helpers.recording import ListRun
+from helpers.shared_project import flip_a_bit
+from szmass.hashes import SUMS_FILE, HashError, sha256, write_sums
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.network.arrays import Maps, MassPrior, Normalisation, draw_maps
-from szmass.microwave.network.estimator import WEIGHTS_FILE, MresunetEstimator
+from szmass.microwave.network.estimator import (
+    ARCHITECTURE_FILE,
+    WEIGHTS_FILE,
+    ModelError,
+    MresunetEstimator,
+)
 from szmass.microwave.network.mresunet import mresunet
 from szmass.microwave.network.training import (
     epochs_without_improvement,
@@ -224,15 +231,35 @@ def test_a_saved_estimator_is_the_same_bytes_and_gives_the_same_masses(
     estimator = MresunetEstimator(mresunet(width=2), NORMALISATION)
     for name in ("first", "second"):
         estimator.save(tmp_path / name)
-    assert (tmp_path / "first" / WEIGHTS_FILE).read_bytes() == (
-        tmp_path / "second" / WEIGHTS_FILE
-    ).read_bytes()
+    for name in (WEIGHTS_FILE, SUMS_FILE):
+        first, second = (tmp_path / folder / name for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
     maps_uk = new_maps(1, sky=sky).temperature_uk
     masses, profiles = estimator(maps_uk)
     loaded_masses, loaded_profiles = MresunetEstimator.load(tmp_path / "first")(maps_uk)
     np.testing.assert_array_equal(masses, loaded_masses)
     np.testing.assert_array_equal(profiles, loaded_profiles)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_a_model_with_a_changed_or_missing_file_is_not_loaded(tmp_path: Path) -> None:
+    MresunetEstimator(mresunet(width=2), NORMALISATION).save(tmp_path)
+    weights = tmp_path / WEIGHTS_FILE
+    before = sha256(weights)
+    flip_a_bit(weights)
+    with pytest.raises(HashError) as caught:
+        MresunetEstimator.load(tmp_path)
+    assert str(caught.value) == (
+        f"{weights}: changed since it was saved: its sha256 is {sha256(weights)}, expected "
+        f"{before} as in SHA256SUMS; make it again (dvc repro train_mresunet) or fetch it (dvc "
+        "pull)"
+    )
+    weights.unlink()
+    with pytest.raises(HashError, match=f"{weights}: .* for it is missing, expected {before}"):
+        MresunetEstimator.load(tmp_path)
+    (tmp_path / SUMS_FILE).unlink()
+    with pytest.raises(HashError, match="the model is missing, or was saved by an earlier version"):
+        MresunetEstimator.load(tmp_path)
 
 
 def test_maps_that_do_not_fit_are_refused(sky: MicrowaveSky) -> None:
@@ -245,6 +272,8 @@ def test_maps_that_do_not_fit_are_refused(sky: MicrowaveSky) -> None:
         estimator(maps_uk)
 
 
-def test_a_damaged_model_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"{tmp_path}: cannot be read as a trained mResUNet"):
+def test_a_model_of_other_code_is_named(tmp_path: Path) -> None:
+    (tmp_path / ARCHITECTURE_FILE).write_text("{}")
+    write_sums(tmp_path)
+    with pytest.raises(ModelError, match=f"{tmp_path}: cannot be read as a trained mResUNet"):
         MresunetEstimator.load(tmp_path)

@@ -32,11 +32,11 @@ from szmass.cli import main
 from szmass.compton.maps.partitions import partition_rows
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import make_record
+from szmass.hashes import sha256
 from szmass.microwave.network.arrays import Normalisation
 from szmass.microwave.network.estimator import MresunetEstimator
 from szmass.microwave.network.mresunet import mresunet
 from szmass.params import Params
-from szmass.provenance import sha256
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -251,7 +251,7 @@ def test_a_request_without_any_usable_map_is_refused(
     assert "no map could be used:\nmap 0: redshift = -0.3: expected a number above 0" in message
     assert "map 1: redshift = 2:" in message
     message = refused(server, {"compton_y": np.zeros((1, 8, 8)).tolist(), "redshift": [0.3]})
-    assert "(-1, 32, 32)" in message
+    assert message.endswith("map 0: map of shape (8, 8): expected 32 x 32 pixels of 1.7'")
     assert "redshift = True is a bool" in refused(
         server, {"compton_y": maps[:1], "redshift": [True]}
     )
@@ -279,7 +279,7 @@ def test_a_mresunet_that_was_changed_on_disk_is_not_served(root: Path, tmp_path:
     whole, kernel = weights.read_bytes(), MresunetEstimator.load(weights.parent).model.weights[0]
     at = whole.index(kernel.numpy().tobytes())
     weights.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    with pytest.raises(ValueError, match=f"{WEIGHTS_FILE}: changed since it was logged"):
+    with pytest.raises(ValueError, match=f"{WEIGHTS_FILE}: changed since it was saved"):
         mlflow.pyfunc.load_model(str(tmp_path / "copy"))
 
 

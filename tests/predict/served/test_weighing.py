@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from base64 import b64encode
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -29,8 +31,8 @@ with warnings.catch_warnings():
     from mlflow.exceptions import MlflowException
     from mlflow.pyfunc import scoring_server
 
-    from szmass.predict.served.request import MOST_MAPS
-    from szmass.provenance import sha256
+    from szmass.hashes import sha256
+    from szmass.predict.served.request import MOST_MAPS, RequestError
     from szmass.tracking import open_run
     from szmass.tracking.best import ALIAS
     from szmass.tracking.models import WEIGHING_COLUMNS
@@ -115,38 +117,125 @@ def refusal(address: str, **inputs: object) -> str:
         return json.loads(error.read())["message"]
 
 
-def test_the_documented_client_is_served_and_what_cannot_be_used_is_refused(address, repository):
-    one, two = maps().tolist()
-    np.save(repository / "cutouts.npy", maps())
+def npy(image: np.ndarray) -> bytes:
+    """A map as numpy.save writes it."""
+    with BytesIO() as file:
+        np.save(file, image)
+        return file.getvalue()
+
+
+def as_text(file: bytes) -> str:
+    return b64encode(file).decode()
+
+
+def test_the_documented_client_gets_the_masses_of_maps_in_any_form(
+    address, repository, monkeypatch
+):
+    folder = repository / "client"
+    folder.mkdir()
+    for name, image in zip(("first", "second"), maps(), strict=True):
+        np.save(folder / f"{name}.npy", image)
     (client,) = (
         block
         for language, block in FENCED.findall((ROOT / "docs" / "cluster.md").read_text())
         if language == "python"
     )
-    names: dict[str, dict] = {}
-    exec(client.replace("http://127.0.0.1:5001", address), names)  # noqa: S102  # our own page
     model = mlflow.pyfunc.load_model("models:/weighing/1")
     expected = model.predict({"compton_y": maps(), "redshift": np.array([0.31, 0.12])})
+    names: dict[str, dict] = {}
+    monkeypatch.chdir(folder)
+    exec(client.replace("http://127.0.0.1:5001", address), names)  # noqa: S102  # our own page
     assert set(names["masses"]) == set(expected)
     np.testing.assert_array_equal(names["masses"]["m500_msun"], expected["m500_msun"])
 
-    records = [{"compton_y": one, "redshift": 0.31}, {"compton_y": two, "redshift": 0.12}]
-    body = json.dumps({"instances": records}).encode()
-    with urlopen(Request(f"{address}/invocations", body, names["kind"])) as answer:  # noqa: S310
-        assert json.load(answer)["predictions"] == names["masses"]
+    one, two = maps()
+    forms = {
+        "lists": [one.tolist(), two.tolist()],
+        "files": [as_text(npy(one)), as_text(npy(two))],
+        "float64": [as_text(npy(one.astype(float))), as_text(npy(two.astype(float)))],
+        "big-endian": [as_text(npy(one.astype(">f4"))), as_text(npy(two.astype(">f4")))],
+        "by columns": [as_text(npy(np.asfortranarray(one))), as_text(npy(np.asfortranarray(two)))],
+        "both": [one.tolist(), as_text(npy(two))],
+    }
+    for form, (first, second) in forms.items():
+        records = [
+            {"compton_y": first, "redshift": 0.31},
+            {"compton_y": second, "redshift": 0.12},
+        ]
+        inputs = {"compton_y": [first, second], "redshift": [0.31, 0.12]}
+        for content in ({"inputs": inputs}, {"instances": records}):
+            if form == "both" and "instances" in content:
+                continue  # MLflow makes one array of a record's column
+            body = json.dumps(content).encode()
+            with urlopen(Request(f"{address}/invocations", body, names["kind"])) as answer:  # noqa: S310
+                assert json.load(answer)["predictions"] == names["masses"], (form, list(content))
 
-    unequal = "2 maps in compton_y, redshift of shape (1,): expected a list with one number for"
-    assert unequal in refusal(address, compton_y=[one, two], redshift=[0.3])
+
+def test_requests_that_cannot_be_used_are_refused_with_the_reason_alone(address):
+    one, two = maps().tolist()
+    unequal = (
+        "2 maps in compton_y, redshift of shape (1,): expected a list with one number for each"
+    )
+    assert refusal(address, compton_y=[one, two], redshift=[0.3]) == f"{unequal} map"
     assert "redshift of shape (1, 1)" in refusal(address, compton_y=[one], redshift=[[0.3]])
     assert "redshift of shape ()" in refusal(address, compton_y=[one], redshift=0.3)
+    assert refusal(address, compton_y="map", redshift=[0.3]).startswith(
+        "no list of maps in compton"
+    )
     message = refusal(address, compton_y=[one, two], redshift=[True, None])
-    assert "map 0: redshift = True is a bool: expected a number" in message
-    assert "map 1: redshift missing" in message
+    assert message == (
+        "map 0: redshift = True is a bool: expected a number above 0 and at most 1\n"
+        "map 1: redshift missing: expected a number above 0 and at most 1"
+    )
     many = refusal(address, compton_y=[one] * (MOST_MAPS + 1), redshift=[0.3] * (MOST_MAPS + 1))
     assert f"{MOST_MAPS + 1} maps: expected 1 to {MOST_MAPS} in a request" in many
     deep = json.loads("[" * 100 + "]" * 100)
     assert "dimension" in refusal(address, compton_y=deep, redshift=[0.3])
     assert "redshift of shape (1, 1, " in refusal(address, compton_y=[one], redshift=deep)
+
+
+WITH_HEADER = npy(np.zeros((2, 2)))
+IMAGE = maps()[0]
+SIZE = f"{GRID.pixels} x {GRID.pixels} pixels of {GRID.pixel_arcmin:g}'"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (IMAGE[1:].tolist(), f"map of shape ({GRID.pixels - 1}, {GRID.pixels}): expected {SIZE}"),
+        ([*IMAGE[1:].tolist(), [0.0]], "map is no square of numbers: setting an array element"),
+        ([[True] * GRID.pixels] * GRID.pixels, "map of type bool: expected numbers"),
+        ([["y"] * GRID.pixels] * GRID.pixels, "map of type <U1: expected numbers"),
+        ([[None] * GRID.pixels] * GRID.pixels, "map of type object: expected numbers"),
+        (0.5, f"map of shape (): expected {SIZE}"),
+        (None, f"map of shape (): expected {SIZE}"),
+        ("", "map is text: expected a .npy file as base64: EOF: reading magic string"),
+        ("first.npy", "map is text: expected a .npy file as base64: "),
+        ("é", "map is text: expected a .npy file as base64: string argument should contain only"),
+        (as_text(IMAGE.tobytes()), "expected a .npy file as base64: the magic string is not corr"),
+        (as_text(npy(IMAGE)[:-4]), "expected a .npy file as base64: EOF: reading array data"),
+        (as_text(npy(IMAGE) + b"more"), "map is text: 4 bytes behind the array of its .npy file"),
+        (as_text(npy(IMAGE[:8, :8])), f"map of shape (8, 8): expected {SIZE}"),
+        (as_text(npy(maps())), f"map of shape (2, {GRID.pixels}, {GRID.pixels}): expected {SIZE}"),
+        (as_text(npy(IMAGE.astype(complex))), "map of type complex128: expected numbers"),
+        (as_text(npy(IMAGE > 0.0)), "map of type bool: expected numbers"),
+        (as_text(npy(IMAGE * np.nan)), "pixels are masked or not finite"),
+        (as_text(npy(IMAGE * 1e6)), "expected a dimensionless Compton y"),
+        (as_text(WITH_HEADER.replace(b"(2, 2)", b"(9 9) ")), "expected a .npy file as base64: "),
+        (as_text(WITH_HEADER.replace(b"(2, 2)", b"(9**9)")), "expected a .npy file as base64: "),
+        (as_text(WITH_HEADER.replace(b"(2, 2), ", b"(9999999,9999),")), "expected a .npy file as"),
+        (as_text(WITH_HEADER.replace(b"<f8", b"|O")), "expected a .npy file as base64: "),
+    ],
+)  # fmt: skip
+def test_a_map_that_cannot_be_used_is_named_with_what_was_expected(sent, message):
+    model = mlflow.pyfunc.load_model("models:/weighing/1")
+    refused = np.empty(2, object)
+    refused[:] = [IMAGE.tolist(), sent]
+    with pytest.raises(RequestError) as caught:
+        model.predict({"compton_y": refused, "redshift": REDSHIFT})
+    assert caught.value.message.startswith("map 1: ")
+    assert message in caught.value.message
+    assert len(caught.value.message) < 300
 
 
 def test_the_record_with_the_least_validation_loss_is_the_best(repository):

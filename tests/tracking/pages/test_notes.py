@@ -9,7 +9,7 @@ import pytest
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 
 from helpers.mlflow_runs import runs_of
-from szmass.provenance import sha256
+from szmass.hashes import sha256
 from szmass.tracking import open_run, runs
 from szmass.tracking.pages.notes import Section, with_section
 from szmass.tracking.pages.words import LINES_OF_WORK, MODELS

@@ -17,10 +17,16 @@ import szmass
 from szmass.compton.masses.kde import PaperKde
 from szmass.compton.masses.out_of_fold import OutOfFold, read_out_of_fold
 from szmass.compton.masses.record import RECORD_FILE, CnnRecord
-from szmass.compton.network.ensemble import ENSEMBLE_FILE, OUT_OF_FOLD_FILE, Ensemble
+from szmass.compton.network.ensemble import (
+    AGAIN,
+    ENSEMBLE_FILE,
+    OUT_OF_FOLD_FILE,
+    Ensemble,
+)
 from szmass.compton.network.selection import ENSEMBLE, SELECTED, predictors_msun
 from szmass.errors import SzmassError
 from szmass.evaluation.posteriors import QUANTILES, mass_axis
+from szmass.hashes import SUMS_FILE, require_sums
 from szmass.params import Cnn, Compton, Posterior
 from szmass.sky.grid import PixelGrid
 from szmass.units import MASS_UNIT_MSUN
@@ -39,7 +45,7 @@ Columns = dict[str, np.ndarray]
 
 
 class PredictorError(SzmassError):
-    """The models cannot be loaded, or belong to another record."""
+    """The ensembles belong to another record."""
 
 
 def ensemble_folder(models: Path, bin_name: str) -> Path:
@@ -48,11 +54,16 @@ def ensemble_folder(models: Path, bin_name: str) -> Path:
 
 
 def model_version(models: Path, bins: Mapping[str, object]) -> str:
-    """The version of szmass, and a digest of the ensembles' files."""
+    """The version of szmass, and a digest of the ensembles' files.
+
+    Raises:
+        HashError: a file is missing, or was changed since the training.
+    """
     digest = hashlib.sha256()
     for name in bins:
-        for path in sorted(ensemble_folder(models, name).iterdir()):
-            digest.update(path.name.encode() + path.read_bytes())
+        folder = ensemble_folder(models, name)
+        require_sums(folder, AGAIN)
+        digest.update((folder / SUMS_FILE).read_bytes())
     return f"{szmass.__version__}-{digest.hexdigest()[:12]}"
 
 
@@ -144,17 +155,12 @@ class Predictor:
 
         Raises:
             CnnRecordError: the record is missing or unreadable.
-            PredictorError: an ensemble is missing, or the record is of others.
-            EnsembleError: an ensemble is missing or unreadable.
+            HashError: a file of an ensemble is missing, or was changed since the training.
+            PredictorError: the record is of other ensembles.
+            EnsembleError: an ensemble cannot be read.
         """
         folder = record_folder or models.with_name(models.name + "_posterior")
         record = CnnRecord.read(folder)
-        missing = [name for name in record.bins if not ensemble_folder(models, name).is_dir()]
-        if missing:
-            raise PredictorError(
-                f"{ensemble_folder(models, missing[0])}: not there; make it (dvc repro train_cnn) "
-                "or fetch it (dvc pull)"
-            )
         version = model_version(models, record.bins)
         if version.partition("-")[2] != record.model_version.partition("-")[2]:
             raise PredictorError(

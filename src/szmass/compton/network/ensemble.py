@@ -15,12 +15,14 @@ import numpy as np
 
 from szmass.compton.network.arrays import MapScale
 from szmass.errors import SzmassError
+from szmass.hashes import require_sums
 from szmass.networks.backend import predict
 
 ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "member_{member:03d}.weights.h5"
 ENSEMBLE_FILE = "ensemble.json"
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
+AGAIN = "make it again (dvc repro train_cnn) or fetch it (dvc pull)"
 
 
 class EnsembleError(SzmassError):
@@ -88,8 +90,10 @@ class Ensemble:
         """Reads `models/cnn/<bin>/<data set>/<target>/`.
 
         Raises:
-            EnsembleError: a file is missing or unreadable.
+            HashError: a file is missing, or was changed since the training.
+            EnsembleError: a file cannot be read.
         """
+        require_sums(folder, AGAIN)
         try:
             facts = json.loads((folder / ENSEMBLE_FILE).read_text())
             architecture = (folder / ARCHITECTURE_FILE).read_text()

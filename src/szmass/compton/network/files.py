@@ -22,6 +22,7 @@ from szmass.compton.network.ensemble import (
 from szmass.compton.network.members import Member, TrainedMember
 from szmass.compton.network.selection import score, select
 from szmass.files import OUTPUT, write_text
+from szmass.hashes import write_sums
 from szmass.networks.backend import save_weights
 from szmass.networks.identity import files_digest
 from szmass.networks.training import Epoch
@@ -79,7 +80,10 @@ class EnsembleFiles:
     def finish(
         self, members: list[Member], maps: DevelopmentMaps, target: str, settings: Cnn
     ) -> dict[str, Any]:
-        """Chooses a member, and writes what is known of all; returns the content of the JSON."""
+        """Chooses a member, and writes what is known of all; returns the content of the JSON.
+
+        The files' sums come last.
+        """
         facts, tables, scores = [], [], []
         for number, member in enumerate(members):
             known = json.loads(self._facts_file(number).read_text())
@@ -125,6 +129,7 @@ class EnsembleFiles:
         (self._output / ENSEMBLE_FILE).write_text(text + "\n")
         table = self._output / OUT_OF_FOLD_FILE
         out_of_fold.to_csv(table, index=False, float_format=FLOAT_FORMAT)
+        write_sums(self._output)
         return ensemble
 
     def _facts_file(self, number: int) -> Path:

@@ -9,12 +9,14 @@ import keras
 import numpy as np
 
 from szmass.errors import SzmassError
+from szmass.hashes import require_sums, write_sums
 from szmass.microwave.network.arrays import Normalisation
 from szmass.networks.backend import predict, save_weights
 
 ARCHITECTURE_FILE = "architecture.json"
 WEIGHTS_FILE = "model.weights.h5"
 NORMALISATION_FILE = "normalisation.json"
+AGAIN = "make it again (dvc repro train_mresunet) or fetch it (dvc pull)"
 
 
 class ModelError(SzmassError):
@@ -60,19 +62,22 @@ class MresunetEstimator:
         bare.set_weights(self.model.get_weights())
         save_weights(bare, folder / WEIGHTS_FILE)
         self.normalisation.write(folder / NORMALISATION_FILE)
+        write_sums(folder)
 
     @classmethod
     def load(cls, folder: Path) -> MresunetEstimator:
         """Reads what `save` wrote.
 
         Raises:
-            ModelError: a file is missing or unreadable.
+            HashError: a file is missing, or was changed since the training.
+            ModelError: a file cannot be read.
         """
+        require_sums(folder, AGAIN)
         try:
             model = keras.models.model_from_json((folder / ARCHITECTURE_FILE).read_text())
             model.load_weights(folder / WEIGHTS_FILE)
             normalisation = Normalisation.read(folder / NORMALISATION_FILE)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{folder}: cannot be read as a trained mResUNet: {error}") from error
         model.compile(jit_compile=False)
         return cls(model, normalisation)

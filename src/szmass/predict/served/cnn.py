@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -29,19 +28,18 @@ class ServedCnn(PythonModel):
         model_input,  # noqa: ANN001  # arrays by name, which MLflow cannot check
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
-        """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name.
+        """Masses of `compton_y` at `redshift`, `(n, ...)` each; what a map is, `checked_map` says.
 
         Returns:
             Columns of shape `(n,)`. `problem` says why a map has no mass, and is empty for the
             others; such a map has None, JSON's null, in every other column.
 
         Raises:
-            MlflowException: no map at all could be used, or `maps_with_redshifts` refuses them;
-                over HTTP that is status 400.
+            RequestError: no map at all could be used, or `maps_with_redshifts` refuses them.
         """
         from szmass.compton.masses.record import CnnRecordError
-        from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
-        from szmass.predict.served.request import maps_with_redshifts
+        from szmass.predict.cutouts import CutoutError, checked_redshift
+        from szmass.predict.served.request import RequestError, checked_map, maps_with_redshifts
 
         maps, redshifts, problems = [], [], []
         record = self.predictor.record
@@ -49,16 +47,14 @@ class ServedCnn(PythonModel):
             try:
                 redshift = checked_redshift(value)
                 record.bin_names(np.array([redshift]))
-                maps.append(checked_cutout(image, None, record.grid))
+                maps.append(checked_map(image, record.grid))
                 redshifts.append(redshift)
                 problems.append("")
             except (CutoutError, CnnRecordError) as error:
                 problems.append(str(error))
         if not maps:
             lines = [f"map {row}: {problem}" for row, problem in enumerate(problems)]
-            raise MlflowException.invalid_parameter_value(
-                "\n".join(["no map could be used:", *lines])
-            )
+            raise RequestError("\n".join(["no map could be used:", *lines]))
         usable = np.array([not problem for problem in problems])
         columns = self.predictor(np.array(maps), np.array(redshifts))
         return {"problem": np.array(problems)} | {

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -18,19 +17,11 @@ class ServedMresunet(PythonModel):
         """Loads the model's folder, an artifact of the logged model.
 
         Raises:
-            ModelError: a file was changed since the model was logged.
+            HashError: a file was changed since the training.
         """
-        from szmass.microwave.network.estimator import ModelError, MresunetEstimator
-        from szmass.provenance import sha256
+        from szmass.microwave.network.estimator import MresunetEstimator
 
-        folder = Path(context.artifacts["model"])
-        for name, expected in (context.model_config or {})["sha256"].items():
-            if (found := sha256(folder / name)) != expected:
-                raise ModelError(
-                    f"{folder / name}: changed since it was logged: its sha256 is {found[:12]}..., "
-                    f"expected {expected[:12]}...; train it anew"
-                )
-        self.estimator = MresunetEstimator.load(folder)
+        self.estimator = MresunetEstimator.load(Path(context.artifacts["model"]))
 
     def predict(
         self,
@@ -41,14 +32,15 @@ class ServedMresunet(PythonModel):
         """Estimates `m200c_msun` (n,) and `sz_uk` (n, y, x) from `temperature_uk` (n, y, x).
 
         Raises:
-            MlflowException: a map cannot be used; over HTTP that is status 400.
+            RequestError: a map cannot be used.
         """
         from szmass.microwave.network.estimator import ModelError
+        from szmass.predict.served.request import RequestError
 
         try:
             m200c_msun, sz_uk = self.estimator(model_input)
         except ModelError as error:
-            raise MlflowException.invalid_parameter_value(str(error)) from error
+            raise RequestError(str(error)) from error
         return {"m200c_msun": m200c_msun, "sz_uk": sz_uk}
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -35,7 +34,7 @@ class ServedWeighing(PythonModel):
         model_input,  # noqa: ANN001  # arrays by name, which MLflow cannot check
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, np.ndarray]:
-        """Masses of `compton_y` (n, y, x) at `redshift` (n,), two arrays by name.
+        """Masses of `compton_y` at `redshift`, `(n, ...)` each; what a map is, `checked_map` says.
 
         With the prior of the survey's population and the record's reference gas.
 
@@ -43,22 +42,22 @@ class ServedWeighing(PythonModel):
             The columns of `Weigher` and of its `novelty`, `(n,)` each.
 
         Raises:
-            MlflowException: maps cannot be used; each is named, or `maps_with_redshifts` refuses
-                them. Over HTTP that is status 400.
+            RequestError: maps cannot be used; each is named, or `maps_with_redshifts` refuses
+                them.
         """
-        from szmass.predict.cutouts import CutoutError, checked_cutout, checked_redshift
-        from szmass.predict.served.request import maps_with_redshifts
+        from szmass.predict.cutouts import CutoutError, checked_redshift
+        from szmass.predict.served.request import RequestError, checked_map, maps_with_redshifts
 
         facts = self.weigher.record.facts
         maps, redshifts, problems = [], [], []
         for row, (image, value) in enumerate(maps_with_redshifts(model_input)):
             try:
                 redshifts.append(checked_redshift(value))
-                maps.append(checked_cutout(image, None, facts.grid))
+                maps.append(checked_map(image, facts.grid))
             except CutoutError as error:
                 problems.append(f"map {row}: {error}")
         if problems:
-            raise MlflowException.invalid_parameter_value("\n".join(problems))
+            raise RequestError("\n".join(problems))
         inputs = self.weigher.inputs(np.array(maps), np.array(redshifts))
         masses = self.weigher(inputs, prior=facts.survey_prior, gas=facts.reference_gas)
         return masses | self.weigher.novelty(inputs, masses["m500_msun"])

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from szmass.errors import SzmassError
-from szmass.provenance import sha256
+from szmass.hashes import sha256
 
 LEVELS = (0.50, 0.68, 0.90, 0.95)
 """Probabilities of the central intervals whose coverage is checked."""
