@@ -23,7 +23,8 @@ from simulate_microwave import ROOT, run_stage
 
 from szmass.params import Params, load
 from szmass.params.scales import apply_scale
-from szmass.sky.clusters.images import BandImages, BeamedImages
+from szmass.sky.clusters.bands import BandImages
+from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.weighing.survey import Survey, planck_survey

@@ -65,7 +65,7 @@ def test_small_pixels_are_added_and_change_little() -> None:
     """Of 1.7' pixels two by two: a filter that is the beam itself, against the sum over pixels."""
     kernel = source(0.0, 0.0, COARSE)
     kernel -= kernel.mean()
-    found = Finder(COARSE, BEAM_FWHM_ARCMIN, kernel, INNER_ARCMIN)(
+    found = Finder(COARSE, BEAM_FWHM_ARCMIN, kernel[None], INNER_ARCMIN)(
         source(3.4, 0.0, COARSE)[None], np.ones(1)
     )
     exact = float(np.sum(kernel * source(0.0, 0.0, COARSE)))

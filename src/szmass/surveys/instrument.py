@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from szmass.params import Weighing
 from szmass.params.survey import SurveySettings
-from szmass.sky.clusters.images import BandImages, BeamedImages
+from szmass.sky.clusters.bands import BandImages
+from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.radial_tables import RadialTables
 from szmass.sky.grid import PixelGrid, gaussian_beam
 from szmass.sky.healpix import band_limited_variance

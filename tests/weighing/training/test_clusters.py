@@ -8,7 +8,8 @@ from scipy.stats import kstest
 
 from helpers.small_weighing import small_survey, small_weighing
 from helpers.toy_weighing import COSMOLOGY
-from szmass.sky.clusters.images import BandImages, BeamedImages
+from szmass.sky.clusters.bands import BandImages
+from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.mock_clusters import COOL_CORE, MockClusters
 from szmass.sky.clusters.pressure import GnfwPressure
 from szmass.sky.clusters.universal import beamed_profiles

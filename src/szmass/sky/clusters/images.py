@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,27 +59,6 @@ class BeamedImages:
         image = irfft2(modes, s=(frame.pixels, frame.pixels))
         kept = slice(0, frame.oversampling * self.grid.pixels, frame.oversampling)
         return image[kept, kept].astype(np.float32)
-
-
-@dataclass(frozen=True)
-class BandImages:
-    """Images of a cluster in the bands of a survey, each behind its beam and in its unit."""
-
-    bands: Sequence[BeamedImages]
-    """Of y, on one grid."""
-    per_y: Sequence[float]
-    """What a Compton y of 1 is in each band, in the unit of its images."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """`(bands, pixels, pixels)`."""
-        pixels = self.bands[0].grid.pixels
-        return len(self.bands), pixels, pixels
-
-    def __call__(self, ellipsoids: Ellipsoids) -> np.ndarray:
-        """Images, `(bands, pixels, pixels)` float32, of components in arcmin about the centre."""
-        images = [band(ellipsoids) for band in self.bands]
-        return np.array(images) * np.array(self.per_y, dtype=np.float32)[:, None, None]
 
 
 @dataclass(frozen=True)

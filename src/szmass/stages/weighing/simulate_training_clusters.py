@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import Compton, Morphology, PlanckSky, Resources, Weighing
-from szmass.sky.clusters.images import BandImages, BeamedImages
+from szmass.sky.clusters.bands import BandImages
+from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.batch import run_tasks

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass.params import Weighing
-from szmass.sky.clusters.images import BandImages
+from szmass.sky.clusters.bands import BandImages
 from szmass.sky.clusters.mock_clusters import MockClusters, with_mean_y
 from szmass.sky.clusters.projection import random_rotation
 from szmass.sky.cosmology import Cosmology
