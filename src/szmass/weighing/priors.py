@@ -91,7 +91,7 @@ class Population:
         if key not in self._known:
             apart = (axis - self.log10_m500c_msun[:, None]) / self.width_dex
             kernels = np.exp(-0.5 * apart**2) / (np.sqrt(2.0 * np.pi) * self.width_dex)
-            self._known[key] = kernels, ndtr(apart.T)
+            self._known[key] = kernels, np.ascontiguousarray(ndtr(apart).T)
         return self._known[key]
 
 
