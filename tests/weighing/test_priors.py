@@ -163,3 +163,12 @@ def test_rows_of_a_table_are_each_normalised():
     )
     np.testing.assert_allclose(np.trapezoid(prior.density, AXIS, axis=1), 1.0)
     np.testing.assert_allclose(*prior.density)
+
+
+def test_densities_do_not_depend_on_how_many_are_asked_for(population):
+    redshift = np.geomspace(0.02, 0.9, 53)
+    together = population.ln_density(redshift, AXIS)
+    for count in (1, 4, 48):
+        np.testing.assert_array_equal(
+            population.ln_density(redshift[:count], AXIS), together[:count]
+        )
