@@ -37,11 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def threads(params: Params) -> Iterator[None]:
-    """One for BLAS, whose idle threads take the cores from the processes that tests start.
+    """One for BLAS, here and in the processes that tests start: its idle threads take the cores.
 
     TensorFlow has as many as a training of an ensemble, whose last bits depend on their number;
     it reads that once, before its first operation.
     """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     os.environ["TF_NUM_INTEROP_THREADS"] = str(params.cnn.threads)
     with threadpool_limits(1):
