@@ -1,4 +1,4 @@
-"""The sky of params.yaml, built once a session from a real CAMB run and the real foregrounds."""
+"""The sky of params.yaml, built once a run from a real CAMB run and the real foregrounds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 from helpers import ROOT
@@ -56,13 +58,25 @@ def params() -> Params:
 
 
 @pytest.fixture(scope="session")
-def dl_uk2(params: Params) -> dict[str, np.ndarray]:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of a run share, for what one of them makes for all."""
+    of_process = tmp_path_factory.getbasetemp()
+    return of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
+
+
+@pytest.fixture(scope="session")
+def dl_uk2(params: Params, common: Path) -> dict[str, np.ndarray]:
     """D_l in uK^2 of every component, from l = 0."""
-    settings = asdict(params.spectra)
-    lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
-    cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
-    table = read_george2015(ROOT / params.paths["george2015"])
-    return {"cmb": cmb} | foregrounds_dl_uk2(*table, lmax=lmax)
+    file = common / "dl_uk2.npz"
+    with FileLock(common / "dl_uk2.lock"):
+        if not file.exists():
+            settings = asdict(params.spectra)
+            lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
+            cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
+            table = read_george2015(ROOT / params.paths["george2015"])
+            np.savez(file, cmb=cmb, **foregrounds_dl_uk2(*table, lmax=lmax))
+    with np.load(file) as spectra:
+        return dict(spectra)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Short trainings of both networks on whatever backend KERAS_BACKEND names.
 
-python short_trainings.py WEIGHTS    prints what they report as JSON; WEIGHTS are the mResUNet's first
+python short_trainings.py WEIGHTS    prints what they report; WEIGHTS are the first of the mResUNet
 """
 
 from __future__ import annotations
