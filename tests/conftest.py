@@ -18,7 +18,7 @@ from helpers.committed import SETTINGS
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
-from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
+from szmass.sky.spectra import COMPONENTS, CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 # a shell that starts the tests in the background has it ignored, and so would all that they start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,16 +67,16 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dl_uk2(params: Params, common: Path) -> dict[str, np.ndarray]:
     """D_l in uK^2 of every component, from l = 0."""
-    file = common / "dl_uk2.npz"
+    file = common / "dl_uk2.npy"
     with FileLock(common / "dl_uk2.lock"):
         if not file.exists():
             settings = asdict(params.spectra)
             lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
             cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
             table = read_george2015(ROOT / params.paths["george2015"])
-            np.savez(file, cmb=cmb, **foregrounds_dl_uk2(*table, lmax=lmax))
-    with np.load(file) as spectra:
-        return dict(spectra)
+            spectra = {"cmb": cmb} | foregrounds_dl_uk2(*table, lmax=lmax)
+            np.save(file, [spectra[name] for name in COMPONENTS])
+    return dict(zip(COMPONENTS, np.load(file), strict=True))
 
 
 @pytest.fixture(scope="session")
