@@ -99,8 +99,11 @@ def test_what_webdav_lets_in_damaged_is_found_and_mended(group: Project, tmp_pat
 
 
 @each_kind
-def test_a_remote_that_refuses_or_is_away_is_named(kind: Server, group: Project):
+def test_a_remote_that_refuses_or_is_away_is_named(
+    kind: Server, group: Project, monkeypatch: pytest.MonkeyPatch
+):
     """Where DVC itself says no more than that the files are missing, as with WebDAV."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # of five, each with a longer wait
     with proxy(kind.port) as way:
         use(group, kind, way, **{kind.secret: "wrong"})
         refused = group.szmass("verify", "--remote", "team")

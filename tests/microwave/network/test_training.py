@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -167,14 +168,19 @@ def test_an_epochs_maps_are_its_own_and_the_same_again(sky: MicrowaveSky) -> Non
     assert (maps.m200c_msun != other.m200c_msun).any()
 
 
-@pytest.mark.parametrize("scale", ["peak", "rms"])
+@pytest.mark.parametrize(
+    ("scale", "network"), [("peak", lambda **_: small_network(0.2)), ("rms", mresunet)]
+)
 def test_an_estimator_has_the_constants_of_maps_that_it_is_not_trained_on(
     params: Params,
     settings: Mresunet,
     sky: MicrowaveSky,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     scale: Literal["peak", "rms"],
+    network: Callable[..., keras.Model],
 ) -> None:
+    monkeypatch.setattr("szmass.microwave.network.training.mresunet", network)
     settings = dataclasses.replace(settings, epochs=1, profile_scale=scale, recalibration_maps=32)
     prepare_backend(seed=1, threads=2)
     seen: list[int] = []
