@@ -199,6 +199,16 @@ class BandNoise:
         """C among images with the square's symmetries; see `filters.Noise`."""
         return np.block([[pair.symmetric_covariance() for pair in row] for row in self.pairs])
 
+    def covariance_without_mean(self) -> np.ndarray:
+        """C of maps less their mean in each band, `(bands pixels^2, bands pixels^2)`."""
+        row, column = np.divmod(np.arange(self.grid.pixels**2), self.grid.pixels)
+        squares = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
+        blocks = []
+        for pairs in self.pairs:
+            whole = [pair.of_square[squares] for pair in pairs]
+            blocks.append([c - c.mean(axis=0) - c.mean(axis=1)[:, None] + c.mean() for c in whole])
+        return np.block(blocks)
+
     def maps(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Maps of nothing but noise, `(count, bands, pixels, pixels)` float32.
 
