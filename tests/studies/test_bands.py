@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.recording import ListRun
 
 from helpers import ROOT
+from helpers.recording import ListRun
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params, load_as
 from szmass.sky.spectra import COMPONENTS

@@ -55,9 +55,8 @@ def judge(
     settings = weighing_microwave.applied(weighing)
     low, high = (mass * MASS_UNIT_MSUN for mass in weighing_microwave.prior_range_1e14)
     axis = mass_axis(np.log10([low, high]).tolist(), settings.axis_nodes)
-    dl_uk2 = {
-        name: values for name, values in read_spectra(spectra_table).items() if name in study.sky
-    }
+    spectra = read_spectra(spectra_table)
+    dl_uk2: dict[str, np.ndarray] = {name: spectra[name] for name in study.sky}
     gas = Gas.of(baryon_models[compton.baryon_model])
 
     def make(item: Item) -> None:
