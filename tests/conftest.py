@@ -1,4 +1,4 @@
-"""The sky of params.yaml, built once a session from a real CAMB run and the real foregrounds."""
+"""The sky of params.yaml, built once a run from a real CAMB run and the real foregrounds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
 from helpers import ROOT
@@ -16,7 +18,7 @@ from helpers.committed import SETTINGS
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_george2015
 from szmass.params import Params, load
-from szmass.sky.spectra import CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
+from szmass.sky.spectra import COMPONENTS, CmbCosmology, foregrounds_dl_uk2, lensed_cmb_dl_uk2
 
 # a shell that starts the tests in the background has it ignored, and so would all that they start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,11 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def threads(params: Params) -> Iterator[None]:
-    """One for BLAS, whose idle threads take the cores from the processes that tests start.
+    """One for BLAS, here and in the processes that tests start: its idle threads take the cores.
 
     TensorFlow has as many as a training of an ensemble, whose last bits depend on their number;
     it reads that once, before its first operation.
     """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     os.environ["TF_NUM_INTEROP_THREADS"] = str(params.cnn.threads)
     with threadpool_limits(1):
@@ -55,13 +58,25 @@ def params() -> Params:
 
 
 @pytest.fixture(scope="session")
-def dl_uk2(params: Params) -> dict[str, np.ndarray]:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of a run share, for what one of them makes for all."""
+    of_process = tmp_path_factory.getbasetemp()
+    return of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
+
+
+@pytest.fixture(scope="session")
+def dl_uk2(params: Params, common: Path) -> dict[str, np.ndarray]:
     """D_l in uK^2 of every component, from l = 0."""
-    settings = asdict(params.spectra)
-    lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
-    cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
-    table = read_george2015(ROOT / params.paths["george2015"])
-    return {"cmb": cmb} | foregrounds_dl_uk2(*table, lmax=lmax)
+    file = common / "dl_uk2.npy"
+    with FileLock(common / "dl_uk2.lock"):
+        if not file.exists():
+            settings = asdict(params.spectra)
+            lmax, camb_lmax = settings.pop("lmax"), settings.pop("camb_lmax")
+            cmb = lensed_cmb_dl_uk2(CmbCosmology(**settings), lmax=lmax, camb_lmax=camb_lmax)
+            table = read_george2015(ROOT / params.paths["george2015"])
+            spectra = {"cmb": cmb} | foregrounds_dl_uk2(*table, lmax=lmax)
+            np.save(file, [spectra[name] for name in COMPONENTS])
+    return dict(zip(COMPONENTS, np.load(file), strict=True))
 
 
 @pytest.fixture(scope="session")

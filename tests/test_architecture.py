@@ -27,6 +27,7 @@ OWNERS = {
         "szmass.predict.files.centres",
         "szmass.predict.files.fits_images",
         "szmass.predict.files.headers",
+        "szmass.predict.files.sky_maps",
         "szmass.predict.masses",
         "szmass.predict.objects",
         "szmass.storage.mass_tables",
@@ -55,6 +56,7 @@ OWNERS = {
         "szmass.weighing.judgement.results",
         "szmass.studies.figures",
         "szmass.studies.saliency.figures",
+        "szmass.surveys.page",
     ),
     "mlflow": (
         "szmass.tracking",

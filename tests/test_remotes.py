@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -19,12 +19,22 @@ SHARD = f"{DATA}/temperature_uk/c/4/0/0"
 WAIT_S = 60.0
 Start = Callable[[Path], AbstractContextManager[Server]]
 
-each_kind = pytest.mark.parametrize("start", [ssh_server, s3_store, webdav_share])
+each_kind = pytest.mark.parametrize("kind", [ssh_server, s3_store, webdav_share], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project.of_group(tmp_path_factory.mktemp("group"))
+
+
+@pytest.fixture(scope="module")
+def kind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that the tests of its kind share."""
+    start: Start = request.param
+    with start(tmp_path_factory.mktemp("server") / "of_kind") as server:
+        yield server
 
 
 def use(project: Project, server: Server, way: Proxy, **other: str) -> None:
@@ -50,12 +60,12 @@ def killed_half_way(project: Project, command: str, way: Proxy, direction: str, 
 
 @pytest.mark.slow
 @each_kind
-def test_killed_and_damaged_transfers_end_well(start: Start, group: Project, tmp_path: Path):
+def test_killed_and_damaged_transfers_end_well(kind: Server, group: Project, tmp_path: Path):
     total = sum((group.path / name).stat().st_size for name in group.hashes(DATA, MODEL))
     colleague = group.clone(tmp_path / "colleague")
-    with start(tmp_path / "server") as server, proxy(server.port) as way:
-        use(group, server, way)
-        use(colleague, server, way)
+    with proxy(kind.port) as way:
+        use(group, kind, way)
+        use(colleague, kind, way)
         killed_half_way(group, "push", way, "up", total)
         group.succeed("dvc", "push", "--quiet", "--jobs", "1")
         assert way.passed["up"] < 0.8 * total, "what had arrived was sent again"
@@ -89,12 +99,15 @@ def test_what_webdav_lets_in_damaged_is_found_and_mended(group: Project, tmp_pat
 
 
 @each_kind
-def test_a_remote_that_refuses_or_is_away_is_named(start: Start, group: Project, tmp_path: Path):
+def test_a_remote_that_refuses_or_is_away_is_named(
+    kind: Server, group: Project, monkeypatch: pytest.MonkeyPatch
+):
     """Where DVC itself says no more than that the files are missing, as with WebDAV."""
-    with start(tmp_path / "server") as server, proxy(server.port) as way:
-        use(group, server, way, **{server.secret: "wrong"})
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # of five, each with a longer wait
+    with proxy(kind.port) as way:
+        use(group, kind, way, **{kind.secret: "wrong"})
         refused = group.szmass("verify", "--remote", "team")
-        use(group, server, way)
+        use(group, kind, way)
     away = group.szmass("verify", "--remote", "team")
     for answer in (refused, away):
         assert answer.returncode == 1

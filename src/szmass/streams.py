@@ -54,3 +54,4 @@ BARYON_MODEL_CLUSTERS = 61  # the same clusters for each model of the gas
 MICROWAVE_TEST_MAPS = 62  # that the values of a setting are compared on
 MICROWAVE_STORED_MAPS = 63  # a training set that is shown again and again, and its order
 MICROWAVE_VALIDATION_MAPS = 64  # of each training
+BAND_MAPS = 65  # masses, scatter and noise of clusters in several bands

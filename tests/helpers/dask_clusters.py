@@ -27,8 +27,9 @@ def started_cluster(folder: Path, *, scheduler_path: str, worker_path: str) -> I
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "dask", *command, "--no-dashboard"],
-            env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            # BLAS as where nobody holds it to a thread
+            env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "2"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         for command, path in (
             (["scheduler", *listen], scheduler_path), (["worker", address, *capacity], worker_path)

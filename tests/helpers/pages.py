@@ -161,13 +161,20 @@ def unknown_commands(text: str) -> list[str]:
 
 @cache
 def _options() -> Mapping[str, frozenset[str]]:
-    """The options of each command of szmass."""
-    (choices,) = (
-        action.choices
-        for action in _parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return {name: frozenset(command._option_string_actions) for name, command in choices.items()}
+    """The options of each command of szmass, those of its actions among them."""
+    return {name: frozenset(_all_options(command)) for name, command in _below(_parser()).items()}
+
+
+def _below(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The parsers of a parser's commands, by name."""
+    found = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return next((action.choices for action in found), {})
+
+
+def _all_options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from parser._option_string_actions
+    for command in _below(parser).values():
+        yield from _all_options(command)
 
 
 def _unknown_in(part: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from szmass.microwave.maps.spectra_table import write_spectra
 from szmass.params import Params
@@ -62,6 +63,10 @@ def simulate(tiny: Params, spectra_table: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_store(simulate: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_store(simulate: Callable[..., Path], common: Path) -> Path:
     """The store of the tiny line, made by one worker; never to be changed."""
-    return simulate(tmp_path_factory.mktemp("store") / "microwave.zarr", workers=1)
+    store = common / "tiny" / "microwave.zarr"
+    with FileLock(common / "tiny.lock"):
+        if not store.exists():
+            simulate(store, workers=1)
+    return store

@@ -147,8 +147,8 @@ def test_a_contradicting_redshift_and_unused_columns_are_said(folder: Path) -> N
 
 
 def test_options_of_cutouts_are_not_for_a_sky(folder: Path) -> None:
-    with pytest.raises(SystemExit, match="--hdu and --centre are for cutouts"):
-        main(["predict", "--ymap", "y.fits", "--catalogue", "c.fits", "--hdu", "1"])
+    with pytest.raises(SystemExit, match="--centre is for cutouts, not for a map of the sky"):
+        main(["predict", "--ymap", "y.fits", "--catalogue", "c.fits", "--centre", "1,1"])
     with pytest.raises(SystemExit, match="centre = 'here': expected X,Y in pixels from 0"):
         main(["predict", "wide.fits", "--centre", "here"])
 

@@ -30,7 +30,8 @@ from hypothesis import strategies as st
 from helpers import ROOT
 from helpers.limited_reader import GRID, NSIDE
 from szmass.compton.maps.stores import planck_spec
-from szmass.predict.cutouts import LARGEST_Y, checked_cutout
+from szmass.predict.cutouts import checked_cutout
+from szmass.predict.files.headers import Y
 from szmass.sky.healpix import gnomonic_pixels, pixel_count
 from szmass.storage.store import replacing, write_rows
 
@@ -264,7 +265,7 @@ def check(recipe: Recipe, answer: dict[str, Any]) -> str:
     assert cutouts or problems
     assert not any("\n" in line or "MemoryError" in line for line in problems)
     assert np.isfinite(cutouts).all()
-    assert np.abs(cutouts).max(initial=0.0) <= LARGEST_Y
+    assert np.abs(cutouts).max(initial=0.0) <= Y.largest
     assert all(0.0 < redshift <= 1.0 for redshift in answer["redshifts"])
     if recipe.is_whole:
         assert bool(cutouts) == recipe.is_good, problems

@@ -24,6 +24,7 @@ from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.full_disk import room_for
 from helpers.mlflow_runs import free_port, runs_of, wait_for
+from helpers.mlflow_servers import LIGHT
 from szmass.tracking import TrackingError, open_run, service
 from szmass.tracking.service import open_client
 
@@ -77,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env=os.environ | LIGHT,
     )
     server = Server(process, f"http://127.0.0.1:{port}")
     yield server

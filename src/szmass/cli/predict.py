@@ -69,10 +69,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         "--ymap",
-        dest="ymap",
-        type=Path,
-        metavar="FITS",
-        help="y-map of the sky, HEALPix or an image in any projection, with:",
+        dest="maps",
+        action="append",
+        default=[],
+        metavar="[BAND=]FITS",
+        help="map of the sky, HEALPix or an image in any projection; of a survey with several "
+        "bands one of each; with:",
     )
     parser.add_argument(
         "--catalogue",
@@ -130,6 +132,7 @@ def run(options: Namespace) -> None:
     if options.example:
         _take_example(options)
     options.progress = not options.quiet
+    _take_maps(options)
     names = [field.name for field in fields(Wanted)]
     wanted = Wanted(**{name: getattr(options, name) for name in names})
     if not wanted.by_weighing and (options.plot or options.out):
@@ -150,6 +153,14 @@ def run(options: Namespace) -> None:
         _write(answer, options)
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
+
+
+def _take_maps(options: Namespace) -> None:
+    """Maps of the sky: one, or some by band."""
+    named = [text.partition("=") for text in options.maps]
+    is_one = len(named) == 1 and (not named[0][1] or Path(options.maps[0]).exists())
+    options.ymap = Path(options.maps[0]) if is_one else None
+    options.bands = {} if is_one else {band: Path(path) for band, _, path in named}
 
 
 def _answer(wanted: Wanted) -> Answer | Weighed:
@@ -173,7 +184,7 @@ def _take_example(options: Namespace) -> None:
     from szmass.predict.command import PredictionError
     from szmass.predict.released import EXAMPLE_FILE, RECORDS
 
-    if options.files or options.table or options.ymap:
+    if options.files or options.table or options.maps:
         raise PredictionError("--example has a map of its own: leave out other maps")
     example, content = Path(EXAMPLE_FILE), (RECORDS / EXAMPLE_FILE).read_bytes()
     if not example.exists():

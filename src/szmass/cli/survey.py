@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 HELP = "weigh clusters in the maps of another survey: measure its noise, train for it, list all"
-EXAMPLE = "szmass survey new mine --map ymap.fits --beam 1.6 && szmass survey train mine"
+EXAMPLE = "szmass survey new mine --map ymap.fits --beam 1.6"
 
 
 def add_arguments(parser: ArgumentParser) -> None:

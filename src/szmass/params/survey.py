@@ -11,6 +11,7 @@ from pydantic import Field
 
 from szmass.params.checks import (
     Flag,
+    List,
     Names,
     NotNegativeFloat,
     Number,
@@ -84,6 +85,9 @@ class SurveySettings(Section):
     """Whether the value of a pixel is the mean over the pixel."""
     bands: Annotated[Names[BandSettings], rule("at least one band", bool)]
     """By name; one alone for maps of y."""
+    sky: List[Literal["cmb", "ksz", "tsz", "radio", "dsfg_poisson", "dsfg_clustered", "tsz_cib"]]
+    """What is in maps of temperature besides clusters and the instrument's noise, scaled from
+    150 GHz to each band; empty for maps of y, whose noise has all of it."""
     weighing: Mapping[str, Any]
     """Settings that stand here in the place of those in params.yaml: weighing."""
 
@@ -92,6 +96,8 @@ class SurveySettings(Section):
         of_temperature = self.signal == "temperature_uk"
         if not of_temperature and len(self.bands) != 1:
             yield wrong("bands", list(self.bands), "one band, for maps of y")
+        if not of_temperature and self.sky:
+            yield wrong("sky", self.sky, "nothing for maps of y, whose noise has all of it")
         for name, band in self.bands.items():
             if self.pixel_arcmin * LEAST_PIXELS_A_BEAM > band.beam_fwhm_arcmin:
                 expected = f"at least {LEAST_PIXELS_A_BEAM:g} pixels of {self.pixel_arcmin}'"

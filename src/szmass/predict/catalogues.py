@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,11 @@ import numpy as np
 
 from szmass.planck.files import column, open_table
 from szmass.predict.cutouts import COARSEST, PLANCK_BEAM_ARCMIN
-from szmass.predict.files.headers import in_y
+from szmass.predict.files.headers import Signal, Y
 from szmass.predict.files.limits import LARGEST_FILE_BYTES, UserFileError, plain_fits
 from szmass.predict.files.sky_maps import (
     GALACTIC,
     ICRS,
-    Converts,
     open_sky,
     require_columns_once,
     unit_key,
@@ -36,7 +36,7 @@ DEGREES = ("", "deg", "degree", "degrees")
 CUTOUTS_AT_ONCE = 64
 OWN = 1.02
 """Times the cutouts' own pixel, which a map's may be whatever the beam."""
-OFF_THE_MAP = "not on the map, or at its edge, or where it has no data"
+OFF_THE_MAP = "not on the map (of every band), or at its edge, or where it has no data"
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,26 @@ class Catalogue:
 
 
 def cut_catalogue(
-    ymap: Path,
+    skies: Sequence[Path],
     catalogue: Path,
     *,
     nside: int | None,
     grid: PixelGrid,
     beam_fwhm_arcmin: float = PLANCK_BEAM_ARCMIN,
-    converts: Converts = in_y,
+    signal: Signal = Y,
     hdu: str | None = None,
 ) -> Iterator[tuple[str, UserMap]]:
-    """Cutouts of a map of the sky at the clusters of a catalogue, each with its name.
+    """Cutouts of maps of the sky at the clusters of a catalogue, each with its name.
 
     Args:
-        ymap: HEALPix map in the layout of Planck's, or an image in any projection; `.gz` or not.
+        skies: one a band; HEALPix map in the layout of Planck's, or an image in any projection;
+            `.gz` or not. Of several, a cluster's map is `(bands, pixels, pixels)`.
         catalogue: FITS table with the columns GLON and GLAT, or RA and DEC, in degrees, REDSHIFT
             and NAME; likewise.
         nside: that a HEALPix map must have; without, any with pixels that are fine enough.
         grid: of the cutouts.
         beam_fwhm_arcmin: of the map, whose pixels are at most `COARSEST` of it.
-        converts: from the map's unit.
+        signal: what the map shows.
         hdu: number or name of the map, where a file has several.
 
     Raises:
@@ -93,17 +94,23 @@ def cut_catalogue(
     placed = np.flatnonzero(clusters.problems == "")
     count, empty = len(clusters.names), 0
     coarsest = max(COARSEST * beam_fwhm_arcmin, OWN * grid.pixel_arcmin)
-    opened = open_sky(ymap, converts, coarsest_arcmin=coarsest, nside=nside, hdu=hdu)
-    with opened as sky:
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(
+                open_sky(path, signal, coarsest_arcmin=coarsest, nside=nside, hdu=hdu)
+            )
+            for path in skies
+        ]
         for start in range(0, count, CUTOUTS_AT_ONCE):
             rows = range(start, min(start + CUTOUTS_AT_ONCE, count))
             here = placed[(placed >= rows.start) & (placed < rows.stop)]
-            cut = sky.cutouts(*clusters.positions(sky.frame, here), grid)
+            bands = [sky.cutouts(*clusters.positions(sky.frame, here), grid) for sky in opened]
+            cut = bands[0] if len(bands) == 1 else np.stack(bands, axis=1)
             cutouts = dict(zip(here.tolist(), cut, strict=True))
             for row in rows:
                 name, redshift = clusters.names[row], float(clusters.redshift[row])
                 image, problem = cutouts.get(row, np.empty((0, 0))), clusters.problems[row]
-                if image.size and np.isnan(image).all():
+                if image.size and np.isnan(image).all(axis=(-2, -1)).any():
                     empty += 1
                     problem = OFF_THE_MAP
                     if empty == count and count > 1:
@@ -116,9 +123,9 @@ def cut_catalogue(
                         grid.pixel_arcmin,
                         None if redshift == -1 else redshift,  # PSZ2 has -1 where it is unknown
                         f"column {clusters.redshift_key}",
-                        sky.notes,
+                        opened[0].notes,
                         problem=problem,
-                        read=sky.read,
+                        read=opened[0].read,
                         pixel_key="of the cutout",
                     ),
                 )

@@ -64,6 +64,8 @@ class Wanted:
     pixel_arcmin: float | None = None
     table: Path | None = None
     ymap: Path | None = None
+    bands: Mapping[str, Path] = field(default_factory=dict)
+    """Maps of the sky by band, in the place of `ymap`, for surveys with several."""
     catalogue: Path | None = None
     prior: str | None = None
     """Without, the one that the models have of their own; the CNNs have no other."""
@@ -99,6 +101,10 @@ class Accepted:
     """Of the maps: Planck's, or a survey's."""
     farthest: float = 1.0
     """Largest redshift."""
+    signal: str = "compton_y"
+    """What they show, as `sky.signals` has it."""
+    bands: Sequence[str] = ("y",)
+    """Names of the images of a map, in their order."""
 
 
 OF_PLANCK = Accepted()
@@ -385,6 +391,8 @@ def usable_map(
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
     """A map on a grid, its redshift, and what was taken from its file or done to it.
 
+    A map of several bands is `(bands, pixels, pixels)`.
+
     Args:
         found: the map as it was read.
         grid: of the cutout.
@@ -400,6 +408,7 @@ def usable_map(
         checked_redshift,
         window_around,
     )
+    from szmass.predict.files.headers import SIGNALS
 
     beam = accepted.beam_fwhm_arcmin
     if found.problem:
@@ -410,13 +419,24 @@ def usable_map(
         image, centre = window_around(
             image, found.pixel_arcmin, grid, centre, beam_fwhm_arcmin=beam
         )
-    if fill_nan:
+    if fill_nan and image.ndim == 2:
         from szmass.predict.filling import with_noise
 
         image, words = with_noise(image, found.pixel_arcmin or grid.pixel_arcmin, centre)
         notes += (words,) if words else ()
-    cutout = checked_cutout(image, found.pixel_arcmin, grid, centre, beam_fwhm_arcmin=beam)
-    return cutout, redshift, notes
+    check = partial(checked_cutout, beam_fwhm_arcmin=beam, signal=SIGNALS[accepted.signal])
+    if len(accepted.bands) == 1:
+        return check(image, found.pixel_arcmin, grid, centre), redshift, notes
+    if image.ndim != 3 or len(image) != len(accepted.bands):
+        names = " ".join(f"--map {band}=FILE" for band in accepted.bands)
+        raise CutoutError(f"map of shape {image.shape}: expected {names}, and --catalogue")
+    cutouts = []
+    for name, of_band in zip(accepted.bands, image, strict=True):
+        try:
+            cutouts.append(check(of_band, found.pixel_arcmin, grid, centre))
+        except CutoutError as error:
+            raise CutoutError(f"band {name}: {error}") from error
+    return np.array(cutouts), redshift, notes
 
 
 Load = Callable[[], Iterator[tuple[str, "UserMap"]]]
@@ -443,10 +463,12 @@ def requests(
     """
     from szmass.predict.catalogues import cut_catalogue
     from szmass.predict.files.centres import Centre
+    from szmass.predict.files.headers import SIGNALS
     from szmass.predict.files.map_tables import read_table
     from szmass.predict.files.user_maps import read_user_maps
 
     _require_one_way(wanted)
+    signal = SIGNALS[accepted.signal]
     centre = None if wanted.centre is None else Centre.of(wanted.centre)
 
     def load(
@@ -454,22 +476,19 @@ def requests(
     ) -> Iterator[tuple[str, UserMap]]:
         if problem:
             raise PredictionError(problem)
-        for found in read_user_maps(path, hdu=wanted.hdu, centre=centre):
+        for found in read_user_maps(path, hdu=wanted.hdu, centre=centre, signal=signal):
             row_of_file = found.label.removeprefix(str(path))
             yield (
                 name + row_of_file if name else found.label,
                 found.with_redshift(redshift, where).with_pixels(wanted.pixel_arcmin),
             )
 
-    if wanted.ymap is not None and wanted.catalogue is not None:
-        ymap, catalogue = wanted.ymap, wanted.catalogue
-        beam = accepted.beam_fwhm_arcmin
-        yield (
-            "",
-            lambda: cut_catalogue(
-                ymap, catalogue, nside=nside, grid=grid, beam_fwhm_arcmin=beam, hdu=wanted.hdu
-            ),
+    skies = _skies(wanted, accepted.bands)
+    if skies and wanted.catalogue is not None:
+        cut = partial(
+            cut_catalogue, skies, wanted.catalogue, nside=nside, grid=grid, hdu=wanted.hdu
         )
+        yield "", partial(cut, beam_fwhm_arcmin=accepted.beam_fwhm_arcmin, signal=signal)
     elif wanted.table is not None:
         table = read_table(wanted.table)
         warnings += table.warnings
@@ -478,6 +497,23 @@ def requests(
             yield row.label, partial(load, row.file, row.redshift, where, row.name, row.problem)
     for path, problem in _files_of(wanted.files):
         yield str(path), partial(load, path, wanted.redshift, COMMAND_LINE, problem=problem)
+
+
+def _skies(wanted: Wanted, bands: Sequence[str]) -> list[Path]:
+    """The maps of the sky, in the order of a survey's bands; none where cutouts are asked for.
+
+    Raises:
+        PredictionError: there is not one for each band.
+    """
+    if wanted.ymap is None and not wanted.bands:
+        return []
+    if wanted.ymap is not None and len(bands) == 1 and not wanted.bands:
+        return [wanted.ymap]
+    if set(wanted.bands) != set(bands) or wanted.ymap is not None:
+        given = " ".join(f"{name}={path}" for name, path in wanted.bands.items()) or wanted.ymap
+        expected = " ".join(f"--map {name}=FILE" for name in bands) if bands[1:] else "--map FILE"
+        raise PredictionError(f"--map {given}: expected {expected}")
+    return [wanted.bands[name] for name in bands]
 
 
 def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -492,8 +528,9 @@ def _files_of(named: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _require_one_way(wanted: Wanted) -> None:
-    ways = [bool(wanted.files), wanted.table is not None, wanted.ymap is not None]
-    if sum(ways) != 1 or (wanted.ymap is None) != (wanted.catalogue is None):
+    of_sky = wanted.ymap is not None or bool(wanted.bands)
+    ways = [bool(wanted.files), wanted.table is not None, of_sky]
+    if sum(ways) != 1 or of_sky != (wanted.catalogue is not None):
         raise PredictionError(
             "expected one of: FILE... --redshift Z, --table T.csv, --map M.fits --catalogue C.fits"
         )
@@ -501,9 +538,9 @@ def _require_one_way(wanted: Wanted) -> None:
         raise PredictionError(
             "--redshift is for FILE; a table or a catalogue has a column of its own"
         )
-    if wanted.pixel_arcmin is not None and wanted.ymap is not None:
+    if wanted.pixel_arcmin is not None and of_sky:
         raise PredictionError("--pixel-arcmin is for cutouts; a map of the sky states its pixels")
-    if wanted.ymap is not None and wanted.centre is not None:
+    if of_sky and wanted.centre is not None:
         raise PredictionError("--centre is for cutouts, not for a map of the sky")
 
 

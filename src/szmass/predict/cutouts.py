@@ -8,10 +8,9 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from szmass.errors import SzmassError
+from szmass.predict.files.headers import Signal, Y
 from szmass.sky.grid import PixelGrid
 
-LARGEST_Y = 1e-2
-"""No cluster comes near: larger values are in uK, or in units of 1e-6."""
 COARSEST = 0.25
 """Of a beam: from coarser pixels a map cannot be resampled."""
 PLANCK_BEAM_ARCMIN = 10.0
@@ -99,6 +98,7 @@ def checked_cutout(
     centre: tuple[float, float] | None = None,
     *,
     beam_fwhm_arcmin: float = PLANCK_BEAM_ARCMIN,
+    signal: Signal = Y,
 ) -> np.ndarray:
     """A map on the networks' grid, float32.
 
@@ -107,13 +107,14 @@ def checked_cutout(
     enough for the beam; nothing is extrapolated.
 
     Args:
-        image: Compton y with the cluster in it, `(rows, columns)`.
+        image: with the cluster in it, `(rows, columns)`.
         pixel_arcmin: side of a pixel; None where the file does not say, then `grid`'s is taken
             for a map of `grid`'s size.
         grid: of the networks.
         centre: column and row of the cluster in a map that `window_around` has cut; None: the
             centre of a square map.
         beam_fwhm_arcmin: of the map.
+        signal: what it shows.
 
     Raises:
         CutoutError: the map is no square image of numbers, has masked or NaN pixels or values
@@ -129,15 +130,13 @@ def checked_cutout(
         row, column = np.argwhere(bad)[0]
         raise CutoutError(
             f"{bad.sum()} pixels are masked or not finite, the first at row {row}, column "
-            f"{column}: expected y in every pixel"
+            f"{column}: expected a value in every pixel"
         )
     values = np.asarray(np.ma.getdata(image), dtype=float)
     largest = np.abs(values).max()
-    if largest > LARGEST_Y:
-        raise CutoutError(
-            f"|y| up to {largest:.3g}: expected a dimensionless Compton y below {LARGEST_Y:g}; "
-            "is the map in uK, or in units of 1e-6?"
-        )
+    if largest > signal.largest:
+        name = "y" if signal is Y else "T"
+        raise CutoutError(f"|{name}| up to {largest:.3g}: expected {signal.expected}")
     if np.ptp(values) == 0:
         raise CutoutError(f"the map is {values[0, 0]:g} in every pixel: expected a cluster")
     found = _on_grid(values, pixel_arcmin, grid, wanted, centre, beam_fwhm_arcmin)

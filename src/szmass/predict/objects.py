@@ -15,9 +15,10 @@ from szmass.predict.command import PredictionError
 from szmass.predict.files.centres import Centre
 from szmass.predict.files.headers import (
     REDSHIFT_KEYS,
+    Signal,
+    Y,
     header_pixel,
     header_redshift,
-    in_y,
     unit_in_words,
 )
 from szmass.predict.files.map_tables import (
@@ -40,30 +41,33 @@ if TYPE_CHECKING:
 TABLE_ENDING = ".csv"
 
 
-def maps_of(maps: Any, *, hdu: str | None, centre: Centre | None) -> Iterator[UserMap]:
+def maps_of(
+    maps: Any, *, hdu: str | None, centre: Centre | None, signal: Signal = Y
+) -> Iterator[UserMap]:
     """The maps of an array, an NDData, a table of files, a file, or a sequence of these.
 
     Args:
         maps: as `szmass.weigh` takes them.
         hdu: number or name of the part of FITS files that has the map.
         centre: where the cluster is in each map; None: at its centre.
+        signal: what the maps show.
 
     Raises:
         PredictionError: it is none of these, or a row of a table has no map.
         UserFileError: a file cannot be read.
     """
     if isinstance(maps, str | Path):
-        yield from _of_path(Path(maps), hdu, centre)
+        yield from _of_path(Path(maps), hdu, centre, signal)
     elif _is_of("astropy.table", "Table", maps):
-        yield from _of_table(maps, hdu, centre)
+        yield from _of_table(maps, hdu, centre, signal)
     elif _is_of("astropy.nddata", "NDData", maps):
-        yield from _of_nddata("map", maps, hdu, centre)
+        yield from _of_nddata("map", maps, hdu, centre, signal)
     elif isinstance(maps, Sequence) and any(_is_named(one) for one in maps):
         for number, one in enumerate(maps):
             if isinstance(one, str | Path):
-                yield from _of_path(Path(one), hdu, centre)
+                yield from _of_path(Path(one), hdu, centre, signal)
             elif _is_named(one):
-                yield from _of_nddata(f"map {number}", one, hdu, centre)
+                yield from _of_nddata(f"map {number}", one, hdu, centre, signal)
             else:
                 raise PredictionError(
                     f"map {number} is a {type(one).__name__}: expected a file or an NDData"
@@ -71,7 +75,7 @@ def maps_of(maps: Any, *, hdu: str | None, centre: Centre | None) -> Iterator[Us
     elif isinstance(maps, Sequence) and not maps:
         return
     else:
-        yield from _of_array(maps, hdu, centre)
+        yield from _of_array(maps, hdu, centre, signal)
 
 
 def _is_named(one: object) -> bool:
@@ -84,20 +88,24 @@ def _is_of(module: str, name: str, one: object) -> bool:
     return found is not None and isinstance(one, getattr(found, name))
 
 
-def _of_path(path: Path, hdu: str | None, centre: Centre | None) -> Iterator[UserMap]:
+def _of_path(
+    path: Path, hdu: str | None, centre: Centre | None, signal: Signal
+) -> Iterator[UserMap]:
     """The maps of a file, or of the files that a CSV table names."""
     if path.suffix.lower() != TABLE_ENDING:
-        yield from read_user_maps(path, hdu=hdu, centre=centre)
+        yield from read_user_maps(path, hdu=hdu, centre=centre, signal=signal)
         return
     table = read_table(path)
     for row in table.rows:
         if row.problem:
             raise PredictionError(f"{row.label}: {row.problem}")
-        found = read_user_maps(row.file, hdu=hdu, centre=centre)
+        found = read_user_maps(row.file, hdu=hdu, centre=centre, signal=signal)
         yield from _of_row(found, row.name, row.redshift, path, table.warnings)
 
 
-def _of_table(table: Table, hdu: str | None, centre: Centre | None) -> Iterator[UserMap]:
+def _of_table(
+    table: Table, hdu: str | None, centre: Centre | None, signal: Signal
+) -> Iterator[UserMap]:
     columns = {known_column(name): table[name] for name in table.colnames}
     if FILE not in columns:
         raise PredictionError(f"the table has no column {FILE!r}; it has {', '.join(columns)}")
@@ -108,7 +116,7 @@ def _of_table(table: Table, hdu: str | None, centre: Centre | None) -> Iterator[
         return None if np.ma.is_masked(found) else found
 
     for row in range(len(table)):
-        found = read_user_maps(Path(str(value(FILE, row))), hdu=hdu, centre=centre)
+        found = read_user_maps(Path(str(value(FILE, row))), hdu=hdu, centre=centre, signal=signal)
         yield from _of_row(
             found, str(value(NAME, row) or ""), value(REDSHIFT, row), "the table", warnings
         )
@@ -128,7 +136,7 @@ def _of_row(
 
 
 def _of_nddata(
-    label: str, data: NDData, hdu: str | None, centre: Centre | None
+    label: str, data: NDData, hdu: str | None, centre: Centre | None, signal: Signal
 ) -> Iterator[UserMap]:
     """The maps of an NDData or CCDData, with what its unit, WCS and header say."""
     from astropy.io import fits
@@ -146,7 +154,7 @@ def _of_nddata(
     except SzmassError as error:
         raise PredictionError(f"{label}: {error}") from error
     images = data.data if data.mask is None else np.ma.array(data.data, mask=data.mask)
-    for found in _of_array(images, hdu, None, data.unit, label):
+    for found in _of_array(images, hdu, None, signal, data.unit, label):
         yield replace(
             found,
             pixel_arcmin=pixel_arcmin,
@@ -169,6 +177,7 @@ def _of_array(
     maps: Any,
     hdu: str | None,
     centre: Centre | None,
+    signal: Signal,
     unit: object = None,
     label: str = "",
 ) -> Iterator[UserMap]:
@@ -177,7 +186,7 @@ def _of_array(
         raise PredictionError(f"HDU {hdu!r}: expected a FITS file")
     if unit is None:  # which numpy would drop
         unit = getattr(maps, "unit", None) or getattr(maps, "attrs", {}).get("units")
-    images, notes = in_y(np.ma.asanyarray(getattr(maps, "value", maps)), "unit", unit)
+    images, notes = signal.converts(np.ma.asanyarray(getattr(maps, "value", maps)), "unit", unit)
     if images.ndim not in {2, 3}:
         raise PredictionError(
             f"maps of shape {images.shape}: expected (pixels, pixels) or (n, pixels, pixels)"
@@ -191,6 +200,6 @@ def _of_array(
             None,
             None,
             notes=notes,
-            read=("array", unit_in_words("unit", unit)),
+            read=("array", unit_in_words("unit", unit, signal)),
             centre=place,
         )

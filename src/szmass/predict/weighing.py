@@ -21,6 +21,7 @@ from szmass.predict.command import (
     usable_maps,
 )
 from szmass.predict.files.centres import Centre
+from szmass.predict.files.headers import SIGNALS
 from szmass.predict.files.user_maps import UserMap
 from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.objects import maps_of
@@ -81,7 +82,8 @@ def _record(named: Path | None, survey: str | None) -> tuple[Record, str]:
 def _accepted(record: Record) -> Accepted:
     """Which maps and redshifts a record takes, beside its grid."""
     facts = record.facts
-    return Accepted(facts.beam_fwhm_arcmin, max(1.0, facts.redshifts[1]))
+    farthest = max(1.0, facts.redshifts[1])
+    return Accepted(facts.beam_fwhm_arcmin, farthest, facts.signal, tuple(facts.bands))
 
 
 def weigh(
@@ -102,10 +104,10 @@ def weigh(
     A warning is issued where a redshift contradicts that of a file, or a column is not used.
 
     Args:
-        maps: Compton y without a unit, `(pixels, pixels)` or `(n, pixels, pixels)`; an NDData or
-            CCDData of astropy, whose unit, mask, WCS and REDSHIFT are used; files, as `szmass
-            predict` reads them; or a table of files, of astropy or a CSV file, with the columns
-            file, redshift and, if there is one, name.
+        maps: Compton y without a unit, or what the survey's maps show, `(pixels, pixels)` or
+            `(n, pixels, pixels)`; an NDData or CCDData of astropy, whose unit, mask, WCS and
+            REDSHIFT are used; files, as `szmass predict` reads them; or a table of files, of
+            astropy or a CSV file, with the columns file, redshift and, if there is one, name.
         redshift: of all clusters, or one for each; may be left out where the maps say it.
         prior: `psz2` (the clusters of that catalogue at similar redshift; of Planck's maps alone),
             `mass-function` (Tinker et al. 2008, arXiv 0803.2706), `flat` in log10 M, which is also
@@ -134,7 +136,9 @@ def weigh(
     weigher = Weigher(_record(None if record is None else Path(record), survey)[0])
     choice = _Choice.of(weigher, str(prior or weigher.record.facts.survey_prior), gas)
     place = None if centre is None else Centre.of(centre)
-    found_maps = list(maps_of(maps, hdu=None if hdu is None else str(hdu), centre=place))
+    signal = SIGNALS[weigher.record.facts.signal]
+    part = None if hdu is None else str(hdu)
+    found_maps = list(maps_of(maps, hdu=part, centre=place, signal=signal))
     names, cutouts, redshifts, problems = [], [], [], []
     warned: dict[str, None] = {}
     for found in _with_redshifts(found_maps, redshift):
@@ -213,6 +217,7 @@ class _Choice:
     def masses(self, names: list[str], cutouts: np.ndarray, redshift: np.ndarray) -> Masses:
         """Weighs cutouts `(n, pixels, pixels)` on the record's grid."""
         inputs = self.weigher.inputs(cutouts, redshift)
+        _require_unit(inputs.signal_to_noise, self.weigher.record)
         columns = self.weigher(inputs, prior=self.prior, gas=self.gas)
         return Masses(
             name=np.array(names),
@@ -228,6 +233,24 @@ class _Choice:
                 for name in self.others
             },
         )
+
+
+def _require_unit(signal_to_noise: np.ndarray, record: Record) -> None:
+    """Requires maps whose noise is about that of a survey whose noise is known beforehand.
+
+    Raises:
+        PredictionError: it is a thousand times as large or as small; the unit is another.
+    """
+    facts, largest = record.facts, float(np.median(np.abs(signal_to_noise)))
+    if facts.level_modes is None and not 1.0 / FAR_OFF < largest < FAR_OFF:
+        raise PredictionError(
+            f"amplitudes are {largest:.2g} times the noise of survey {facts.survey}: expected "
+            f"maps of {facts.signal}; is the unit another?"
+        )
+
+
+FAR_OFF = 3e3
+"""No cluster stands out of the noise so far, nor is noise ever so little in all filters."""
 
 
 def _prior(weigher: Weigher, name: str) -> str | MassPrior:

@@ -12,10 +12,8 @@ from time import perf_counter
 import numpy as np
 from tqdm.auto import tqdm
 
-import szmass
 from szmass.files import write_metrics, write_text
-from szmass.params import Params, load
-from szmass.predict.files.headers import in_y
+from szmass.predict.files.headers import Y
 from szmass.predict.files.sky_maps import SkyMap, open_sky
 from szmass.predict.survey_files import SURVEYS, SurveyError, SurveyFiles, survey_names
 from szmass.quiet import quiet_start
@@ -23,6 +21,7 @@ from szmass.reporting import Run
 from szmass.streams import SURVEY_PATCHES
 from szmass.surveys.measuring import MeasuredNoise, measure_noise
 from szmass.surveys.settings import read_settings
+from szmass.surveys.shipped import default_params
 
 PIXELS = 96
 PIXELS_A_BEAM = 4.0
@@ -59,7 +58,7 @@ def new_survey(
     if not 0.0 < beam_fwhm_arcmin < 60.0:
         raise SurveyError(f"--beam {beam_fwhm_arcmin:g}: expected a width in arcmin, 0 to 60")
     measured_map, started = noise_map or ymap, perf_counter()
-    with open_sky(measured_map, in_y, coarsest_arcmin=beam_fwhm_arcmin / 2.0, hdu=hdu) as sky:
+    with open_sky(measured_map, Y, coarsest_arcmin=beam_fwhm_arcmin / 2.0, hdu=hdu) as sky:
         side = pixel_arcmin or _pixel(sky, beam_fwhm_arcmin)
         rng = np.random.default_rng((0, SURVEY_PATCHES))
         measured = measure_noise(sky, pixel_arcmin=side, beam_fwhm_arcmin=beam_fwhm_arcmin, rng=rng)
@@ -123,6 +122,7 @@ bands:
     noise:
       spectrum: {noise}
       rms: {measured.rms:.4g}      # of a pixel, at the usual place
+sky: []                    # the noise of a y-map has all that is in it
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
@@ -135,12 +135,6 @@ weighing:
   usual_levels: {usual}  # of the noise over rms
   noise_levels: [0.05, {max(4.0, 2.0 * usual[1]):g}]
 """
-
-
-def default_params() -> Params:
-    """The settings that szmass comes with."""
-    packaged = Path(szmass.__file__).parent / "params" / "params.yaml"
-    return load(packaged if packaged.exists() else Path(szmass.__file__).parents[2] / "params.yaml")
 
 
 def train_survey(name: str) -> tuple[str, str]:
@@ -160,11 +154,14 @@ def train_survey(name: str) -> tuple[str, str]:
         from szmass.surveys.instrument import Instrument
         from szmass.surveys.judging import judge_survey
         from szmass.surveys.page import draw_survey, page_text
+        from szmass.surveys.sky import sky_cl_uk2
         from szmass.surveys.training import SurveyTraining
         from szmass.weighing.judgement.gate import as_verdict
 
     prepare_backend(seed=params.seed, threads=weighing.threads)
-    instrument = Instrument.of(name, settings, weighing, files.surveys)
+    instrument = Instrument.of(
+        name, settings, weighing, files.surveys, sky_cl_uk2(settings, params)
+    )
     training = SurveyTraining(instrument, params, weighing)
     files.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=files.folder, prefix="clusters-") as temporary:

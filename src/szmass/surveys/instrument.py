@@ -65,13 +65,11 @@ class Instrument:
         if settings.signal == COMPTON_Y:
             (cl,), (noise_settings,) = spectra, [band.noise for band in bands]
             variance = band_limited_variance(cl)
-            noise = BandNoise.of_spectra((cl / variance)[None, None], grid, jitter_arcmin=jitter)
+            noise = BandNoise(grid, (cl / variance)[None, None], jitter)
             noise_rms = noise_settings.rms or float(np.sqrt(variance))
             per_y: tuple[float, ...] = (1.0,)
         else:
-            noise = BandNoise.of_spectra(
-                _temperature(spectra, sky_cl, beams), grid, jitter_arcmin=jitter
-            )
+            noise = BandNoise(grid, _temperature(spectra, sky_cl, beams), jitter)
             noise_rms = 1.0
             per_y = tuple(sz_temperature_uk(float(band.frequency_ghz or 0.0)) for band in bands)
         images = [

@@ -10,6 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from szmass.errors import SzmassError
 from szmass.predict.files.sky_maps import SkyMap
 from szmass.sky.grid import PixelGrid
+from szmass.sky.healpix import unit_vectors
 from szmass.surveys.noise import Spectrum
 from szmass.units import ARCMIN_RAD, FWHM_PER_SIGMA
 
@@ -66,8 +67,8 @@ def measure_noise(
     taper = np.hanning(SIDE + 2)[1:-1]
     window = taper[:, None] * taper
     ring, ell = _rings(grid)
-    powers, levels = [], []
-    for image in _patches(sky, grid, rng):
+    powers, levels, places = [], [], []
+    for image, place in _patches(sky, grid, rng):
         free = ~_bright(image, beam_fwhm_arcmin / pixel_arcmin)
         if free.mean() < LEAST_FREE:
             continue
@@ -77,27 +78,47 @@ def measure_noise(
         power = modes * (pixel_arcmin * ARCMIN_RAD) ** 2 / np.sum(w**2)
         powers.append(np.bincount(ring, power.ravel())[1:-1] / np.bincount(ring)[1:-1])
         levels.append(float(np.sqrt(np.sum(w**2 * rest**2) / np.sum(w**2))))
+        places.append(place)
     if len(powers) < FEWEST:
         raise MeasureError(
             f"{len(powers)} patches of {SIDE * pixel_arcmin / 60.0:.1f} degrees have data: "
             f"expected at least {FEWEST}; give its noise in the survey's file instead"
         )
     kept = np.array(powers)
-    spectrum = Spectrum(ell, kept.mean(axis=0), kept.std(axis=0) / np.sqrt(len(kept)))
+    independent = _independent(np.array(places), SIDE * pixel_arcmin)
+    spectrum = Spectrum(ell, kept.mean(axis=0), kept.std(axis=0) / np.sqrt(independent))
     low, high = np.quantile(levels, [0.05, 0.95])
     return MeasuredNoise(spectrum, float(np.median(levels)), (float(low), float(high)), len(kept))
 
 
-def _patches(sky: SkyMap, grid: PixelGrid, rng: np.random.Generator) -> list[np.ndarray]:
-    """Patches with data throughout, at random places."""
-    found: list[np.ndarray] = []
+def _patches(
+    sky: SkyMap, grid: PixelGrid, rng: np.random.Generator
+) -> list[tuple[np.ndarray, tuple[float, float]]]:
+    """Patches with data throughout, at random places, which are longitude and latitude."""
+    found: list[tuple[np.ndarray, tuple[float, float]]] = []
     for _ in range(TRIES * PATCHES // AT_ONCE):
         lon, lat = sky.places(rng, AT_ONCE)
         images = sky.cutouts(lon, lat, grid)
-        found += [image for image in images if np.isfinite(image).all() and np.ptp(image) > 0.0]
+        found += [
+            (image, (east, north))
+            for image, east, north in zip(images, lon.tolist(), lat.tolist(), strict=True)
+            if np.isfinite(image).all() and np.ptp(image) > 0.0
+        ]
         if len(found) >= PATCHES:
             break
     return found[:PATCHES]
+
+
+def _independent(places_deg: np.ndarray, side_arcmin: float) -> float:
+    """How many patches that do not overlap say as much as patches at places, `(n, 2)`.
+
+    The power in two patches is correlated about as the square of the share of the window that they
+    have in common, which falls to 0 at a distance of some 0.6 sides.
+    """
+    vectors = unit_vectors(*places_deg.T)
+    apart_arcmin = np.arccos(np.clip(vectors @ vectors.T, -1.0, 1.0)) / ARCMIN_RAD
+    common = np.maximum(1.0 - apart_arcmin / (0.6 * side_arcmin), 0.0) ** 2
+    return float(len(vectors) ** 2 / common.sum())
 
 
 def _bright(image: np.ndarray, beam_pixels: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scipy.fft import irfft2, rfft2
 from szmass.errors import SzmassError
 from szmass.params.survey import NoiseSettings
 from szmass.sky.grid import PixelGrid
+from szmass.sky.healpix import band_limited_variance
 from szmass.units import ARCMIN_RAD
 from szmass.weighing.filters import PixelNoise
 
@@ -25,6 +26,8 @@ ENDS_AT = 0.8
 """Share of a grid's multipoles that a table must have; beyond, its last value is taken."""
 MOST_ELL = 200_000
 """Of pixels of 0.06'."""
+LEAST_SQUARES, LEAST_DEG = 8, 10.0
+"""Sides of the field that maps of noise are cut from: in maps, and in degrees."""
 LEAST_WHITE = 1e-4
 """White noise that is added to every spectrum, as a share of the pixels' variance. Without it the
 filters of maps that end at the beam would rest on differences far below their noise."""
@@ -68,13 +71,6 @@ def spectrum_of(settings: NoiseSettings, grid: PixelGrid, folder: Path) -> np.nd
         if settings.knee_ell is not None and settings.knee_slope is not None:
             cl *= 1.0 + (np.maximum(ell, 1.0) / settings.knee_ell) ** settings.knee_slope
     return cl
-
-
-def pixel_noise(cl: np.ndarray, grid: PixelGrid, *, jitter_arcmin: float) -> PixelNoise:
-    """Noise of one band, or what two bands have in common; see `PixelNoise.of_spectrum`."""
-    # one separation more than the grid has, for the periodic square of `BandNoise.maps`
-    wider = PixelGrid(grid.pixels + 1, grid.pixel_arcmin)
-    return replace(PixelNoise.of_spectrum(cl, wider, jitter_arcmin=jitter_arcmin), grid=grid)
 
 
 @dataclass(frozen=True)
@@ -128,10 +124,10 @@ def read_spectrum(path: Path) -> Spectrum:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise NoiseError(f"{path}: cannot be read as a CSV table: {error}") from error
+    has = ", ".join(map(str, rows[0])) if rows else "no row"
     for row in rows:
         row.setdefault(CL, row.get(OTHER_CL))
     if not rows or ELL not in rows[0] or rows[0][CL] is None:
-        has = ", ".join(map(str, rows[0])) if rows else "no row"
         raise NoiseError(f"{path}: has {has}: expected rows of {ELL},{CL}")
     values: dict[str, list[float]] = {ELL: [], CL: [], ERROR: []}
     for number, row in enumerate(rows, start=2):
@@ -156,32 +152,43 @@ def read_spectrum(path: Path) -> Spectrum:
 class BandNoise:
     """Noise of a map's bands, which may have parts in common, as the CMB is."""
 
-    pairs: tuple[tuple[PixelNoise, ...], ...]
-    """The covariance between the pixels of one band and those of another, bands by bands."""
-
-    @classmethod
-    def of_spectra(cls, cl: np.ndarray, grid: PixelGrid, *, jitter_arcmin: float) -> BandNoise:
-        """Noise of given spectra.
-
-        Args:
-            cl: auto and cross spectra, `(bands, bands, lmax + 1)`, equal under exchange.
-            grid: the pixels of all bands.
-            jitter_arcmin: as for `PixelNoise.of_spectrum`. Where it is 0, `LEAST_WHITE` is added.
-        """
-        known: dict[tuple[int, int], PixelNoise] = {}
-        for one in range(len(cl)):
-            for other in range(one, len(cl)):
-                pair = pixel_noise(cl[one, other], grid, jitter_arcmin=jitter_arcmin)
-                if one == other and jitter_arcmin == 0.0:
-                    pair.of_square[0] *= 1.0 + LEAST_WHITE
-                known[one, other] = known[other, one] = pair
-        numbers = range(len(cl))
-        return cls(tuple(tuple(known[one, other] for other in numbers) for one in numbers))
+    grid: PixelGrid
+    """The pixels of all bands."""
+    cl: np.ndarray
+    """Auto and cross spectra, `(bands, bands, lmax + 1)`, equal under exchange of bands."""
+    jitter_arcmin: float
+    """As for `PixelNoise.of_spectrum`. Where it is 0, `LEAST_WHITE` is added."""
 
     @property
-    def grid(self) -> PixelGrid:
-        """The pixels of all bands."""
-        return self.pairs[0][0].grid
+    def _step_rad(self) -> float:
+        return self.grid.pixel_arcmin * ARCMIN_RAD
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the spectra go on to the end of the pixels' modes.
+
+        What they end with there is then the power of white noise, independent in each pixel: cut
+        off in a circle, it would be alike in neighbours.
+        """
+        return self.cl.shape[-1] - 1 >= last_multipole(self.grid)
+
+    @cached_property
+    def pairs(self) -> list[list[PixelNoise]]:
+        """The covariance between the pixels of one band and those of another, bands by bands."""
+        bands = range(len(self.cl))
+        known: dict[tuple[int, int], PixelNoise] = {}
+        for one in bands:
+            for other in bands[one:]:
+                cl = self.cl[one, other]
+                white = float(cl[-1]) if self._is_whole else 0.0
+                pair = PixelNoise.of_spectrum(
+                    cl - white, self.grid, jitter_arcmin=self.jitter_arcmin
+                )
+                pair.of_square[0] += white / self._step_rad**2
+                if one == other and self.jitter_arcmin == 0.0:
+                    pair.of_square[0] *= 1.0 + LEAST_WHITE
+                known[one, other] = known[other, one] = pair
+        return [[known[one, other] for other in bands] for one in bands]
 
     @property
     def variance(self) -> float:
@@ -192,29 +199,49 @@ class BandNoise:
         """C among images with the square's symmetries; see `filters.Noise`."""
         return np.block([[pair.symmetric_covariance() for pair in row] for row in self.pairs])
 
-    @cached_property
-    def _root(self) -> np.ndarray:
-        """Root of the bands' covariance at each mode of a square of twice the side, periodic.
-
-        The covariance of pixels is that of a larger periodic square, up to its half. What little
-        of it is negative there is left out.
-        """
-        side = 2 * self.grid.pixels
-        shift = np.minimum(np.arange(side), side - np.arange(side))
-        squares = shift[:, None] ** 2 + shift**2
-        modes = np.array(
-            [[rfft2(pair.of_square[squares]).real for pair in row] for row in self.pairs]
-        )
-        values, vectors = np.linalg.eigh(np.moveaxis(modes, (0, 1), (-2, -1)))
-        return vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    def covariance_without_mean(self) -> np.ndarray:
+        """C of maps less their mean in each band, `(bands pixels^2, bands pixels^2)`."""
+        row, column = np.divmod(np.arange(self.grid.pixels**2), self.grid.pixels)
+        squares = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
+        blocks = []
+        for pairs in self.pairs:
+            whole = [pair.of_square[squares] for pair in pairs]
+            blocks.append([c - c.mean(axis=0) - c.mean(axis=1)[:, None] + c.mean() for c in whole])
+        return np.block(blocks)
 
     def maps(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Maps of nothing but noise, `(count, bands, pixels, pixels)` float32."""
-        bands, pixels = len(self.pairs), self.grid.pixels
-        side = 2 * pixels
-        drawn = np.empty((count, bands, pixels, pixels), dtype=np.float32)
-        for number in range(count):
-            white = rfft2(rng.standard_normal((bands, side, side)))
-            modes = np.einsum("yxbc,cyx->byx", self._root, white)
-            drawn[number] = irfft2(modes, s=(side, side))[:, :pixels, :pixels]
-        return drawn
+        """Maps of nothing but noise, `(count, bands, pixels, pixels)` float32.
+
+        They are the squares of a periodic field that is much larger, drawn anew for more.
+        """
+        pixels = self.grid.pixels
+        squares = max(LEAST_SQUARES, math.ceil(LEAST_DEG * 60.0 / pixels / self.grid.pixel_arcmin))
+        root, bands, side = self._root(squares * pixels), len(self.cl), squares * pixels
+        drawn = np.empty((0, bands, pixels, pixels), dtype=np.float32)
+        while len(drawn) < count:
+            white = rfft2(rng.standard_normal((bands, side, side), dtype=np.float32))
+            field = irfft2(np.einsum("yxbc,cyx->byx", root, white), s=(side, side))
+            tiles = field.reshape(bands, squares, pixels, squares, pixels)
+            tiles = tiles.transpose(1, 3, 0, 2, 4).reshape(-1, bands, pixels, pixels)
+            drawn = np.concatenate([drawn, tiles.astype(np.float32)])
+        return drawn[:count]
+
+    def _root(self, side: int) -> np.ndarray:
+        """Root of the bands' power at each mode of a periodic square, `(y, x, bands, bands)`."""
+        step = self._step_rad
+        cycles = np.fft.fftfreq(side, step), np.fft.rfftfreq(side, step)
+        ell = 2.0 * np.pi * np.hypot(cycles[0][:, None], cycles[1])
+        last = self.cl.shape[-1] - 1
+        blur_rad2 = (self.jitter_arcmin * ARCMIN_RAD) ** 2
+        power = self.cl[..., np.minimum(np.rint(ell).astype(int), last)] / step**2
+        if not self._is_whole:
+            power = np.where(ell > last, 0.0, power)
+        power = power * np.exp(-(ell**2) * blur_rad2)
+        at = np.arange(last + 1.0)
+        for number, row in enumerate(self.pairs):
+            # what reading beside the pixels' centres, and the least white noise, add to a pixel
+            smooth = self.cl[number, number] * np.exp(-at * (at + 1.0) * blur_rad2)
+            power[number, number] += row[number].of_square[0] - band_limited_variance(smooth)
+        values, vectors = np.linalg.eigh(np.moveaxis(power, (0, 1), (-2, -1)))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+        return np.asarray(root, dtype=np.float32)

@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from time import sleep
 
@@ -163,24 +165,34 @@ def test_an_interrupted_training_ends_within_its_members(
     assert not (tmp_path / "cnn" / "z2").exists()
 
 
-@pytest.mark.parametrize("trainers", [1, 2, 3])
-def test_members_are_the_same_side_by_side(
-    tmp_path: Path, stores: dict[str, Path], params: Params, trainers: int
-) -> None:
+@pytest.fixture(scope="module")
+def trained(
+    params: Params, stores: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[int], np.ndarray]:
+    """Trains four members, so many side by side; their masses."""
     prepare_backend(seed=1, threads=1)
     settings = dataclasses.replace(params.cnn, filters=2, neurons=8, batch=8, epochs=2, mass_bins=3)
     maps = DevelopmentMaps(open_planck_store(stores["planck_store"]), BINS["z2"])
     members = plan_members((1, 0, 0, 0), maps.cluster, count=4, fraction=0.25)
+    folder = tmp_path_factory.mktemp("side_by_side")
 
-    def trained(count: int) -> np.ndarray:
+    @cache
+    def masses(count: int) -> np.ndarray:
         networks = [CnnTrainer(maps.pixels, settings) for _ in range(count)]
-        files = EnsembleFiles(tmp_path, str(count), networks[0].network)
+        files = EnsembleFiles(folder, str(count), networks[0].network)
         plan = EnsemblePlan("planck", "m500c", maps, members, files)
         seen: list[int] = []
         train_ensembles([plan], networks, run=ListRun(), progress=seen.append)
         assert sum(seen) == settings.epochs * plan.maps_an_epoch
-        return Ensemble.load(tmp_path / "output" / str(count))(maps.compton_y(np.arange(len(maps))))
+        return Ensemble.load(folder / "output" / str(count))(maps.compton_y(np.arange(len(maps))))
 
+    return masses
+
+
+@pytest.mark.parametrize("trainers", [1, 2, 3])
+def test_members_are_the_same_side_by_side(
+    trained: Callable[[int], np.ndarray], trainers: int
+) -> None:
     np.testing.assert_array_equal(trained(trainers), trained(4))
 
 

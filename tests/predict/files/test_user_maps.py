@@ -172,7 +172,7 @@ def write_catalogue(path: Path, columns: dict[str, list]) -> Path:
 
 def test_a_bad_position_spoils_its_own_row_alone(tmp_path: Path, ymap: Path) -> None:
     catalogue = write_catalogue(tmp_path / "c.fits", ROWS)
-    found = list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
+    found = list(cut_catalogue([ymap], catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
     assert [name for name, _ in found] == ROWS["NAME"]
     a, b, c, d = (one for _, one in found)
     assert (a.image == np.float32(1e-5)).all()
@@ -197,27 +197,27 @@ def test_a_bad_catalogue_is_named(
 ) -> None:
     catalogue = write_catalogue(tmp_path / "c.fits", columns)
     with pytest.raises((UserFileError, PlanckFilesError), match=f"c.fits: {message}"):
-        list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
+        list(cut_catalogue([ymap], catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
 
 
 def test_a_bad_full_sky_map_is_named(tmp_path: Path, ymap: Path) -> None:
     catalogue = write_catalogue(tmp_path / "c.fits", ROWS)
     grid = PixelGrid(8, 1.7)
     with pytest.raises(PlanckFilesError, match="y.fits: NSIDE = 64: expected 128"):
-        list(cut_catalogue(ymap, catalogue, nside=128, grid=grid))
+        list(cut_catalogue([ymap], catalogue, nside=128, grid=grid))
     for key, value, message in (
-        ("COORDSYS", "C", "COORDSYS = 'C': expected GALACTIC"),
+        ("COORDSYS", "E", "COORDSYS = 'E': expected GALACTIC"),
         ("ORDERING", "HILBERT", "ORDERING = 'HILBERT': expected RING or NESTED"),
     ):
         with fits.open(ymap, mode="update") as parts:
             before = parts[1].header[key]
             parts[1].header[key] = value
         with pytest.raises((UserFileError, PlanckFilesError), match=f"y.fits: {message}"):
-            list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=grid))
+            list(cut_catalogue([ymap], catalogue, nside=NSIDE, grid=grid))
         fits.setval(ymap, key, value=before, ext=1)
     ymap.write_bytes(ymap.read_bytes()[:-5000])
     with pytest.raises(PlanckFilesError, match="y.fits: is cut short: .*; fetch it again"):
-        list(cut_catalogue(ymap, catalogue, nside=NSIDE, grid=grid))
+        list(cut_catalogue([ymap], catalogue, nside=NSIDE, grid=grid))
 
 
 def images(path: Path, *names: str) -> Path:

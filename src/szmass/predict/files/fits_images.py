@@ -16,10 +16,11 @@ from szmass.files import replacing_file
 from szmass.predict.files.centres import Centre
 from szmass.predict.files.headers import (
     FileContent,
+    Signal,
+    Y,
     header_pixel,
     header_redshift,
     header_unit,
-    in_y,
     stated_value,
     unit_in_words,
 )
@@ -35,7 +36,7 @@ AS_READ = np.dtype(np.float64)
 
 
 def read_fits_image(
-    path: Path, hdu: str | None = None, centre: Centre | None = None
+    path: Path, hdu: str | None = None, centre: Centre | None = None, signal: Signal = Y
 ) -> FileContent:
     """The map, or row of maps, of a FITS file, `.gz` or not.
 
@@ -47,6 +48,7 @@ def read_fits_image(
         path: of the file.
         hdu: number or name of the part with the map; None: the only image, or only square one.
         centre: where the cluster is; None: at the image's centre.
+        signal: what the map shows.
 
     Raises:
         UserFileError: the file is damaged or too large, no image or more than one can be the map,
@@ -74,7 +76,7 @@ def read_fits_image(
         unit, unit_key = _said(header_unit, headers)
         data = np.asarray(part.data)
         native = data.astype(data.dtype.newbyteorder("="), copy=False)
-        images, conversion = in_y(native, unit_key, unit)
+        images, conversion = signal.converts(native, unit_key, unit)
     return FileContent(
         images,
         pixel_arcmin,
@@ -83,7 +85,7 @@ def read_fits_image(
         notes + conversion,
         part=_called(number, part),
         pixel_key=scale,
-        unit=unit_in_words(unit_key, unit),
+        unit=unit_in_words(unit_key, unit, signal),
         centre=place,
     )
 

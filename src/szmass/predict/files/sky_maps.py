@@ -18,7 +18,7 @@ import numpy as np
 
 from szmass.planck.files import open_table, read_map
 from szmass.predict.files.fits_images import whole_headers
-from szmass.predict.files.headers import Values, header_unit, stated_value, unit_in_words
+from szmass.predict.files.headers import Signal, header_unit, stated_value, unit_in_words
 from szmass.predict.files.limits import LARGEST_SKY_BYTES, UserFileError, plain_fits
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
@@ -36,6 +36,9 @@ FINEST_NSIDE = 8192
 """Whose pixels have numbers of 32 bits."""
 NODES = 9
 """Along a side of a cutout, at which its projection is computed; splines in between."""
+ORDER = 5
+"""Of the splines through a map's pixels: 4e-4 of a spot's height are lost, of cubic ones 4e-3, with
+three pixels a beam."""
 MARGIN = 12
 """Pixels about a cutout that are read too: a spline's coefficient has no effect farther away."""
 MOST_EMPTY = 0.02
@@ -115,7 +118,7 @@ class ProjectedMap:
         return float(np.sqrt(self.wcs.proj_plane_pixel_area().to_value("arcmin2")))
 
     def cutouts(self, lon_deg: np.ndarray, lat_deg: np.ndarray, grid: PixelGrid) -> np.ndarray:
-        """Cubic splines through the map's pixels, at those of the cutouts."""
+        """Splines through the map's pixels, at those of the cutouts."""
         nodes = np.linspace(grid.axis_arcmin[0], grid.axis_arcmin[-1], NODES)
         x_arcmin, y_arcmin = np.meshgrid(nodes, nodes)
         images = np.empty((len(lon_deg), grid.pixels, grid.pixels), dtype=np.float32)
@@ -173,7 +176,7 @@ class ProjectedMap:
             return empty
         missing, where = ~np.isfinite(stamp), [rows - bottom, columns - left]
         stamp[missing] = 0.0
-        image = map_coordinates(stamp, where, order=3, mode="nearest").astype(np.float32)
+        image = map_coordinates(stamp, where, order=ORDER, mode="nearest").astype(np.float32)
         if missing.any():
             image[map_coordinates(missing.astype(float), where, order=1) > 0.0] = np.nan
         return image * np.float32(self.scale)
@@ -221,17 +224,10 @@ def _gnomonic(
     return np.degrees(found_lon) % 360.0, np.degrees(found_lat)
 
 
-class Converts(Protocol):
-    """Takes values to a survey's unit."""
-
-    def __call__(self, images: Values, key: str, text: object) -> tuple[Values, tuple[str, ...]]:
-        """Values in that unit, and what was done, from the unit as a file states it under a key."""
-
-
 @contextmanager
 def open_sky(
     path: Path,
-    converts: Converts,
+    signal: Signal,
     *,
     coarsest_arcmin: float,
     nside: int | None = None,
@@ -243,7 +239,7 @@ def open_sky(
 
     Args:
         path: of the file, `.gz` or not.
-        converts: to the survey's unit.
+        signal: what it shows.
         coarsest_arcmin: largest side of a pixel.
         nside: that a HEALPix map must have; without, any that is fine enough.
         hdu: number or name of the image; None: the first of the sky.
@@ -257,13 +253,15 @@ def open_sky(
     with plain_fits(path, largest_bytes=LARGEST_SKY_BYTES) as plain:
         headers = whole_headers(path, plain, cut_table=True, of_sky=True)
         if not any(_is_image(header) for header in headers):
-            yield _healpix(path, plain, converts, nside=nside, coarsest_arcmin=coarsest_arcmin)
+            if hdu is not None:
+                raise UserFileError(f"{path}: HDU {hdu!r}: expected none, for a HEALPix map")
+            yield _healpix(path, plain, signal, nside=nside, coarsest_arcmin=coarsest_arcmin)
             return
         with (
             plain.open("rb") as file,
             fits.open(file, memmap=True, disable_image_compression=True) as opened,
         ):
-            sky = _projected(path, plain, list(opened), converts, hdu)
+            sky = _projected(path, plain, list(opened), signal, hdu)
             if not sky.pixel_arcmin <= coarsest_arcmin:
                 raise UserFileError(
                     f"{path}: pixels of {sky.pixel_arcmin:.3g}': expected at most "
@@ -278,7 +276,7 @@ def _is_image(header: Any) -> bool:
 
 
 def _healpix(
-    path: Path, plain: Path, converts: Converts, *, nside: int | None, coarsest_arcmin: float
+    path: Path, plain: Path, signal: Signal, *, nside: int | None, coarsest_arcmin: float
 ) -> HealpixMap:
     """A map as Planck's are: column FULL, or the first, of the first table; NaN without data."""
     require_columns_once(path, plain, [FULL])
@@ -293,8 +291,8 @@ def _healpix(
     sky = read_map(plain, name, nside)
     sky[np.abs(sky) >= UNSEEN] = np.nan
     key = unit_key(header, name)
-    values, notes = converts(sky, key, header.get(key))
-    read = f"column {name} of {path}", unit_in_words(key, header.get(key))
+    values, notes = signal.converts(sky, key, header.get(key))
+    read = f"column {name} of {path}", unit_in_words(key, header.get(key), signal)
     return HealpixMap(values, nside, FRAMES[frame[:1]], notes, read)
 
 
@@ -333,12 +331,12 @@ def require_columns_once(path: Path, plain: Path, names: Iterable[str]) -> None:
 
 
 def _projected(
-    path: Path, plain: Path, parts: list[Any], converts: Converts, hdu: str | None
+    path: Path, plain: Path, parts: list[Any], signal: Signal, hdu: str | None
 ) -> ProjectedMap:
     number, part = _image(path, parts, hdu)
     wcs, frame = _wcs(path, part.header)
     unit, key = header_unit(part.header)
-    scale, notes = converts(1.0, key, unit)
+    scale, notes = signal.converts(1.0, key, unit)
     shape = part.shape[-2:]
     if {"BSCALE", "BZERO"} & set(part.header):
         values = np.asarray(part.data).reshape(shape)  # astropy reads a scaled image whole
@@ -352,7 +350,7 @@ def _projected(
         wcs=wcs,
         frame=frame,
         notes=notes,
-        read=(f"HDU {number} of {path}", unit_in_words(key, unit)),
+        read=(f"HDU {number} of {path}", unit_in_words(key, unit, signal)),
         scale=float(scale),
         around=_around(wcs),
     )
@@ -376,14 +374,16 @@ def _image(path: Path, parts: list[Any], hdu: str | None) -> tuple[int, Any]:
 
 def _wcs(path: Path, header: Any) -> tuple[Any, str]:
     """The projection of a header, and the frame of its positions."""
-    from astropy.wcs import WCS
+    from astropy.wcs import WCS, WcsError
 
-    wcs = WCS(header)
+    ctype = stated_value(header, "CTYPE1"), stated_value(header, "CTYPE2")
+    expected = f"CTYPE1, CTYPE2 = {ctype}: expected a WCS of the sky, as RA---CAR, DEC--CAR"
+    try:
+        wcs = WCS(header)
+    except (WcsError, ValueError) as error:
+        raise UserFileError(f"{path}: {expected} ({error})") from error
     if not wcs.has_celestial:
-        ctype = stated_value(header, "CTYPE1"), stated_value(header, "CTYPE2")
-        raise UserFileError(
-            f"{path}: CTYPE1, CTYPE2 = {ctype}: expected a WCS of the sky, as RA---CAR, DEC--CAR"
-        )
+        raise UserFileError(f"{path}: {expected}")
     wcs = wcs.celestial
     kind = str(wcs.wcs.lngtyp).strip().upper()
     if kind not in {"RA", "GLON"}:

@@ -16,7 +16,7 @@ import numpy as np
 from szmass.errors import MissingExtraError, SzmassError
 from szmass.predict.files.centres import Centre
 from szmass.predict.files.fits_images import read_fits_image
-from szmass.predict.files.headers import SQUARE, FileContent, in_y, number, unit_in_words
+from szmass.predict.files.headers import SQUARE, FileContent, Signal, Y, number, unit_in_words
 from szmass.predict.files.limits import (
     LARGEST_SKY_BYTES,
     LARGEST_TABLE_BYTES,
@@ -33,7 +33,7 @@ from szmass.predict.files.limits import (
 if TYPE_CHECKING:  # zarr takes a third of a second
     from szmass.storage.store import MapStore
 
-MAP_ARRAY, REDSHIFT_ARRAY = "compton_y", "redshift"
+REDSHIFT_ARRAY = "redshift"
 ENDINGS = (".fit", ".fits", ".fits.gz", ".h5", ".hdf5", ".npy", ".zarr")
 """Endings of the names of files with maps."""
 PIXEL_ATTRIBUTE, PIXEL_ARRAY = "attribute pixel_arcmin", "array 'x'"
@@ -132,7 +132,7 @@ def map_files(path: Path) -> list[Path]:
 
 
 def read_user_maps(
-    path: Path, *, hdu: str | None = None, centre: Centre | None = None
+    path: Path, *, hdu: str | None = None, centre: Centre | None = None, signal: Signal = Y
 ) -> Iterator[UserMap]:
     """The maps of one file: `.npy`, FITS image (`.gz` too), HDF5, or a Zarr store of szmass.
 
@@ -148,14 +148,16 @@ def read_user_maps(
         path: of the file.
         hdu: number or name of the part of a FITS file that has the map.
         centre: where the cluster is in its map; None: at the centre.
+        signal: what the maps show; HDF5 files and stores have them under its name.
 
     Raises:
         UserFileError: there is no such file, or it cannot be read as one of these.
     """
-    read_fits = partial(read_fits_image, hdu=hdu, centre=centre)
+    read_fits = partial(read_fits_image, hdu=hdu, centre=centre, signal=signal)
     readers: dict[str, Callable[[Path], FileContent]]
-    readers = {".npy": _npy, ".fits": read_fits, ".fit": read_fits, ".h5": _hdf5}
-    readers |= {".hdf5": _hdf5, ".zarr": _zarr, ".fits.gz": read_fits}
+    npy, hdf5, zarr = (partial(reader, signal=signal) for reader in (_npy, _hdf5, _zarr))
+    readers = {".npy": npy, ".fits": read_fits, ".fit": read_fits, ".h5": hdf5}
+    readers |= {".hdf5": hdf5, ".zarr": zarr, ".fits.gz": read_fits}
     name = path.name.lower()
     reader = next((read for ending, read in readers.items() if name.endswith(ending)), None)
     if reader is None:
@@ -183,7 +185,7 @@ def read_user_maps(
         )
 
 
-def _npy(path: Path) -> FileContent:
+def _npy(path: Path, *, signal: Signal) -> FileContent:
     from numpy.lib import format as npy
 
     require_file(path)
@@ -207,17 +209,19 @@ def _npy(path: Path) -> FileContent:
         if size > declared:
             raise SzmassError(f"{size - declared} bytes behind its array: expected one array")
         file.seek(0)
-        return FileContent(np.load(file, allow_pickle=False), None, unit=unit_in_words("", None))
+        return FileContent(
+            np.load(file, allow_pickle=False), None, unit=unit_in_words("", None, signal)
+        )
 
 
-def _hdf5(path: Path) -> FileContent:
+def _hdf5(path: Path, *, signal: Signal) -> FileContent:
     import h5py
 
     require_file(path)
     with h5py.File(path, "r") as file:
-        if MAP_ARRAY not in file:
-            raise SzmassError(f"no dataset {MAP_ARRAY!r}; it has {', '.join(file) or 'none'}")
-        maps = _dataset(file, MAP_ARRAY)
+        if signal.array not in file:
+            raise SzmassError(f"no dataset {signal.array!r}; it has {', '.join(file) or 'none'}")
+        maps = _dataset(file, signal.array)
         require_maps(path, maps.shape, maps.dtype)
         _require_chunks(path, maps)
         require_no_bomb(path, path.stat().st_size, maps.nbytes)
@@ -234,16 +238,16 @@ def _hdf5(path: Path) -> FileContent:
             places.get(key) for key in ("units", "unit") for places in (maps.attrs, file.attrs)
         )
         unit = next((text for text in stated if text is not None), None)
-        images, notes = in_y(maps[()], "units", _text(unit))
+        images, notes = signal.converts(maps[()], "units", _text(unit))
     return FileContent(
         images,
         pixel_arcmin,
         redshift,
         f"dataset {REDSHIFT_ARRAY!r}",
         (*_pixel_note(pixel_arcmin, PIXEL_ATTRIBUTE), *notes),
-        part=f"dataset {MAP_ARRAY!r}",
+        part=f"dataset {signal.array!r}",
         pixel_key=PIXEL_ATTRIBUTE,
-        unit=unit_in_words("units", _text(unit)),
+        unit=unit_in_words("units", _text(unit), signal),
     )
 
 
@@ -269,7 +273,7 @@ def _dataset(file: Any, name: str) -> Any:
 def _require_plain_values(attributes: Mapping[str, Any]) -> None:
     for key in ("scale_factor", "add_offset"):
         if key in attributes:
-            raise SzmassError(f"attribute {key}: expected y as it is, without a scale or an offset")
+            raise SzmassError(f"attribute {key}: expected values without a scale or an offset")
 
 
 def _text(value: object) -> object:
@@ -280,7 +284,7 @@ def _pixel_note(pixel_arcmin: float | None, key: str) -> tuple[str, ...]:
     return () if pixel_arcmin is None else (f"pixels of {pixel_arcmin:.4g}' ({key})",)
 
 
-def _zarr(path: Path) -> FileContent:
+def _zarr(path: Path, *, signal: Signal) -> FileContent:
     try:
         from szmass.storage.store import MapStore, StoreError
     except ModuleNotFoundError as error:
@@ -293,7 +297,7 @@ def _zarr(path: Path) -> FileContent:
     logging.getLogger("asyncio").addFilter(_of_no_zarr_task)
     try:
         store = MapStore(path, _attributes(group).get("title", "") if group.is_file() else "")
-        return _store_content(store)
+        return _store_content(store, signal)
     except StoreError as error:
         raise SzmassError(str(error).removeprefix(f"{path}: ")) from error
 
@@ -309,10 +313,10 @@ def _of_no_zarr_task(record: logging.LogRecord) -> bool:
     return not (message.startswith(left) and "zarr" in message)
 
 
-def _store_content(store: MapStore) -> FileContent:
-    if MAP_ARRAY not in store.names:
-        raise SzmassError(f"no array {MAP_ARRAY!r}; it has {', '.join(store.names) or 'none'}")
-    spec, shape = store.layout(MAP_ARRAY)
+def _store_content(store: MapStore, signal: Signal) -> FileContent:
+    if signal.array not in store.names:
+        raise SzmassError(f"no array {signal.array!r}; it has {', '.join(store.names) or 'none'}")
+    spec, shape = store.layout(signal.array)
     dtype = np.dtype(spec.dtype)
     require_maps(store.path, shape, dtype, largest_bytes=LARGEST_SKY_BYTES)
     for metadata in store.path.rglob("zarr.json"):
@@ -331,7 +335,7 @@ def _store_content(store: MapStore) -> FileContent:
         if length != shape[-1:] or length[0] < 2:
             raise SzmassError(f"array 'x' of shape {length}: expected a number a column of a map")
         pixel_arcmin = number("step of array 'x'", np.diff(store.read("x")[:2]))
-    images, conversion = in_y(store.read(MAP_ARRAY), "units", spec.units)
+    images, conversion = signal.converts(store.read(signal.array), "units", spec.units)
     notes = (*_pixel_note(pixel_arcmin, PIXEL_ARRAY), *conversion)
     return FileContent(
         images,
@@ -339,9 +343,9 @@ def _store_content(store: MapStore) -> FileContent:
         redshift,
         f"array {REDSHIFT_ARRAY!r}",
         notes,
-        part=f"array {MAP_ARRAY!r}",
+        part=f"array {signal.array!r}",
         pixel_key=PIXEL_ARRAY,
-        unit=unit_in_words("units", spec.units),
+        unit=unit_in_words("units", spec.units, signal),
     )
 
 

@@ -1,0 +1,104 @@
+"""How the sky's components change with frequency: power between the bands of a survey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from szmass.sky.spectra import cl_from_dl
+from szmass.units import BOLTZMANN_J_K, PLANCK_J_S, T_CMB_K, sz_temperature_uk
+
+TABLE_GHZ = 150.0
+"""Frequency of the spectra that are scaled."""
+DUST_K = 20.0
+POISSON_BETA, CLUSTERED_BETA = 1.428, 2.31
+"""Emissivity indices of dusty galaxies, Poisson and clustered: those with which SPT's forecasts
+scale George et al. 2015's spectra (arXiv 1408.3161), 1.505 - 0.077 and 2.51 - 0.2."""
+RADIO_INDEX = -0.9
+"""Of the flux of radio galaxies against frequency; George et al. 2015."""
+
+
+def _x(frequency_ghz: float, temperature_k: float) -> float:
+    return PLANCK_J_S * frequency_ghz * 1e9 / (BOLTZMANN_J_K * temperature_k)
+
+
+def _flux_per_uk(frequency_ghz: float) -> float:
+    """dB/dT of the CMB up to a factor."""
+    x = _x(frequency_ghz, T_CMB_K)
+    return float(x**4 * np.exp(x) / np.expm1(x) ** 2)
+
+
+def greybody(frequency_ghz: float, beta: float) -> float:
+    """Temperature of dust of `DUST_K` over that at `TABLE_GHZ`, nu^beta B_nu(T) / (dB/dT of CMB).
+
+    Example:
+        Dusty galaxies are 2.8 times brighter at 220 GHz, and 0.4 times at 95:
+
+        >>> [round(greybody(ghz, POISSON_BETA), 2) for ghz in (95.0, 150.0, 220.0)]
+        [0.4, 1.0, 2.8]
+    """
+
+    def flux(ghz: float) -> float:
+        return float(ghz ** (3.0 + beta) / np.expm1(_x(ghz, DUST_K)))
+
+    of_flux = flux(frequency_ghz) / flux(TABLE_GHZ)
+    return of_flux * _flux_per_uk(TABLE_GHZ) / _flux_per_uk(frequency_ghz)
+
+
+def radio(frequency_ghz: float) -> float:
+    """Temperature of radio galaxies over that at `TABLE_GHZ`.
+
+    Example:
+        >>> [round(radio(ghz), 2) for ghz in (95.0, 150.0, 220.0)]
+        [2.72, 1.0, 0.58]
+    """
+    of_flux = (frequency_ghz / TABLE_GHZ) ** RADIO_INDEX
+    return float(of_flux * _flux_per_uk(TABLE_GHZ) / _flux_per_uk(frequency_ghz))
+
+
+def tsz(frequency_ghz: float) -> float:
+    """Temperature of the thermal SZ effect over that at `TABLE_GHZ`."""
+    return sz_temperature_uk(frequency_ghz) / sz_temperature_uk(TABLE_GHZ)
+
+
+SCALINGS: Mapping[str, Callable[[float], float]] = {
+    "cmb": lambda _: 1.0,
+    "ksz": lambda _: 1.0,
+    "tsz": tsz,
+    "radio": radio,
+    "dsfg_poisson": lambda ghz: greybody(ghz, POISSON_BETA),
+    "dsfg_clustered": lambda ghz: greybody(ghz, CLUSTERED_BETA),
+}
+"""Of components whose maps in two bands differ by a factor alone."""
+TSZ_CIB = "tsz_cib"
+
+
+def between_bands_cl_uk2(
+    dl_uk2: Mapping[str, np.ndarray], frequencies_ghz: list[float]
+) -> np.ndarray:
+    """Auto and cross spectra of the sky's temperature at some frequencies.
+
+    A component's power between bands a and b is that at `TABLE_GHZ` times f_a f_b. The one between
+    tSZ and dusty galaxies is that times (f_a g_b + g_a f_b) / 2, of tSZ f and clustered galaxies g.
+
+    Args:
+        dl_uk2: D_l in uK^2 of components at `TABLE_GHZ`, from l = 0; those that are missing count
+            as 0, as Galactic cirrus does.
+        frequencies_ghz: of the bands.
+
+    Returns:
+        C_l in uK^2 sr, `(bands, bands, lmax + 1)`.
+    """
+    length = len(next(iter(dl_uk2.values())))
+    total = np.zeros((len(frequencies_ghz), len(frequencies_ghz), length))
+    for name, scaling in SCALINGS.items():
+        if name in dl_uk2:
+            f = np.array([scaling(ghz) for ghz in frequencies_ghz])
+            total += np.outer(f, f)[..., None] * cl_from_dl(dl_uk2[name])
+    if TSZ_CIB in dl_uk2:
+        f = np.array([tsz(ghz) for ghz in frequencies_ghz])
+        g = np.array([greybody(ghz, CLUSTERED_BETA) for ghz in frequencies_ghz])
+        both = (np.outer(f, g) + np.outer(g, f)) / 2.0
+        total += both[..., None] * cl_from_dl(dl_uk2[TSZ_CIB])
+    return total
