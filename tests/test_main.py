@@ -101,6 +101,7 @@ def test_each_error_is_one_of_ours():
     errors = [node for node in nodes if isinstance(node, ast.ClassDef) and "Error" in node.name]
     bases = {node.name: [ast.unparse(base) for base in node.bases] for node in errors}
     assert bases.pop("SzmassError") == ["ValueError"]
+    assert bases.pop("RequestError") == ["MlflowException"]  # which MLflow's server answers with
     assert all(of_class == ["SzmassError"] for of_class in bases.values()), bases
 
 

@@ -31,7 +31,7 @@ from helpers import ROOT
 from helpers.limited_reader import GRID, NSIDE
 from szmass.compton.maps.stores import planck_spec
 from szmass.predict.cutouts import checked_cutout
-from szmass.predict.files.headers import Y
+from szmass.predict.files.map_units import Y
 from szmass.sky.healpix import gnomonic_pixels, pixel_count
 from szmass.storage.store import replacing, write_rows
 

@@ -56,6 +56,7 @@ pixel_arcmin: 0.5
 pixel_window: true
 bands: {y: {beam_fwhm_arcmin: 1.6, noise: {white_arcmin: 1.0e-6}}}
 sky: []
+clusters: null
 weighing: {}
 """
 

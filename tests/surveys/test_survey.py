@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from pixell import enmap, utils
 from ruamel.yaml import YAML
@@ -15,13 +17,24 @@ from scipy.interpolate import CubicSpline
 import szmass
 from szmass.cli import main
 from szmass.params import Params
-from szmass.predict.files.headers import Y
+from szmass.predict.files.map_units import Y
 from szmass.predict.files.sky_maps import open_sky
-from szmass.sky.clusters.universal import beamed_profiles
+from szmass.predict.survey_files import SurveyFiles
+from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
 from szmass.sky.cosmology import Cosmology
+from szmass.sky.grid import PixelGrid
+from szmass.surveys.completeness import Injected, bins, list_injections
+from szmass.surveys.imported import ImportedClusters, _axis
+from szmass.surveys.instrument import Instrument
 from szmass.surveys.measuring import MeasureError, measure_noise
 from szmass.surveys.noise import read_spectrum
+from szmass.surveys.settings import read_settings
+from szmass.surveys.training import SurveyTraining
 from szmass.weighing.gas import Gas, PivotY
+from szmass.weighing.mixture import Inputs
+from szmass.weighing.record import Record
+from szmass.weighing.training.network import noise_root
+from szmass.weighing.weigher import Weigher
 
 BEAM_ARCMIN, PIXEL_ARCMIN = 2.4, 1.0
 CLUSTERS, ACROSS = 144, 12
@@ -30,7 +43,7 @@ FAST = {
     "training_clusters": 3000,
     "validation_clusters": 500,
     "test_clusters": 800,
-    "networks": 2,
+    "networks": 1,
     "epochs": 80,
     "batch": 128,
     "filters": 8,
@@ -157,7 +170,7 @@ def test_one_cutout_by_the_library(trained: Path, monkeypatch: pytest.MonkeyPatc
     catalogue = Table.read("clusters.fits")
     with open_sky(Path("y.fits"), Y, coarsest_arcmin=2.0) as sky:
         settings = YAML(typ="safe").load(Path("surveys/mine.yaml"))
-        grid = szmass.sky.grid.PixelGrid(settings["pixels"], settings["pixel_arcmin"])
+        grid = PixelGrid(settings["pixels"], settings["pixel_arcmin"])
         cut = sky.cutouts(np.array(catalogue["ra"][:3]), np.array(catalogue["dec"][:3]), grid)
     found = szmass.weigh(cut, np.array(catalogue["z"][:3]), survey="mine")
     assert found.prior == "mass-function"
@@ -213,3 +226,207 @@ def test_the_list_says_what_is_trained(
     monkeypatch.chdir(trained)
     main(["survey", "list"])
     assert capsys.readouterr().out == "mine: compton_y, beam 2.4', 64 pixels of 1', trained\n"
+
+
+SIMULATED, THEIR_GAS = 48, {"alpha": 1.8, "log10_b": -0.35, "sigma_lny": 0.1}
+"""Clusters of another simulation, whose gas has less signal than any of ours."""
+THEIR_PRESSURE = replace(UNIVERSAL_PRESSURE, c500=1.6, gamma=0.4, beta=5.0, alpha_p=0.0)
+
+
+def simulated_maps(folder: Path, params: Params) -> None:
+    """y-maps of round clusters with another profile and another relation, and their table."""
+    rng, cosmology = np.random.default_rng(8), Cosmology.of(params.compton)
+    gas = Gas(*(np.array(value) for value in THEIR_GAS.values()))
+    z, log10_m = rng.uniform(0.2, 0.9, SIMULATED), rng.uniform(14.1, 15.3, SIMULATED)
+    theta500 = cosmology.theta500_arcmin(10.0**log10_m, z)
+    y = PivotY.at(z, cosmology).mean_y_arcmin2(log10_m, gas)
+    y *= np.exp(gas.sigma_lny * rng.standard_normal(SIMULATED))
+    lines = ["file,m500c_msun,redshift,cluster"]
+    for number in range(SIMULATED):
+        grid = PixelGrid(220, float(theta500[number]) / 28.0)
+        radii, index = grid.unique_radii
+        profile = beamed_profiles(
+            theta500[number : number + 1],
+            radii,
+            beam_fwhm_arcmin=2.0 * grid.pixel_arcmin,
+            pressure=THEIR_PRESSURE,
+        )[0]
+        image = (y[number] * profile[index]).reshape(grid.pixels, grid.pixels)
+        header = {f"CDELT{axis}": grid.pixel_arcmin / 60.0 for axis in (1, 2)}
+        part = fits.PrimaryHDU(image.astype(np.float32))
+        part.header.update(header | {f"CUNIT{axis}": "deg" for axis in (1, 2)})
+        part.writeto(folder / f"s{number}.fits")
+        lines.append(f"s{number}.fits,{10.0 ** log10_m[number]:.5e},{z[number]:.4f},{number}")
+    (folder / "simulated.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def simulated(trained: Path, params: Params) -> Path:
+    """The folder after the other simulation was imported and trained with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained)
+        simulated_maps(trained, params)
+        main(["import-maps", "simulated.csv", "--out", "simulated.zarr"])
+        yaml = YAML()
+        settings = yaml.load(trained / "surveys" / "mine.yaml")
+        settings["clusters"] = "../simulated.zarr"
+        yaml.dump(settings, trained / "surveys" / "theirs.yaml")
+        main(["survey", "train", "theirs"])
+    return trained
+
+
+def test_the_relation_of_imported_clusters_is_measured(simulated: Path, params: Params) -> None:
+    store = ImportedClusters(simulated / "simulated.zarr")
+    relation = store.relation(Cosmology.of(params.compton))
+    assert abs(float(relation.gas.alpha) - THEIR_GAS["alpha"]) < 4.0 * relation.alpha_error
+    assert abs(float(relation.gas.log10_b) - THEIR_GAS["log10_b"]) < 4.0 * relation.log10_b_error
+    assert 0.07 < float(relation.gas.sigma_lny) < 0.13
+    shapes = store.store.read("shape", np.arange(3)).astype(float)
+    inside = np.hypot(*np.meshgrid(_axis(), _axis())) < 1.0
+    np.testing.assert_allclose(shapes[:, inside].sum(axis=1) * (8.0 / 128) ** 2, 1.0, rtol=1e-5)
+
+
+def test_their_clusters_are_weighed_by_their_own_and_not_by_ours(
+    simulated: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New clusters of theirs in noise: without bias by theirs, too light by the mock clusters."""
+    monkeypatch.chdir(simulated)
+    rng, cosmology = np.random.default_rng(11), Cosmology.of(params.compton)
+    gas = Gas(*(np.array(value) for value in THEIR_GAS.values()))
+    z, log10_m = rng.uniform(0.25, 0.9, 300), rng.uniform(14.5, 15.3, 300)
+    y = PivotY.at(z, cosmology).mean_y_arcmin2(log10_m, gas)
+    y *= np.exp(gas.sigma_lny * rng.standard_normal(300))
+    settings, weighing = read_settings(SurveyFiles("theirs"), params.weighing)
+    instrument = Instrument.of("theirs", settings, weighing, Path("surveys"))
+    survey = instrument.survey
+    radii, index = survey.grid.unique_radii
+    profiles = beamed_profiles(
+        cosmology.theta500_arcmin(10.0**log10_m, z),
+        radii,
+        beam_fwhm_arcmin=BEAM_ARCMIN,
+        pressure=THEIR_PRESSURE,
+    )
+    images = (y[:, None] * profiles)[:, index].reshape(300, *[survey.grid.pixels] * 2)
+    maps = images + survey.noise_rms * instrument.noise.maps(rng, 300)[:, 0]
+    bias = {}
+    for name in ("theirs", "mine"):
+        masses = szmass.weigh(maps.astype(np.float32), z, survey=name, prior="flat")
+        bias[name] = np.median(1.0 - 10.0**log10_m / masses.m500_msun)
+    assert abs(bias["theirs"]) < 0.05
+    assert bias["mine"] < -0.15
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("m500c_msun", "mass"), "no column m500c_msun: expected file, m500c_msun, redshift"),
+        ((",0.5,c3", ",0.5,c3,training\nm.fits,5e14,0.5,c3,test"),
+         "line 6: cluster c3 is in training and in test: expected all its maps in one"),
+        (("5e14,0.5,c2", "5.0,0.5,c2"), "line 4: m500c_msun = '5.0': expected a mass from 1e12"),
+        (("5e14,0.5,c1", "5e14,-1,c1"), "line 3: redshift = '-1': expected a redshift from 0.001"),
+        ((",c0", ","), "line 2: cluster missing: expected a name or number"),
+        (("m.fits,5e14,0.5,c4", "none.fits,5e14,0.5,c4"), "line 6: .*none.fits: not found"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_imported_is_named(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    lines = ["file,m500c_msun,redshift,cluster,partition"]
+    lines += [f"m.fits,5e14,0.5,c{number}" for number in range(5)]
+    text = "\n".join(lines)
+    assert change[0] in text
+    (tmp_path / "t.csv").write_text(text.replace(*change, 1) + "\n")
+    with pytest.raises(SystemExit, match=message):
+        main(["import-maps", str(tmp_path / "t.csv"), "--out", str(tmp_path / "s.zarr")])
+    assert not (tmp_path / "s.zarr").exists()
+
+
+@pytest.fixture(scope="module")
+def ready(trained: Path, params: Params) -> tuple[SurveyTraining, Record]:
+    """The survey that was trained, and its record."""
+    files = SurveyFiles("mine", trained / "surveys")
+    settings, weighing = read_settings(files, params.weighing)
+    instrument = Instrument.of("mine", settings, weighing, files.surveys)
+    return SurveyTraining(instrument, params, weighing), Record.read(files.record)
+
+
+def test_completeness_by_injection_is_the_true_one(
+    trained: Path, ready: tuple[SurveyTraining, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the same clusters in new noise, within the errors."""
+    monkeypatch.chdir(trained)
+    main(["survey", "completeness", "mine", "--map", "noise.fits", "--clusters", "1500"])
+    training, record = ready
+    clusters = list_injections(training, 1500)
+    maps = training.observe(clusters, np.random.default_rng(21))
+    inputs = Weigher(record).inputs(maps, clusters.redshift)
+    truth = Injected(clusters.log10_m500c_msun, clusters.redshift, inputs.signal_to_noise)
+    redshifts, masses = bins(training)
+    share, put = truth.completeness(5.0, redshifts, masses)
+    table = Table.read("surveys/mine/completeness.csv")
+    assert len(table) == np.count_nonzero(put)
+    found = np.array(table["completeness"]).reshape(share.shape)
+    error = np.hypot(np.array(table["error"]).reshape(share.shape), 0.5 / np.sqrt(put))
+    assert found.min() < 0.1
+    assert found.max() > 0.95
+    assert np.sqrt(np.mean(((found - share) / error) ** 2)) < 1.3
+    assert abs(np.sum((found - share) * put) / put.sum()) < 0.02
+
+
+def test_selected_clusters_have_no_eddington_bias_with_the_mass_function(
+    ready: tuple[SurveyTraining, Record],
+) -> None:
+    """Clusters of the mass function, cut at a signal-to-noise of 5: the faintest third of them.
+
+    Many light clusters are scattered above the cut. A prior that knows how many there are needs no
+    other correction, since the posterior of a map does not depend on the cut; a flat one is biased.
+    """
+    training, record = ready
+    weigher, rng = Weigher(record), np.random.default_rng(31)
+    redshift = rng.uniform(0.4, 0.6, 60_000)
+    axis = np.linspace(13.6, 15.4, 181)
+    density = np.exp(record.mass_function.ln_density(redshift, axis))
+    below = np.cumsum(density, axis=1)
+    draws = rng.random(len(redshift)) * below[:, -1]
+    log10_mass = axis[np.sum(below < draws[:, None], axis=1)] + rng.uniform(-0.005, 0.005, 60_000)
+    inputs = seen_by_filters(training, log10_mass, redshift)
+    selected = np.flatnonzero(inputs.signal_to_noise >= 5.0)
+    order = selected[np.argsort(inputs.signal_to_noise[selected])]
+    faint = order[: len(order) // 3]
+    assert len(faint) > 500
+    mean = {}
+    for prior in ("mass-function", "flat"):
+        posteriors = weigher.posteriors(
+            inputs.at(faint),
+            weigher.gas(record.facts.reference_gas),
+            weigher.ln_prior(prior, redshift[faint]),
+        )
+        weights = posteriors.density
+        nodes = posteriors.axis_log10_msun
+        expected = np.trapezoid(weights * nodes, nodes, axis=1)
+        mean[prior] = float(np.mean(expected - log10_mass[faint]) * np.log(10.0))
+    assert abs(mean["mass-function"]) < 0.05
+    assert mean["flat"] > mean["mass-function"] + 0.05
+
+
+def seen_by_filters(
+    training: SurveyTraining, log10_mass: np.ndarray, redshift: np.ndarray
+) -> Inputs:
+    """What the filters see of clusters with the reference gas, in noise of the usual level."""
+    survey, count = training.instrument.survey, len(redshift)
+    listed = list_injections(training, 400)
+    theta500 = training.cosmology.theta500_arcmin(10.0**log10_mass, redshift)
+    # one simulated cluster for each: that of the nearest angle
+    amplitude, _ = training.simulator(listed)
+    order = np.argsort(listed.theta500_arcmin)
+    near = order[np.clip(np.searchsorted(listed.theta500_arcmin[order], theta500), 0, 399)]
+    params, rng = training.params, np.random.default_rng(41)
+    gas = Gas.of(params.baryon_models[params.compton.baryon_model])
+    y = PivotY.at(redshift, training.cosmology).mean_y_arcmin2(log10_mass, gas)
+    y *= np.exp(gas.sigma_lny * rng.standard_normal(count))
+    noise = rng.standard_normal((count, len(amplitude[0]))) @ noise_root(
+        survey.bank.noise_covariance
+    )
+    level = np.full(count, survey.noise_rms)
+    seen = y[:, None] * amplitude[near] + level[:, None] * noise
+    return Inputs(seen, level, redshift, survey.bank.whitening)

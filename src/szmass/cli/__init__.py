@@ -14,6 +14,7 @@ from szmass.cli import (
     check_masses,
     compare,
     doctor,
+    import_maps,
     mlflow_server,
     predict,
     release,
@@ -47,6 +48,7 @@ VERBS: dict[str, Verb] = {  # in the order of the help
     "predict": predict,
     "check-masses": check_masses,
     "survey": survey,
+    "import-maps": import_maps,
     "doctor": doctor,
     "summary": summary,
     "report": report,
@@ -58,7 +60,7 @@ VERBS: dict[str, Verb] = {  # in the order of the help
     "release": release,
 }
 SHELLS = ("bash", "zsh", "fish")
-ANYWHERE = ("predict", "check-masses", "survey", "doctor")
+ANYWHERE = ("predict", "check-masses", "survey", "import-maps", "doctor")
 """Commands for any folder; the others are for the repository's root."""
 
 

@@ -41,12 +41,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     train = actions.add_parser("train", help="simulate clusters, train, judge: two minutes")
     train.add_argument("name", metavar="NAME", help="of surveys/NAME.yaml")
+    complete = actions.add_parser(
+        "completeness", help="put clusters into a map, and count those that stand out of it"
+    )
+    complete.add_argument("name", metavar="NAME", help="of a trained survey")
+    complete.add_argument("--map", type=Path, required=True, metavar="FITS", help="of the survey")
+    complete.add_argument("--hdu", metavar="N|NAME", help="image of a FITS file that has several")
+    complete.add_argument(
+        "--cut", type=float, default=5.0, metavar="S/N", help="signal-to-noise ratio (default 5)"
+    )
+    complete.add_argument(
+        "--clusters", type=int, default=4000, metavar="N", help="how many (default 4000)"
+    )
     actions.add_parser("list", help="the surveys of this folder, and which are trained")
 
 
 def run(options: Namespace) -> None:
     """Does what was asked for, and says what was made and what to type next."""
-    from szmass.surveys.command import list_surveys, new_survey, train_survey
+    from szmass.surveys.command import (
+        list_surveys,
+        measure_completeness,
+        new_survey,
+        train_survey,
+    )
 
     if options.action == "list":
         print("\n".join(list_surveys()))
@@ -55,6 +72,11 @@ def run(options: Namespace) -> None:
         print(made)
         if failed:
             sys.exit(f"szmass: {failed}")
+    elif options.action == "completeness":
+        made = measure_completeness(
+            options.name, options.map, cut=options.cut, count=options.clusters, hdu=options.hdu
+        )
+        print(made)
     else:
         made = new_survey(
             options.name,

@@ -88,6 +88,9 @@ class SurveySettings(Section):
     sky: List[Literal["cmb", "ksz", "tsz", "radio", "dsfg_poisson", "dsfg_clustered", "tsz_cib"]]
     """What is in maps of temperature besides clusters and the instrument's noise, scaled from
     150 GHz to each band; empty for maps of y, whose noise has all of it."""
+    clusters: Path | None
+    """Store that `szmass import-maps` wrote, from the folder of the survey's file, whose clusters
+    are trained with; without, the mock clusters of params.yaml: morphology."""
     weighing: Mapping[str, Any]
     """Settings that stand here in the place of those in params.yaml: weighing."""
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from szmass.planck.files import column, open_table
 from szmass.predict.cutouts import COARSEST, PLANCK_BEAM_ARCMIN
-from szmass.predict.files.headers import Signal, Y
 from szmass.predict.files.limits import LARGEST_FILE_BYTES, UserFileError, plain_fits
+from szmass.predict.files.map_units import Signal, Y
 from szmass.predict.files.sky_maps import (
     GALACTIC,
     ICRS,

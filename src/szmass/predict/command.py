@@ -408,7 +408,7 @@ def usable_map(
         checked_redshift,
         window_around,
     )
-    from szmass.predict.files.headers import SIGNALS
+    from szmass.predict.files.map_units import SIGNALS
 
     beam = accepted.beam_fwhm_arcmin
     if found.problem:
@@ -463,8 +463,8 @@ def requests(
     """
     from szmass.predict.catalogues import cut_catalogue
     from szmass.predict.files.centres import Centre
-    from szmass.predict.files.headers import SIGNALS
     from szmass.predict.files.map_tables import read_table
+    from szmass.predict.files.map_units import SIGNALS
     from szmass.predict.files.user_maps import read_user_maps
 
     _require_one_way(wanted)

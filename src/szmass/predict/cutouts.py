@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from szmass.errors import SzmassError
-from szmass.predict.files.headers import Signal, Y
+from szmass.predict.files.map_units import Signal, Y
 from szmass.sky.grid import PixelGrid
 
 COARSEST = 0.25

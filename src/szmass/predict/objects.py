@@ -13,14 +13,7 @@ import numpy as np
 from szmass.errors import SzmassError
 from szmass.predict.command import PredictionError
 from szmass.predict.files.centres import Centre
-from szmass.predict.files.headers import (
-    REDSHIFT_KEYS,
-    Signal,
-    Y,
-    header_pixel,
-    header_redshift,
-    unit_in_words,
-)
+from szmass.predict.files.headers import REDSHIFT_KEYS, header_pixel, header_redshift
 from szmass.predict.files.map_tables import (
     FILE,
     NAME,
@@ -29,6 +22,7 @@ from szmass.predict.files.map_tables import (
     read_table,
     unused_columns,
 )
+from szmass.predict.files.map_units import Signal, Y, unit_in_words
 from szmass.predict.files.user_maps import UserMap, read_user_maps
 
 if TYPE_CHECKING:

@@ -58,6 +58,11 @@ class SurveyFiles:
         return self.folder / "metrics.json"
 
     @property
+    def completeness(self) -> Path:
+        """Which clusters stand out of a map."""
+        return self.folder / "completeness.csv"
+
+    @property
     def page(self) -> Path:
         """To look at."""
         return self.folder / "page.md"

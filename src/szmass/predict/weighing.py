@@ -21,7 +21,7 @@ from szmass.predict.command import (
     usable_maps,
 )
 from szmass.predict.files.centres import Centre
-from szmass.predict.files.headers import SIGNALS
+from szmass.predict.files.map_units import SIGNALS
 from szmass.predict.files.user_maps import UserMap
 from szmass.predict.masses import Evidence, Masses, Weighed
 from szmass.predict.objects import maps_of

@@ -84,6 +84,13 @@ BEYOND = Part(
         ),
         Exhibit(
             names=(),
+            title="More bands, and less noise",
+            theirs="Gupta & Reichardt 2020 expect both to improve the masses.",
+            ours="The exact posterior of maps of one to three bands, and weighing beside it.",
+            study="bands",
+        ),
+        Exhibit(
+            names=(),
             title="The mResUNet by the paper's own recipe",
             theirs="Gupta & Reichardt 2020 train on stored maps of eight masses.",
             ours="Scale `paper` in all but width and epochs, beside the pipeline's own recipe.",

@@ -1,4 +1,9 @@
-"""What maps of clusters show, and what a Compton y of 1 is in them."""
+"""What maps of clusters show.
+
+Example:
+    >>> COMPTON_Y, TEMPERATURE_UK
+    ('compton_y', 'temperature_uk')
+"""
 
 from __future__ import annotations
 

@@ -8,20 +8,32 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from szmass.files import write_metrics, write_text
-from szmass.predict.files.headers import Y
+from szmass.params import Params
+from szmass.predict.files.map_units import SIGNALS, Y
 from szmass.predict.files.sky_maps import SkyMap, open_sky
-from szmass.predict.survey_files import SURVEYS, SurveyError, SurveyFiles, survey_names
+from szmass.predict.survey_files import (
+    SURVEYS,
+    SurveyError,
+    SurveyFiles,
+    survey_names,
+    trained_record,
+)
 from szmass.quiet import quiet_start
 from szmass.reporting import Run
 from szmass.streams import SURVEY_PATCHES
 from szmass.surveys.measuring import MeasuredNoise, measure_noise
 from szmass.surveys.settings import read_settings
 from szmass.surveys.shipped import default_params
+from szmass.weighing.record import Record
+
+if TYPE_CHECKING:  # TensorFlow
+    from szmass.surveys.training import SurveyTraining
 
 PIXELS = 96
 PIXELS_A_BEAM = 4.0
@@ -123,6 +135,7 @@ bands:
       spectrum: {noise}
       rms: {measured.rms:.4g}      # of a pixel, at the usual place
 sky: []                    # the noise of a y-map has all that is in it
+clusters: null             # szmass' mock clusters, or a store that szmass import-maps wrote
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
@@ -147,22 +160,15 @@ def train_survey(name: str) -> tuple[str, str]:
         SurveyError: there is no such survey.
         ParamsError, NoiseError: its settings cannot be used.
     """
-    files, params, started = SurveyFiles(name), default_params(), perf_counter()
-    settings, weighing = read_settings(files, params.weighing)
-    with quiet_start():  # TensorFlow
-        from szmass.networks.backend import prepare_backend
-        from szmass.surveys.instrument import Instrument
-        from szmass.surveys.judging import judge_survey
-        from szmass.surveys.page import draw_survey, page_text
-        from szmass.surveys.sky import sky_cl_uk2
-        from szmass.surveys.training import SurveyTraining
-        from szmass.weighing.judgement.gate import as_verdict
+    files, started = SurveyFiles(name), perf_counter()
+    training, params = _training(files)
+    from szmass.networks.backend import prepare_backend
+    from szmass.surveys.judging import judge_survey
+    from szmass.surveys.page import draw_survey, page_text
+    from szmass.weighing.judgement.gate import as_verdict
 
+    weighing = training.weighing
     prepare_backend(seed=params.seed, threads=weighing.threads)
-    instrument = Instrument.of(
-        name, settings, weighing, files.surveys, sky_cl_uk2(settings, params)
-    )
-    training = SurveyTraining(instrument, params, weighing)
     files.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=files.folder, prefix="clusters-") as temporary:
         store = training.simulate(Path(temporary) / "clusters.zarr")
@@ -184,6 +190,51 @@ def train_survey(name: str) -> tuple[str, str]:
     )
     lines = [f"survey {name} fails its gate, and `szmass predict` refuses it:", *failed]
     return made, "\n".join(lines) if failed else ""
+
+
+def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: str | None) -> str:
+    """Puts clusters into a map of a trained survey, and writes how many stand out of it.
+
+    Raises:
+        SurveyError: there is no such survey, it is not trained, or has several bands.
+        UserFileError, MeasureError: the map cannot be read, or has too few places with data.
+    """
+    record = Record.read(trained_record(name))
+    if len(record.facts.bands) != 1:
+        raise SurveyError(f"survey {name}: bands = {record.facts.bands}: expected one band")
+    files, started = SurveyFiles(name), perf_counter()
+    from szmass.surveys.completeness import bins, inject, write_completeness
+
+    training, _ = _training(files)
+    signal = SIGNALS[record.facts.signal]
+    coarsest = record.facts.beam_fwhm_arcmin / 2.0
+    with open_sky(ymap, signal, coarsest_arcmin=coarsest, hdu=hdu) as sky:
+        injected = inject(training, record, sky, count)
+    redshifts, masses = bins(training)
+    write_completeness(files.completeness, injected, cut, redshifts, masses)
+    share, _ = injected.completeness(cut, redshifts[[0, -1]], masses)
+    half = masses[:-1][np.nanargmin(np.abs(share[0] - 0.5))]
+    return (
+        f"survey {name}: of clusters of {10.0**half / 1e14:.2g}e14 Msun half have a signal-to-"
+        f"noise ratio of {cut:g} or more ({count} put into {ymap}, "
+        f"{perf_counter() - started:.0f} s)\nwrote {files.completeness}"
+    )
+
+
+def _training(files: SurveyFiles) -> tuple[SurveyTraining, Params]:
+    """A survey ready to be trained, and the settings that szmass comes with."""
+    params = default_params()
+    settings, weighing = read_settings(files, params.weighing)
+    with quiet_start():  # TensorFlow
+        from szmass.surveys.instrument import Instrument
+        from szmass.surveys.sky import sky_cl_uk2
+        from szmass.surveys.training import SurveyTraining
+
+    instrument = Instrument.of(
+        files.name, settings, weighing, files.surveys, sky_cl_uk2(settings, params)
+    )
+    imported = None if settings.clusters is None else files.surveys / settings.clusters
+    return SurveyTraining.of(instrument, params, weighing, imported), params
 
 
 def list_surveys() -> Iterator[str]:

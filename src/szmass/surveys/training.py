@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -15,6 +16,12 @@ from szmass.sky.cosmology import Cosmology
 from szmass.storage.batch import run_tasks
 from szmass.storage.store import MapStore, replacing, write_rows
 from szmass.streams import SURVEY_MAPS, WEIGHING_NOISE
+from szmass.surveys.imported import (
+    IMPORTED,
+    ImportedClusters,
+    ImportedSimulator,
+    ImportTableError,
+)
 from szmass.surveys.instrument import Instrument
 from szmass.weighing.gas import Gas, PivotY
 from szmass.weighing.record import Record
@@ -49,6 +56,36 @@ class SurveyTraining:
     params: Params
     weighing: Weighing
     """The settings of params.yaml with the survey's in their place."""
+    imported: Path | None = None
+    """Store of the clusters that are trained with; without, mock clusters."""
+
+    @classmethod
+    def of(
+        cls, instrument: Instrument, params: Params, weighing: Weighing, imported: Path | None
+    ) -> Self:
+        """With the relation of imported clusters as the reference, where there are any.
+
+        Raises:
+            ImportTableError: their relation is not among those of the training.
+        """
+        if imported is None:
+            return cls(instrument, params, weighing)
+        model = params.baryon_models[params.compton.baryon_model]
+        found = ImportedClusters(imported).relation(Cosmology.of(params.compton)).model(model)
+        for name in ("alpha", "log10_b", "sigma_lny"):
+            low, high = getattr(weighing, name)
+            if not low <= getattr(found, name) <= high:
+                raise ImportTableError(
+                    f"{imported}: {name} = {getattr(found, name):.3f} of its clusters' relation: "
+                    f"expected it in weighing.{name} = [{low}, {high}], which the survey's file "
+                    "can widen"
+                )
+        changed = replace(
+            params,
+            baryon_models={IMPORTED: found, **params.baryon_models},
+            compton=replace(params.compton, baryon_model=IMPORTED),
+        )
+        return cls(instrument, changed, weighing, imported)
 
     @property
     def cosmology(self) -> Cosmology:
@@ -56,8 +93,18 @@ class SurveyTraining:
         return Cosmology.of(self.params.compton)
 
     @property
-    def simulator(self) -> AmplitudeSimulator:
+    def simulator(self) -> AmplitudeSimulator | ImportedSimulator:
         """Simulates clusters as the survey sees them."""
+        if self.imported is not None:
+            seen = self.instrument
+            return ImportedSimulator(
+                self.imported.absolute(),
+                seen.survey.grid,
+                seen.beams_fwhm_arcmin,
+                seen.per_y,
+                seen.survey.bank,
+                seen.survey.meter,
+            )
         model, survey = MockClusters(**asdict(self.params.morphology)), self.instrument.survey
         images = self.instrument.images(model.tables())
         return AmplitudeSimulator(model, images, survey.bank, survey.meter)

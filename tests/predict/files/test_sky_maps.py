@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 from pixell import enmap, reproject, utils
 
 from szmass.errors import SzmassError
-from szmass.predict.files.headers import TEMPERATURE, Y
+from szmass.predict.files.map_units import TEMPERATURE, Y
 from szmass.predict.files.sky_maps import ProjectedMap, SkyMap, open_sky
 from szmass.sky.grid import PixelGrid
 

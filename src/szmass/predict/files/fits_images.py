@@ -16,15 +16,13 @@ from szmass.files import replacing_file
 from szmass.predict.files.centres import Centre
 from szmass.predict.files.headers import (
     FileContent,
-    Signal,
-    Y,
     header_pixel,
     header_redshift,
     header_unit,
     stated_value,
-    unit_in_words,
 )
 from szmass.predict.files.limits import LARGEST_FILE_BYTES, plain_fits, require_maps
+from szmass.predict.files.map_units import Signal, Y, unit_in_words
 
 MOST_PARTS = 100
 """A FITS file has few; a damaged one may seem to have a hundred thousand."""

@@ -18,8 +18,9 @@ import numpy as np
 
 from szmass.planck.files import open_table, read_map
 from szmass.predict.files.fits_images import whole_headers
-from szmass.predict.files.headers import Signal, header_unit, stated_value, unit_in_words
+from szmass.predict.files.headers import header_unit, stated_value
 from szmass.predict.files.limits import LARGEST_SKY_BYTES, UserFileError, plain_fits
+from szmass.predict.files.map_units import Signal, unit_in_words
 from szmass.sky.grid import PixelGrid
 from szmass.sky.healpix import gnomonic_pixels
 from szmass.units import ARCMIN_RAD

@@ -16,7 +16,7 @@ import numpy as np
 from szmass.errors import MissingExtraError, SzmassError
 from szmass.predict.files.centres import Centre
 from szmass.predict.files.fits_images import read_fits_image
-from szmass.predict.files.headers import SQUARE, FileContent, Signal, Y, number, unit_in_words
+from szmass.predict.files.headers import SQUARE, FileContent, number
 from szmass.predict.files.limits import (
     LARGEST_SKY_BYTES,
     LARGEST_TABLE_BYTES,
@@ -29,6 +29,7 @@ from szmass.predict.files.limits import (
     require_no_bomb,
     require_redshifts,
 )
+from szmass.predict.files.map_units import Signal, Y, unit_in_words
 
 if TYPE_CHECKING:  # zarr takes a third of a second
     from szmass.storage.store import MapStore

@@ -13,7 +13,20 @@ from szmass.sky.clusters.projection import Ellipsoids
 
 @dataclass(frozen=True)
 class BandImages:
-    """Images of a cluster in the bands of a survey, each behind its beam and in its unit."""
+    """Images of a cluster in the bands of a survey, each behind its beam and in its unit.
+
+    Example:
+        A sphere of R500 = 4' in y, and where a y of 1 is -2.6e6 uK:
+
+        >>> from szmass.sky.clusters.radial_tables import RadialTables
+        >>> from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE
+        >>> from szmass.sky.grid import PixelGrid
+        >>> y = BeamedImages(RadialTables([UNIVERSAL_PRESSURE]), PixelGrid(32, 1.0), 5.0)
+        >>> sphere = Ellipsoids(np.ones((1, 1)), np.zeros((1, 3)), 16.0 * np.eye(3)[None])
+        >>> images = BandImages([y, y], [1.0, -2.6e6])(sphere)
+        >>> images.shape, bool(np.allclose(images[1], -2.6e6 * images[0]))
+        ((2, 32, 32), True)
+    """
 
     bands: Sequence[BeamedImages]
     """Of y, on one grid."""
