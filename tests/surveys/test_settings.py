@@ -56,6 +56,7 @@ pixel_arcmin: 0.5
 pixel_window: true
 bands: {y: {beam_fwhm_arcmin: 1.6, noise: {white_arcmin: 1.0e-6}}}
 sky: []
+gas_kev: null
 clusters: null
 weighing: {}
 """
@@ -76,6 +77,7 @@ weighing: {}
          "bands = ['x', 'y']: expected one band"),
         (("weighing: {}", "weighing: {filtres: 3}"), "weighing.filtres: unknown key"),
         (("weighing: {}", "weighing: {redshifts: [0.5, 0.1]}"), "weighing.redshifts = [0.5, 0.1]"),
+        (("gas_kev: null", "gas_kev: 5.0"), "gas_kev = 5.0: expected a temperature for maps of"),
         (("pixels: 96\n", ""), "pixels: missing"),
     ],
 )  # fmt: skip

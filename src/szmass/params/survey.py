@@ -88,6 +88,9 @@ class SurveySettings(Section):
     sky: List[Literal["cmb", "ksz", "tsz", "radio", "dsfg_poisson", "dsfg_clustered", "tsz_cib"]]
     """What is in maps of temperature besides clusters and the instrument's noise, scaled from
     150 GHz to each band; empty for maps of y, whose noise has all of it."""
+    gas_kev: NotNegativeFloat | None
+    """Temperature of the clusters' gas in maps of temperature, for the relativistic correction of
+    the SZ effect; 0 for none. None for maps of y."""
     clusters: Path | None
     """Store that `szmass import-maps` wrote, from the folder of the survey's file, whose clusters
     are trained with; without, the mock clusters of params.yaml: morphology."""
@@ -101,6 +104,9 @@ class SurveySettings(Section):
             yield wrong("bands", list(self.bands), "one band, for maps of y")
         if not of_temperature and self.sky:
             yield wrong("sky", self.sky, "nothing for maps of y, whose noise has all of it")
+        if (self.gas_kev is None) == of_temperature:
+            expected = "a temperature for maps of temperature, and none for maps of y"
+            yield wrong("gas_kev", self.gas_kev, expected)
         for name, band in self.bands.items():
             if self.pixel_arcmin * LEAST_PIXELS_A_BEAM > band.beam_fwhm_arcmin:
                 expected = f"at least {LEAST_PIXELS_A_BEAM:g} pixels of {self.pixel_arcmin}'"

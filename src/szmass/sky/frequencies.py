@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from szmass.sky.spectra import cl_from_dl
-from szmass.units import BOLTZMANN_J_K, PLANCK_J_S, T_CMB_K, sz_temperature_uk
+from szmass.units import (
+    BOLTZMANN_J_K,
+    ELECTRON_REST_KEV,
+    PLANCK_J_S,
+    T_CMB_K,
+    sz_temperature_uk,
+)
 
 TABLE_GHZ = 150.0
 """Frequency of the spectra that are scaled."""
@@ -60,6 +66,28 @@ def radio(frequency_ghz: float) -> float:
 def tsz(frequency_ghz: float) -> float:
     """Temperature of the thermal SZ effect over that at `TABLE_GHZ`."""
     return sz_temperature_uk(frequency_ghz) / sz_temperature_uk(TABLE_GHZ)
+
+
+def hot_sz_temperature_uk(frequency_ghz: float, temperature_kev: float) -> float:
+    """Returns dT / y in uK_CMB of gas of a temperature, with the first relativistic correction.
+
+    dT / T = y (X - 4 + theta Y1) with theta = k T_e / (m_e c^2), x = h nu / (k T_CMB),
+    X = x coth(x / 2), S = x / sinh(x / 2) and
+    Y1 = -10 + 47 X / 2 - 42 X^2 / 5 + 7 X^3 / 10 + S^2 (-21 / 5 + 7 X / 5)
+    (Itoh, Kohyama & Nozawa 1998, arXiv astro-ph/9712289).
+
+    Example:
+        At 150 GHz gas of 8 keV has 6 % less signal than cold gas:
+
+        >>> round(hot_sz_temperature_uk(150.0, 8.0) / hot_sz_temperature_uk(150.0, 0.0), 3)
+        0.942
+    """
+    x = _x(frequency_ghz, T_CMB_K)
+    big_x, s_squared = x / np.tanh(x / 2.0), (x / np.sinh(x / 2.0)) ** 2
+    y1 = -10.0 + 23.5 * big_x - 8.4 * big_x**2 + 0.7 * big_x**3
+    y1 += s_squared * (-4.2 + 1.4 * big_x)
+    theta = temperature_kev / ELECTRON_REST_KEV
+    return sz_temperature_uk(frequency_ghz) + float(T_CMB_K * 1e6 * theta * y1)
 
 
 SCALINGS: Mapping[str, Callable[[float], float]] = {

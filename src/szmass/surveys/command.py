@@ -1,10 +1,10 @@
-"""What `szmass survey` does: makes a survey from a map, trains it, lists all."""
+"""What `szmass survey` does: makes a survey from a map, trains it, counts what it finds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -135,11 +135,12 @@ bands:
       spectrum: {noise}
       rms: {measured.rms:.4g}      # of a pixel, at the usual place
 sky: []                    # the noise of a y-map has all that is in it
+gas_kev: null              # of maps of temperature
 clusters: null             # szmass' mock clusters, or a store that szmass import-maps wrote
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
-  jitter_arcmin: 0.0       # cutouts are interpolated, not taken from the nearest pixel
+  jitter_arcmin: 0.0       # the measured noise has what reading the map's pixels does to it
   inner_arcmin: {INNER * half:.3g}       # the noise's level is measured beyond this radius
   redshifts: [{nearest:g}, {farthest:g}]
   near_share: 0.2          # of the clusters, flat in ln z up to near_redshift
@@ -277,11 +278,9 @@ class _Unheard:
     def figure(self, path: Path) -> None:
         """Goes nowhere."""
 
-    @contextmanager
-    def child(self, name: str) -> Iterator[Run]:  # noqa: ARG002
+    def child(self, name: str) -> AbstractContextManager[Run]:  # noqa: ARG002
         """The same."""
-        with nullcontext(self) as same:
-            yield same
+        return nullcontext(self)
 
     def model(self, folder: Path, name: str, *beside: Path) -> None:
         """Goes nowhere."""

@@ -14,11 +14,12 @@ from szmass.params.survey import SurveySettings
 from szmass.sky.clusters.bands import BandImages
 from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.radial_tables import RadialTables
+from szmass.sky.frequencies import hot_sz_temperature_uk
 from szmass.sky.grid import PixelGrid, gaussian_beam
 from szmass.sky.healpix import band_limited_variance
 from szmass.sky.signals import COMPTON_Y
 from szmass.surveys.noise import BandNoise, spectrum_of
-from szmass.units import FWHM_PER_SIGMA, sz_temperature_uk
+from szmass.units import FWHM_PER_SIGMA
 from szmass.weighing.filters import FilterBank, FixedLevel, LevelMeter
 from szmass.weighing.survey import Survey, round_templates
 
@@ -71,7 +72,10 @@ class Instrument:
         else:
             noise = BandNoise(grid, _temperature(spectra, sky_cl, beams), jitter)
             noise_rms = 1.0
-            per_y = tuple(sz_temperature_uk(float(band.frequency_ghz or 0.0)) for band in bands)
+            per_y = tuple(
+                hot_sz_temperature_uk(float(band.frequency_ghz or 0.0), settings.gas_kev or 0.0)
+                for band in bands
+            )
         images = [
             height * round_templates(grid, beam, weighing)[1]
             for beam, height in zip(beams, per_y, strict=True)

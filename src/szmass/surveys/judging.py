@@ -133,6 +133,8 @@ def _limits(training: SurveyTraining, clusters: TrainingClusters) -> tuple[np.nd
 
 
 LIMITS = 6
+BRIGHT = 100.0
+"""Signal-to-noise ratio beyond which the width is all scatter of Y."""
 
 
 def _scatter(calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +144,7 @@ def _scatter(calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
         low, high = part.quantiles([0.16, 0.84]).T
         widths.append((high - low) / 2.0)
     width, ratio = np.concatenate(widths), calibration.signal_to_noise
-    edges = np.geomspace(FAINT, max(float(ratio.max()), 2.0 * FAINT), LIMITS + 1)
+    edges = np.geomspace(FAINT, BRIGHT, LIMITS + 1)
     found = [
         (np.sqrt(low * high), np.median(width[rows]))
         for low, high in pairwise(edges)
