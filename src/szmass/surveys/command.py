@@ -143,6 +143,9 @@ weighing:
   jitter_arcmin: 0.0       # the measured noise has what reading the map's pixels does to it
   inner_arcmin: {INNER * half:.3g}       # the noise's level is measured beyond this radius
   redshifts: [{nearest:g}, {farthest:g}]
+  training_clusters: 14000
+  validation_clusters: 2000
+  test_clusters: 4000
   near_share: 0.2          # of the clusters, flat in ln z up to near_redshift
   near_redshift: {min(max(0.3, 2.0 * nearest), farthest):g}
   centre_offset_arcmin: {0.1 * beam_fwhm_arcmin:.2g}  # of positions, along x and y
