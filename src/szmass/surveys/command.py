@@ -140,7 +140,7 @@ clusters: null             # szmass' mock clusters, or a store that szmass impor
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
-  jitter_arcmin: 0.0       # the measured noise has what reading the map's pixels does to it
+  jitter_arcmin: {measured.jitter_arcmin:.2g}       # from a pixel's centre to where it is read
   inner_arcmin: {INNER * half:.3g}       # the noise's level is measured beyond this radius
   redshifts: [{nearest:g}, {farthest:g}]
   training_clusters: 14000

@@ -26,6 +26,10 @@ LEAST_FREE = 0.6
 """Share of a patch that must not be masked."""
 FEWEST = 8
 """Patches, fewer of which give no error."""
+NOISIEST = 1.5
+"""Of the median noise of a patch."""
+MOST_BLUR = 0.3
+"""Logarithm of the largest factor on the power."""
 RINGS = 60
 """Rings of multipoles, evenly spaced in the logarithm where a ring has modes enough."""
 
@@ -44,6 +48,8 @@ class MeasuredNoise:
     rms_range: tuple[float, float]
     """What 90 % of the patches have."""
     patches: int
+    jitter_arcmin: float
+    """That the map is read with; see `SkyMap`."""
 
 
 def measure_noise(
@@ -53,6 +59,9 @@ def measure_noise(
 
     P(k) = |FFT(w (d - mean))|^2 d^2 / sum w^2 for a window w that falls to the patch's edges and
     is 0 where the map is bright behind its beam, averaged over rings of l = |k| and over patches.
+    Patches with more than `NOISIEST` times the usual noise, as at the Galaxy, are left out of the
+    spectrum. What reading a map beside its pixels' centres takes away is put back, as far as there
+    is enough of it left.
 
     Args:
         sky: the map, or half the difference of two of its halves.
@@ -84,11 +93,14 @@ def measure_noise(
             f"{len(powers)} patches of {SIDE * pixel_arcmin / 60.0:.1f} degrees have data: "
             f"expected at least {FEWEST}; give its noise in the survey's file instead"
         )
-    kept = np.array(powers)
-    independent = _independent(np.array(places), SIDE * pixel_arcmin)
+    usual = np.array(levels) <= NOISIEST * np.median(levels)
+    blur = np.minimum(ell * (ell + 1.0) * (sky.jitter_arcmin * ARCMIN_RAD) ** 2, MOST_BLUR)
+    kept = np.array(powers)[usual] * np.exp(blur)
+    independent = _independent(np.array(places)[usual], SIDE * pixel_arcmin)
     spectrum = Spectrum(ell, kept.mean(axis=0), kept.std(axis=0) / np.sqrt(independent))
     low, high = np.quantile(levels, [0.05, 0.95])
-    return MeasuredNoise(spectrum, float(np.median(levels)), (float(low), float(high)), len(kept))
+    rms = float(np.median(levels))
+    return MeasuredNoise(spectrum, rms, (float(low), float(high)), len(levels), sky.jitter_arcmin)
 
 
 def _patches(

@@ -58,6 +58,10 @@ class SkyMap(Protocol):
         """Side of a pixel, or what a square of its area has."""
 
     @property
+    def jitter_arcmin(self) -> float:
+        """How far beside a cutout's pixel, along x and y, the map is read (standard deviation)."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was done for its unit, for people."""
 
@@ -86,6 +90,11 @@ class HealpixMap:
     def pixel_arcmin(self) -> float:
         """Side of a square of a pixel's area."""
         return float(np.sqrt(4.0 * np.pi / (12 * self.nside**2)) / ARCMIN_RAD)
+
+    @property
+    def jitter_arcmin(self) -> float:
+        """Of places anywhere in a square pixel, whose value is that of its centre."""
+        return self.pixel_arcmin / float(np.sqrt(12.0))
 
     def cutouts(self, lon_deg: np.ndarray, lat_deg: np.ndarray, grid: PixelGrid) -> np.ndarray:
         """The pixels nearest to those of the cutouts, as `healpy.gnomview` has them."""
@@ -117,6 +126,11 @@ class ProjectedMap:
     def pixel_arcmin(self) -> float:
         """Side of a square of a pixel's area, at the projection's reference point."""
         return float(np.sqrt(self.wcs.proj_plane_pixel_area().to_value("arcmin2")))
+
+    @property
+    def jitter_arcmin(self) -> float:
+        """None: cutouts are interpolated."""
+        return 0.0
 
     def cutouts(self, lon_deg: np.ndarray, lat_deg: np.ndarray, grid: PixelGrid) -> np.ndarray:
         """Splines through the map's pixels, at those of the cutouts."""
