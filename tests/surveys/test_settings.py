@@ -21,7 +21,7 @@ SURVEYS = ROOT / "surveys"
 def test_the_committed_surveys_can_be_read(params: Params, name: str) -> None:
     settings, weighing = read_settings(SurveyFiles(name, SURVEYS), params.weighing)
     assert settings.bands
-    assert weighing.training_clusters == params.weighing.training_clusters
+    assert weighing.filters == params.weighing.filters
 
 
 def test_planck_by_its_file_has_the_filters_of_the_pipeline(params: Params) -> None:
