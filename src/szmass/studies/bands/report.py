@@ -42,8 +42,9 @@ def report(study: Bands, *, here: Path, run: Run) -> None:
         title: [(values[f"scatter_ln_mass_{key}"], 0.0) for values in metrics.values()]
         for key, title in (("exact", "exact posterior"), ("weighing", "weighing"))
     }
-    labels = [name.replace(", ", ",\n").replace(" and ", ",\n") for name in study.items]
+    labels = [name.replace(", ", ",\n") for name in study.items]
     figure = paired_bars(labels, bars, r"scatter of $\ln M$")
     figure.set_size_inches(11.0, 4.2)
+    figure.axes[0].legend(loc="upper right")
     save(figure, here / FIGURES / "bands.png")
     write_results(here, metrics, NOTE + markdown_table(HEADER, rows), run)
