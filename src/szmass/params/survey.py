@@ -66,14 +66,14 @@ class BandSettings(Section):
     beam_fwhm_arcmin: PositiveFloat
     """Full width at half maximum of its Gaussian beam."""
     noise: NoiseSettings
-    """Of the instrument and, in maps of y, of all else that is in them."""
+    """Instrument's noise; in maps of y also the residual CMB and foregrounds."""
     frequency_ghz: PositiveFloat | None = None
     """Effective frequency of the tSZ effect in it; of maps of temperature alone."""
 
 
 @section
 class SurveySettings(Section):
-    """What a survey's maps are like, and what of weighing's settings is another for them."""
+    """Signal, pixels, bands and noise of a survey's maps, and its own settings of weighing."""
 
     signal: Literal["compton_y", "temperature_uk"]
     """Compton y, or the CMB's temperature in uK; as `sky.signals` names them."""

@@ -98,11 +98,11 @@ class Accepted:
     """Which maps and redshifts an estimator takes, beside its grid."""
 
     beam_fwhm_arcmin: float = 10.0
-    """Of the maps: Planck's, or a survey's."""
+    """Full width at half maximum of the maps' beam; the default is that of Planck's y-map."""
     farthest: float = 1.0
     """Largest redshift."""
     signal: str = "compton_y"
-    """What they show, as `sky.signals` has it."""
+    """Quantity of the maps: `compton_y`, or `temperature_uk`."""
     bands: Sequence[str] = ("y",)
     """Names of the images of a map, in their order."""
 
