@@ -132,7 +132,7 @@ def cut_catalogue(
 
 
 def _other_frame(clusters: Catalogue) -> str:
-    """A hint where no cluster of a catalogue is on the map: its positions may be in the other frame."""
+    """A hint where no cluster is on the map: the positions may be in the other frame."""
     columns = ", ".join(POSITIONS[clusters.frame])
     other = ICRS if clusters.frame == GALACTIC else GALACTIC
     return f"; none of the catalogue is: are {columns} in truth {other}?"
