@@ -96,7 +96,7 @@ def products_alone(*, total: bool) -> float:
     from szmass.weighing.weigher import Weigher
 
     weigher = Weigher(Record.read(released_record().path))
-    relations = len(weigher.nodes[0]) + 1 if total else 1
+    relations = len(weigher.nodes[1]) + 1 if total else 1
     kernels = [
         array for network in weigher.record.ensemble.weights for array in network if array.ndim == 2
     ]

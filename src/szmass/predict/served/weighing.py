@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class ServedWeighing(PythonModel):
         from szmass.weighing.record import Record
         from szmass.weighing.weigher import Weigher
 
+        self.turn = Lock()  # requests that compute side by side make one another slower
         self.weigher = Weigher(Record.read(Path(context.artifacts["record"])))
         threadpool_limits(1)
 
@@ -58,9 +60,10 @@ class ServedWeighing(PythonModel):
                 problems.append(f"map {row}: {error}")
         if problems:
             raise RequestError("\n".join(problems))
-        inputs = self.weigher.inputs(np.array(maps), np.array(redshifts))
-        masses = self.weigher(inputs, prior=facts.survey_prior, gas=facts.reference_gas)
-        return masses | self.weigher.novelty(inputs, masses["m500_msun"])
+        with self.turn:
+            inputs = self.weigher.inputs(np.array(maps), np.array(redshifts))
+            masses = self.weigher(inputs, prior=facts.survey_prior, gas=facts.reference_gas)
+            return masses | self.weigher.novelty(inputs, masses["m500_msun"])
 
 
 set_model(ServedWeighing())
