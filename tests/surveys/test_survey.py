@@ -347,7 +347,8 @@ def ready(trained: Path, params: Params) -> tuple[SurveyTraining, Record]:
     files = SurveyFiles("mine", trained / "surveys")
     settings, weighing = read_settings(files, params.weighing)
     instrument = Instrument.of("mine", settings, weighing, files.surveys)
-    return SurveyTraining(instrument, params, weighing), Record.read(files.record)
+    training = SurveyTraining.of(instrument, params, weighing, settings, files.surveys)
+    return training, Record.read(files.record)
 
 
 def test_completeness_by_injection_is_the_true_one(

@@ -137,6 +137,7 @@ bands:
 sky: []                    # the noise of a y-map has all that is in it
 gas_kev: null              # of maps of temperature
 clusters: null             # szmass' mock clusters, or a store that szmass import-maps wrote
+contaminants: null         # point sources, dust and other clusters to train with: docs/surveys.md
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
@@ -237,8 +238,7 @@ def _training(files: SurveyFiles) -> tuple[SurveyTraining, Params]:
     instrument = Instrument.of(
         files.name, settings, weighing, files.surveys, sky_cl_uk2(settings, params)
     )
-    imported = None if settings.clusters is None else files.surveys / settings.clusters
-    return SurveyTraining.of(instrument, params, weighing, imported), params
+    return SurveyTraining.of(instrument, params, weighing, settings, files.surveys), params
 
 
 def list_surveys() -> Iterator[str]:
