@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING
 
 from szmass.cli.project import PARAMS, require_project
 from szmass.errors import MissingExtraError
-from szmass.predict.command import (
-    CNN,
-    OWN,
-    RECORD_ENDING,
-    RELEASE,
-    WEIGHING,
-    Answer,
-    NoUsableMapError,
-    UsableMaps,
-    Wanted,
-    predict,
-    require_possible,
-)
+from szmass.predict.cnn import CNN, OWN, RELEASE, Answer, predict, require_possible
+from szmass.predict.command import RECORD_ENDING, WEIGHING, NoUsableMapError, UsableMaps, Wanted
 
 if TYPE_CHECKING:  # numpy
     from szmass.predict.masses import Weighed
