@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
+import numpy as np
 import psutil
 import pytest
 from astropy.io import fits
 
 from helpers.checkout import Checkout
 from helpers.pages import columns, spans
+from szmass.cli import main
 from szmass.params import load
 from szmass.params.scales import leaves
 from szmass.report.page import PARTS
@@ -226,6 +228,26 @@ def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checko
     ends = [max(run.info.end_time for run in runs) for runs in of_all.values()]
     begins = [min(run.info.start_time for run in runs) for runs in of_all.values()]
     assert sorted(begins)[1] < min(ends)  # side by side
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_network_of_the_registry_is_the_clone_s(
+    smoke: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(smoke.path)
+    np.save("map.npy", np.random.default_rng(1).normal(0.0, 90.0, (40, 40)))
+    clusters = []
+    try:
+        for models in ("mresunet", "mresunet@best"):
+            main(["predict", "--models", models, "map.npy", "--redshift", "0.7",
+                  "--pixel-arcmin", "0.25", "--json"])  # fmt: skip
+            clusters.append(json.loads(capsys.readouterr().out)["clusters"])
+        with pytest.raises(SystemExit, match="version of mresunet.*99"):
+            main(["predict", "--models", "mresunet/99", "map.npy", "--redshift", "0.7"])
+    finally:
+        Path("map.npy").unlink()
+    assert clusters[0] == clusters[1]
 
 
 def test_the_summary_ends_it(smoke: Checkout) -> None:
