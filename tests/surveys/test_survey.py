@@ -374,6 +374,42 @@ def test_completeness_by_injection_is_the_true_one(
     assert abs(np.sum((found - share) * put) / put.sum()) < 0.02
 
 
+def test_the_catalogue_for_counts(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    rows = "redshift_low,redshift_high,log10_m500c_low,log10_m500c_high,completeness\n"
+    rows += (
+        "0.15,0.5,14,14.6,0.2\n0.15,0.5,14.6,15.2,0.9\n0.5,1.0,14,14.6,0.1\n0.5,1.0,14.6,15.2,1\n"
+    )
+    complete = Path("surveys/mine/completeness.csv")
+    before = complete.read_text() if complete.exists() else None
+    complete.write_text(rows)
+    if not Path("masses.fits").exists():
+        main(["predict", "--survey", "mine", "--map", "y.fits", "--catalogue", "clusters.fits",
+              "--prior", "flat", "--out", "masses.fits", "-q"])  # fmt: skip
+    main(["survey", "counts", "mine", "--masses", "masses.fits", "--out", "counts.fits"])
+    counts, masses = Table.read("counts.fits"), Table.read("masses.fits")
+    truth = Table.read("clusters.fits")
+    np.testing.assert_allclose(masses["ra_deg"], truth["ra"], atol=1e-9)
+    kept = np.array(masses["signal_to_noise"]) >= 5.0
+    assert 0 < len(counts) == kept.sum() < CLUSTERS
+    np.testing.assert_allclose(counts["decDeg"], truth["dec"][kept], atol=1e-9)
+    np.testing.assert_array_equal(counts["q"], masses["signal_to_noise"][kept])
+    assert counts["M500c"].unit.to("solMass") == pytest.approx(1e14)
+    log10_mass = np.log10(np.array(masses["m500_msun"])[kept])
+    near = np.array(masses["redshift"])[kept] < 0.5
+    expected = np.where(
+        near,
+        np.interp(log10_mass, [14.3, 14.9], [0.2, 0.9]),
+        np.interp(log10_mass, [14.3, 14.9], [0.1, 1.0]),
+    )
+    clear = np.abs(np.array(masses["redshift"])[kept] - 0.5) > 0.05
+    np.testing.assert_allclose(np.array(counts["completeness"])[clear], expected[clear])
+    with pytest.raises(SystemExit, match="clusters.fits: no column redshift, ra_deg"):
+        main(["survey", "counts", "mine", "--masses", "clusters.fits", "--out", "c.fits"])
+    if before is not None:
+        complete.write_text(before)
+
+
 def test_selected_clusters_have_no_eddington_bias_with_the_mass_function(
     ready: tuple[SurveyTraining, Record],
 ) -> None:

@@ -101,6 +101,8 @@ class UsableMaps:
     names: list[str] = field(default_factory=list)
     cutouts: list[Any] = field(default_factory=list)
     redshifts: list[float] = field(default_factory=list)
+    positions_deg: list[tuple[float, float] | None] = field(default_factory=list)
+    """Right ascension and declination (ICRS) of each, where a catalogue says them."""
     problems: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Names of the maps by what was taken from their files."""
@@ -156,6 +158,7 @@ def usable_maps(
                     maps.names.append(name)
                     maps.cutouts.append(cutout)
                     maps.redshifts.append(redshift)
+                    maps.positions_deg.append(found.position_deg)
             except SzmassError as error:
                 maps.problems.append(_problem(label, str(error)))
     return maps
