@@ -171,12 +171,12 @@ def test_a_second_repro_runs_nothing(smoke: Checkout) -> None:
     assert min(seconds) <= MOST_SECONDS_OF_NOTHING
 
 
-def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
+def test_validation_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
     with sqlite3.connect(smoke.path / "mlflow.db") as database:
         runs = dict(database.execute("SELECT name, status FROM runs"))
     database.close()
-    stages = {"train_mresunet", "evaluate_mresunet", "evaluate_hydro"}
-    stages |= {"train_cnn", "evaluate_cnn", "infer_psz2"}
+    stages = {"validate_microwave", "train_mresunet", "evaluate_mresunet", "evaluate_hydro"}
+    stages |= {"validate_compton", "train_cnn", "evaluate_cnn", "infer_psz2"}
     assert {name.split()[0] for name in runs} >= stages
     assert set(runs.values()) == {"FINISHED"}
 
