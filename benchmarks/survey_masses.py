@@ -96,11 +96,12 @@ def trained(name: str, example: str, weighing: dict[str, Any], **changed: Any) -
 
 def ready(name: str) -> Trained:
     """A survey of this folder that has been trained."""
-    from szmass.surveys.command import _training
+    from szmass.surveys.command import training_of
 
     files = SurveyFiles(name)
-    training, _ = _training(files)
-    return Trained(training, Record.read(files.record))
+    # a gate that fails has left its record beside
+    made = files.failed if files.failed.record.exists() else files
+    return Trained(training_of(files), Record.read(made.record))
 
 
 def offsets(plain: Trained) -> dict[str, Any]:

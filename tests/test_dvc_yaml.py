@@ -177,10 +177,15 @@ CHANGES = {
         *MICROWAVE_RESULTS,
         *OF_150_GHZ,
     },
-    "weighing": {*WEIGHING, "weigh_microwave", "summarise", "report"},
+    "weighing": {*WEIGHING, "train_survey", "weigh_microwave", "summarise", "report"},
     "weighing_microwave": {*OF_150_GHZ, "summarise", "report"},
     "planck_sky": {"make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
-    "compton": {"simulate_clusters", "make_planck_sky", *COMPTON_MAPS, *WEIGHING, *COMPTON_RESULTS},
+    "compton": {
+        *("simulate_clusters", "make_planck_sky", "train_survey"),
+        *COMPTON_MAPS,
+        *WEIGHING,
+        *COMPTON_RESULTS,
+    },
 }
 
 

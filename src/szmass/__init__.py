@@ -12,6 +12,7 @@ Data moves in one direction, a DVC stage an arrow (see dvc.yaml):
 
     simulate_training_clusters -> amplitudes -> train_weighing -> record
     record + test clusters -> evaluate_weighing -> verdict
+    a survey's file -> train_survey (a survey) -> record, verdict
     150 GHz maps -> weigh_microwave -> verdict
     record + both verdicts + cutouts -> weigh_psz2 -> the catalogue of PSZ2
 

@@ -409,6 +409,17 @@ def test_a_bin_is_named_as_a_file_can_be(name):
     assert refusal(content) == f"bins.{name} = [0.1, 0.2]: expected {expected}"
 
 
+@pytest.mark.parametrize("name", ["../mine", "mine.yaml", "-mine", ""])
+def test_a_survey_is_a_name_alone(name):
+    expected = "names of letters, digits, - and _, without folder and .yaml"
+    assert refusal(edited("surveys", [name])) == f"surveys = {name!r}: expected {expected}"
+
+
+def test_a_survey_is_named_once():
+    found = refusal(edited("surveys", ["mine", "yours", "mine"]))
+    assert found == "surveys = 'mine': expected each name once"
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path):
     content = edited("cnn.dropout", 1.5)
     content["mresunet"]["widht"] = content["mresunet"].pop("width")

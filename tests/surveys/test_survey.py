@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +17,39 @@ from ruamel.yaml import YAML
 from scipy.interpolate import CubicSpline
 
 import szmass
+from helpers import ROOT
+from helpers.checkout import Checkout
+from helpers.recording import ListRun
 from szmass.cli import main
+from szmass.hashes import sha256
 from szmass.params import Params
 from szmass.predict.files.map_units import Y
 from szmass.predict.files.sky_maps import open_sky
-from szmass.predict.survey_files import SurveyFiles
+from szmass.predict.survey_files import SurveyError, SurveyFiles
 from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
+from szmass.stages.weighing.train_survey import train_survey
+from szmass.surveys.command import list_surveys
 from szmass.surveys.completeness import Injected, bins, list_injections
 from szmass.surveys.imported import ImportedClusters, _axis
 from szmass.surveys.instrument import Instrument
 from szmass.surveys.measuring import MeasureError, measure_noise
 from szmass.surveys.noise import read_spectrum
-from szmass.surveys.settings import read_settings
-from szmass.surveys.training import SurveyTraining
+from szmass.surveys.settings import digest_of, read_settings
+from szmass.surveys.training import SurveyParams, SurveyTraining
 from szmass.weighing.gas import Gas, PivotY
 from szmass.weighing.mixture import Inputs
 from szmass.weighing.record import Record
 from szmass.weighing.training.network import noise_root
 from szmass.weighing.weigher import Weigher
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+
+    from helpers.mlflow_runs import runs_of
+    from szmass.tracking.runs import PARENT
 
 BEAM_ARCMIN, PIXEL_ARCMIN = 2.4, 1.0
 CLUSTERS, ACROSS = 144, 12
@@ -52,6 +67,8 @@ FAST = {
     "log10_m500c_msun": [13.9, 16.0],
 }
 """In the place of weighing's settings: a training of half a minute."""
+POOR = {"training_clusters": 400, "validation_clusters": 200, "test_clusters": 800, "epochs": 1}
+"""In the place of those: a training of seconds, whose intervals fail the gate."""
 
 
 def noise_cl(ell: np.ndarray) -> np.ndarray:
@@ -60,9 +77,15 @@ def noise_cl(ell: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
-    """A y-map of 10 x 10 degrees in plate carrée with clusters, and a catalogue of them."""
-    folder, rng = tmp_path_factory.mktemp("survey"), np.random.default_rng(3)
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clone in which nothing was run."""
+    return Checkout.of_working_tree(tmp_path_factory.mktemp("survey") / "szmass")
+
+
+@pytest.fixture(scope="module")
+def folder(checkout: Checkout, params: Params) -> Path:
+    """The clone with a y-map of 10 x 10 degrees in plate carrée and a catalogue of its clusters."""
+    folder, rng = checkout.path, np.random.default_rng(3)
     box = np.radians([[-35.0, 15.0], [-25.0, 5.0]])
     shape, wcs = enmap.geometry(box, res=PIXEL_ARCMIN * utils.arcmin, proj="car")
     ymap = enmap.rand_map(shape, wcs, noise_cl(np.arange(16_000.0)), seed=5)
@@ -95,19 +118,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     return folder
 
 
+def change(survey: Path, **weighing: object) -> None:
+    """Puts settings of weighing into a survey's file."""
+    yaml = YAML()
+    settings = yaml.load(survey)
+    settings["pixel_window"] = False
+    settings["weighing"].update(weighing)
+    yaml.dump(settings, survey)
+
+
 @pytest.fixture(scope="module")
-def trained(folder: Path) -> Path:
-    """The folder after `survey new` and `survey train`, with less training."""
+def trained(checkout: Checkout, folder: Path) -> Path:
+    """The clone after `survey new` and the stage for two surveys, of which one fails its gate."""
+    surveys = folder / "surveys"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         main(["survey", "new", "mine", "--map", "y.fits", "--beam", str(BEAM_ARCMIN),
               "--pixels", "64", "--redshifts", "0.15", "1.0"])  # fmt: skip
-        yaml = YAML()
-        settings = yaml.load(folder / "surveys" / "mine.yaml")
-        settings["pixel_window"] = False
-        settings["weighing"].update(FAST)
-        yaml.dump(settings, folder / "surveys" / "mine.yaml")
-        main(["survey", "train", "mine"])
+    change(surveys / "mine.yaml", **FAST)
+    shutil.copy(surveys / "mine.yaml", surveys / "poor.yaml")
+    change(surveys / "poor.yaml", **POOR)
+    before = surveys / "mine" / "failed"  # of a training before
+    before.mkdir()
+    (before / "verdict.json").write_text("{}")
+    settings = folder / "params.yaml"
+    settings.write_text(settings.read_text().replace("surveys: []", "surveys: [poor, mine]"))
+    done = checkout.run("dvc", "repro", "--keep-going", "train_survey")
+    assert done.returncode != 0
+    assert "survey poor: the gate" in done.stderr, done.stderr
     return folder
 
 
@@ -154,6 +192,7 @@ def test_masses_of_a_map_are_the_true_ones(trained: Path, monkeypatch: pytest.Mo
 
 def test_what_a_survey_leaves(trained: Path) -> None:
     made = trained / "surveys" / "mine"
+    # no `failed`: a training that passes removes it
     assert {path.name for path in made.iterdir()} == {
         "noise.csv", "record.npz", "verdict.json", "metrics.json", "page.md", "survey.png",
         "survey.pdf",
@@ -225,7 +264,118 @@ def test_the_list_says_what_is_trained(
 ) -> None:
     monkeypatch.chdir(trained)
     main(["survey", "list"])
-    assert capsys.readouterr().out == "mine: compton_y, beam 2.4', 64 pixels of 1', trained\n"
+    listed = capsys.readouterr().out.splitlines()
+    assert "mine: compton_y, beam 2.4', 64 pixels of 1', trained" in listed
+    assert "poor: compton_y, beam 2.4', 64 pixels of 1', fails its gate" in listed
+
+
+def test_a_survey_that_never_passed_is_refused(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the checks that failed; what they judged is kept apart."""
+    monkeypatch.chdir(trained)
+    made = trained / "surveys" / "poor"
+    assert {path.name for path in made.iterdir()} == {"failed"}
+    assert (made / "failed" / "record.npz").exists()
+    assert "checks failed:" in (made / "failed" / "page.md").read_text()
+    with pytest.raises(SystemExit, match="poor/failed/verdict.json: weighing fails its checks"):
+        main(["predict", "--survey", "poor", "--map", "y.fits", "--catalogue", "clusters.fits"])
+
+
+def test_dvc_sees_an_edited_survey_and_a_failing_gate_keeps_the_older_record(
+    checkout: Checkout, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained)
+    file = trained / "surveys" / "mine.yaml"
+    stage, text = "train_survey@mine", file.read_text()
+    record = (trained / "surveys" / "mine" / "record.npz").read_bytes()
+    listed = checkout.run("git", "status", "--porcelain", "--untracked-files=all", "surveys").stdout
+    assert {line[3:] for line in listed.splitlines()} == {
+        "surveys/mine.yaml", "surveys/poor.yaml", "surveys/mine/noise.csv",
+        "surveys/mine/metrics.json", "surveys/mine/page.md",
+    }  # fmt: skip
+    assert json.loads(checkout.succeed("dvc", "status", "--json", stage)) == {}
+    try:
+        change(file, **POOR)
+        status = json.loads(checkout.succeed("dvc", "status", "--json", stage))
+        assert status == {stage: [{"changed deps": {"surveys/mine.yaml": "modified"}}]}
+        done = checkout.run("szmass", "survey", "train", "mine", PYTHONPATH="src")
+        assert done.returncode == 1
+        assert "goes on with surveys/mine/record.npz, which passed before" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert json.loads(checkout.succeed("dvc", "status", "--json", stage)) == status
+    finally:
+        file.write_text(text)
+    assert json.loads(checkout.succeed("dvc", "status", "--json", stage)) == {}
+    assert (trained / "surveys" / "mine" / "record.npz").read_bytes() == record
+    main(["predict", "--survey", "mine", "--map", "y.fits", "--catalogue", "clusters.fits", "-q"])
+    state = "trained; the last training failed its gate"
+    assert any(line.endswith(state) for line in list_surveys())
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+def test_a_training_is_on_record(trained: Path) -> None:
+    """With its network, curves, the gate's numbers and the record as a model of its own."""
+    mlflow.set_tracking_uri(f"sqlite:///{trained}/mlflow.db")
+    runs = runs_of("survey")
+    mine, poor = (
+        next(run for run in runs if run.info.status == status and of in run.info.run_name)
+        for status, of in (("FINISHED", "train_survey mine"), ("FAILED", "train_survey poor"))
+    )
+    (model,) = mlflow.MlflowClient().search_registered_models()
+    assert model.name == "survey-mine"
+    assert "Record of weighing for a survey of y-maps" in model.description
+    assert mine.data.metrics["gate.failed"] == 0 < poor.data.metrics["gate.failed"]
+    assert 0.6 < mine.data.metrics["coverage_68"] < 0.76
+    assert mine.data.tags["survey"] == "mine"
+    networks = [run for run in runs if run.data.tags.get(PARENT) == mine.info.run_id]
+    assert [run.info.run_name.split()[0] for run in networks] == ["network_0"]
+    history = mlflow.MlflowClient().get_metric_history(networks[0].info.run_id, "loss")
+    assert len(history) == FAST["epochs"]
+    files = mlflow.artifacts.list_artifacts(run_id=mine.info.run_id)
+    assert {file.path for file in files} >= {"mine.yaml", "page.md", "record.npz", "figures"}
+
+
+def test_a_stage_needs_the_digests_of_all_files(trained: Path, params: Params) -> None:
+    """DVC watches the survey's file alone."""
+    surveys = trained / "surveys"
+    text = (surveys / "mine.yaml").read_text()
+    digest = sha256(surveys / "mine" / "noise.csv")
+    assert text.count(digest) == 1
+    for name, content in (
+        ("other", text.replace(digest, "a" * 64)),
+        ("none", text[: text.index("sha256:")]),
+    ):
+        (surveys / f"{name}.yaml").write_text(content)
+        stated = "a{64}" if name == "other" else "missing"
+        expected = f"{name}.yaml: sha256: mine/noise.csv = {stated}: expected {digest}"
+        try:
+            with pytest.raises(SurveyError, match=expected):
+                train(params, surveys, name)
+        finally:
+            (surveys / f"{name}.yaml").unlink()
+
+
+def test_a_stage_names_the_surveys_that_are_there(trained: Path, params: Params) -> None:
+    with pytest.raises(SurveyError, match=r"no .*/mina.yaml; .* has .*mine.*; did you mean mine"):
+        train(params, trained / "surveys", "mina")
+
+
+def train(params: Params, surveys: Path, name: str) -> None:
+    """Runs the stage for a survey."""
+    train_survey(
+        params.seed,
+        params.spectra,
+        params.compton,
+        params.morphology,
+        params.baryon_models,
+        params.weighing,
+        george2015=ROOT / params.paths["george2015"],
+        survey_folder=surveys,
+        resources=params.resources,
+        item=name,
+        run=ListRun(),
+    )
 
 
 SIMULATED, THEIR_GAS = 48, {"alpha": 1.8, "log10_b": -0.35, "sigma_lny": 0.1}
@@ -261,18 +411,22 @@ def simulated_maps(folder: Path, params: Params) -> None:
 
 
 @pytest.fixture(scope="module")
-def simulated(trained: Path, params: Params) -> Path:
-    """The folder after the other simulation was imported and trained with."""
+def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside of any clone, where the other simulation was imported and trained with."""
+    folder = tmp_path_factory.mktemp("anywhere")
+    shutil.copytree(trained / "surveys", folder / "surveys")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(trained)
-        simulated_maps(trained, params)
+        patch.chdir(folder)
+        simulated_maps(folder, params)
         main(["import-maps", "simulated.csv", "--out", "simulated.zarr"])
         yaml = YAML()
-        settings = yaml.load(trained / "surveys" / "mine.yaml")
+        settings = yaml.load(folder / "surveys" / "mine.yaml")
         settings["clusters"] = "../simulated.zarr"
-        yaml.dump(settings, trained / "surveys" / "theirs.yaml")
+        settings["sha256"]["../simulated.zarr"] = digest_of(folder / "simulated.zarr")
+        yaml.dump(settings, folder / "surveys" / "theirs.yaml")
         main(["survey", "train", "theirs"])
-    return trained
+    assert not (folder / "mlflow.db").exists()
+    return folder
 
 
 def test_the_relation_of_imported_clusters_is_measured(simulated: Path, params: Params) -> None:
@@ -347,7 +501,8 @@ def ready(trained: Path, params: Params) -> tuple[SurveyTraining, Record]:
     files = SurveyFiles("mine", trained / "surveys")
     settings, weighing = read_settings(files, params.weighing)
     instrument = Instrument.of("mine", settings, weighing, files.surveys)
-    training = SurveyTraining.of(instrument, params, weighing, settings, files.surveys)
+    own = SurveyParams.of(params)
+    training = SurveyTraining.of(instrument, own, weighing, settings, files.surveys)
     return training, Record.read(files.record)
 
 

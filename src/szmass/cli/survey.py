@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -79,10 +78,7 @@ def run(options: Namespace) -> None:
     if options.action == "list":
         print("\n".join(list_surveys()))
     elif options.action == "train":
-        made, failed = train_survey(options.name)
-        print(made)
-        if failed:
-            sys.exit(f"szmass: {failed}")
+        print(train_survey(options.name))
     elif options.action == "counts":
         from szmass.predict.survey_files import SurveyFiles
         from szmass.surveys.counts import write_counts

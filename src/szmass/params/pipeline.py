@@ -1,6 +1,7 @@
 """Settings of both lines together."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from szmass.params.checks import (
     File,
+    List,
     MassRange,
     Names,
     NotNegativeInt,
@@ -85,6 +87,8 @@ class Params(Section):
     weighing: Weighing
     weighing_microwave: WeighingMicrowave
     evaluation: Evaluation
+    surveys: List[Text]
+    """Names of files surveys/NAME.yaml that the stage `train_survey` trains."""
     resources: Resources
     paths: Names[File]
     """Where stages read and write, from the repository's root."""
@@ -95,6 +99,12 @@ class Params(Section):
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name == "all":
                 expected = "a name of letters, digits, - and _, other than `all`"
                 yield wrong(f"bins.{name}", redshifts, expected)
+        for name, count in Counter(self.surveys).items():
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+                expected = "names of letters, digits, - and _, without folder and .yaml"
+                yield wrong("surveys", name, expected)
+            elif count > 1:
+                yield wrong("surveys", name, "each name once")
         cuts, axis = self.compton.mass_cuts_1e14, self.evaluation.mass_axis_1e14
         if set(cuts) != set(self.bins):
             expected = f"one mass for each of bins, {', '.join(self.bins)}"

@@ -17,6 +17,7 @@ from szmass.params.checks import (
     Number,
     PositiveFloat,
     Section,
+    Text,
     Whole,
     rule,
     section,
@@ -99,6 +100,15 @@ class SurveySettings(Section):
     """What is drawn around each simulated cluster besides noise; None for nothing."""
     weighing: Mapping[str, Any]
     """Settings that stand here in the place of those in params.yaml: weighing."""
+    sha256: Names[Text] = Field(default_factory=dict)
+    """Digests of `named_files`, by name. The stage `train_survey` needs all of them, since DVC
+    watches this file alone."""
+
+    @property
+    def named_files(self) -> list[str]:
+        """Files and stores that are named here, from the folder of the survey's file."""
+        paths = [self.clusters, *(band.noise.spectrum for band in self.bands.values())]
+        return [str(path) for path in paths if path is not None]
 
     def problems(self) -> Iterator[str]:
         """Bands fit the signal, and pixels the beams."""
@@ -111,6 +121,10 @@ class SurveySettings(Section):
             expected = "a temperature for maps of temperature, and none for maps of y"
             yield wrong("gas_kev", self.gas_kev, expected)
         yield from self._doubly_counted(of_temperature=of_temperature)
+        for name in self.sha256:
+            if name not in self.named_files:
+                expected = f"a file that is named here: {', '.join(self.named_files) or 'none is'}"
+                yield wrong("sha256", name, expected)
         for name, band in self.bands.items():
             if self.pixel_arcmin * LEAST_PIXELS_A_BEAM > band.beam_fwhm_arcmin:
                 expected = f"at least {LEAST_PIXELS_A_BEAM:g} pixels of {self.pixel_arcmin}'"

@@ -14,8 +14,8 @@ from szmass.provenance import committed_text
 
 PARAMS = Path("params.yaml")
 SCALES = Path("scales")
-WITHOUT_RESULT = ("paths.", "resources.")
-"""Sections that change no result."""
+WITHOUT_RESULT = ("paths.", "resources.", "surveys")
+"""Sections that change no result; `surveys` says which are trained."""
 SHOWN = 3
 """Changes that a name has room for."""
 

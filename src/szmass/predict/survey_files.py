@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from szmass.errors import SzmassError, did_you_mean
@@ -22,6 +22,8 @@ class SurveyFiles:
 
     name: str
     surveys: Path = SURVEYS
+    part: str = ""
+    """Folder below the survey's, of what is made; empty for the survey's own."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name):
@@ -35,7 +37,12 @@ class SurveyFiles:
     @property
     def folder(self) -> Path:
         """Of all that is made for it."""
-        return self.surveys / self.name
+        return self.surveys / self.name / self.part
+
+    @property
+    def failed(self) -> SurveyFiles:
+        """The same files of the last training, where it has failed the gate."""
+        return replace(self, part="failed")
 
     @property
     def noise(self) -> Path:
@@ -83,12 +90,14 @@ def trained_record(name: str) -> Path:
 
     Raises:
         SurveyError: there is no such survey, or it is not trained.
-        GateError: its record failed a check, or another was judged.
+        GateError: its record failed a check, as the only training did, or another was judged.
     """
     from szmass.weighing.judgement.gate import require_passed_gate
 
     files = SurveyFiles(name)
     if not files.record.is_file():
+        if files.failed.verdict.is_file():
+            require_passed_gate(files.failed.verdict)
         trained = [known for known in survey_names() if SurveyFiles(known).record.is_file()]
         has = f"{SURVEYS} has {', '.join(trained)}" if trained else f"{SURVEYS} has none"
         train = "train" if files.settings.is_file() else "new"

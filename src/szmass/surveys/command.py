@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from szmass.files import write_metrics, write_text
-from szmass.params import Params
+from szmass.files import write_text
+from szmass.hashes import sha256
 from szmass.predict.files.map_units import SIGNALS, Y
 from szmass.predict.files.sky_maps import SkyMap, open_sky
 from szmass.predict.survey_files import (
@@ -28,8 +26,9 @@ from szmass.quiet import quiet_start
 from szmass.reporting import Run
 from szmass.streams import SURVEY_PATCHES
 from szmass.surveys.measuring import MeasuredNoise, measure_noise
-from szmass.surveys.settings import read_settings
-from szmass.surveys.shipped import default_params
+from szmass.surveys.settings import read_settings, require_digests
+from szmass.surveys.shipped import FOREGROUNDS, default_params, shipped
+from szmass.tracking_place import TrackingError, repository_root
 from szmass.weighing.record import Record
 
 if TYPE_CHECKING:  # TensorFlow
@@ -83,6 +82,7 @@ def new_survey(
             measured,
             beam_fwhm_arcmin=beam_fwhm_arcmin,
             noise=str(files.noise.relative_to(files.surveys)),
+            noise_sha256=sha256(files.noise),
             pixel_arcmin=side,
             pixels=pixels or PIXELS,
             redshifts=redshifts or REDSHIFTS,
@@ -113,6 +113,7 @@ def _settings_text(
     *,
     beam_fwhm_arcmin: float,
     noise: str,
+    noise_sha256: str,
     pixel_arcmin: float,
     pixels: int,
     redshifts: Sequence[float],
@@ -152,49 +153,46 @@ weighing:
   centre_offset_arcmin: {0.1 * beam_fwhm_arcmin:.2g}  # of positions, along x and y
   usual_levels: {usual}  # of the noise over rms
   noise_levels: [0.05, {max(4.0, 2.0 * usual[1]):g}]
+# digests of the files that are named above; a training refuses a file that has another one
+sha256:
+  {noise}: "{noise_sha256}"
 """
 
 
-def train_survey(name: str) -> tuple[str, str]:
-    """Simulates clusters, trains, judges, and writes the record and a page.
+def train_survey(name: str) -> str:
+    """Trains a survey with the settings that szmass comes with, as the stage of this name does.
+
+    In a DVC repository the training is a run in MLflow.
 
     Returns:
-        What was made, in words; and what the gate has against it, empty where it passed.
+        What was made, in words.
 
     Raises:
-        SurveyError: there is no such survey.
+        SurveyError: there is no such survey, or a file it names is not the one that it states.
         ParamsError, NoiseError: its settings cannot be used.
+        GateError: it fails its gate; an older record that passed stays in use.
+        TrackingError: MLflow cannot be reached.
     """
-    files, started = SurveyFiles(name), perf_counter()
-    training, params = _training(files)
-    from szmass.networks.backend import prepare_backend
-    from szmass.surveys.judging import judge_survey
-    from szmass.surveys.page import draw_survey, page_text
-    from szmass.weighing.judgement.gate import as_verdict
+    files = SurveyFiles(name)
+    training = training_of(files)
+    from szmass.surveys.making import make_survey
 
-    weighing = training.weighing
-    prepare_backend(seed=params.seed, threads=weighing.threads)
-    files.folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=files.folder, prefix="clusters-") as temporary:
-        store = training.simulate(Path(temporary) / "clusters.zarr")
-        total = weighing.networks * weighing.epochs * weighing.training_clusters
-        with tqdm(total=total, desc="training", unit="cluster", disable=None) as bar:
-            record = training.train(store, _Unheard(), bar.update)
-        judgement = judge_survey(training, record, training.clusters(store, "test"))
-    record.write(files.record)
-    write_metrics(files.verdict, as_verdict(judgement.checks, files.record))
-    write_metrics(files.metrics, judgement.metrics)
-    draw_survey(files.figure, name, judgement)
-    write_text(files.page, page_text(files, judgement))
-    failed = [check.in_words() for check in judgement.checks if not check.passed]
-    verdict = f"{len(failed)} of {len(judgement.checks)} checks failed" if failed else "passed"
-    made = (
-        f"survey {name}: the gate {verdict}, {perf_counter() - started:.0f} s\n"
-        f"wrote {files.record}, {files.page}, {files.figure}\n"
-        f"next: szmass predict --survey {name} --map MAP.fits --catalogue CLUSTERS.fits"
-    )
-    lines = [f"survey {name} fails its gate, and `szmass predict` refuses it:", *failed]
-    return made, "\n".join(lines) if failed else ""
+    with _open_run(name, training) as run:
+        return make_survey(files, training, run=run)
+
+
+def _open_run(name: str, training: SurveyTraining) -> AbstractContextManager[Run]:
+    """MLflow's run of a training in a DVC repository; elsewhere one that nobody listens to."""
+    try:
+        repository_root()
+    except TrackingError:
+        return nullcontext(_Unheard())
+    with quiet_start():
+        from szmass.tracking import open_run
+
+    sections = {key: value for key, value in vars(training.params).items() if key != "resources"}
+    sections["weighing"] = training.weighing
+    return open_run("train_survey", items=[name], sections=sections, paths={})
 
 
 def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: str | None) -> str:
@@ -210,7 +208,7 @@ def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: 
     files, started = SurveyFiles(name), perf_counter()
     from szmass.surveys.completeness import bins, inject, write_completeness
 
-    training, _ = _training(files)
+    training = training_of(files)
     signal = SIGNALS[record.facts.signal]
     coarsest = record.facts.beam_fwhm_arcmin / 2.0
     with open_sky(ymap, signal, coarsest_arcmin=coarsest, hdu=hdu) as sky:
@@ -226,19 +224,21 @@ def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: 
     )
 
 
-def _training(files: SurveyFiles) -> tuple[SurveyTraining, Params]:
-    """A survey ready to be trained, and the settings that szmass comes with."""
+def training_of(files: SurveyFiles) -> SurveyTraining:
+    """A survey ready to be trained, with the settings that szmass comes with.
+
+    Raises:
+        SurveyError: there is no such survey, or a file it names is not the one that it states.
+    """
     params = default_params()
     settings, weighing = read_settings(files, params.weighing)
+    require_digests(files, settings, settings.sha256)
     with quiet_start():  # TensorFlow
-        from szmass.surveys.instrument import Instrument
-        from szmass.surveys.sky import sky_cl_uk2
-        from szmass.surveys.training import SurveyTraining
+        from szmass.surveys.making import prepare
+        from szmass.surveys.training import SurveyParams
 
-    instrument = Instrument.of(
-        files.name, settings, weighing, files.surveys, sky_cl_uk2(settings, params)
-    )
-    return SurveyTraining.of(instrument, params, weighing, settings, files.surveys), params
+    own = SurveyParams.of(params)
+    return prepare(files, settings, weighing, own, george2015=shipped(FOREGROUNDS))
 
 
 def list_surveys() -> Iterator[str]:
@@ -257,17 +257,20 @@ def list_surveys() -> Iterator[str]:
 
 
 def _state(files: SurveyFiles) -> str:
+    fails = files.failed.verdict.exists()
     if not files.record.exists():
-        return "not trained"
+        return "fails its gate" if fails else "not trained"
     try:
         passed = json.loads(files.verdict.read_text())["success"] is True
     except (OSError, ValueError, KeyError, TypeError):
         return "trained, not judged"
-    return "trained" if passed else "trained, fails its gate"
+    if passed:
+        return "trained; the last training failed its gate" if fails else "trained"
+    return "trained, fails its gate"
 
 
 class _Unheard:
-    """A run that nobody listens to: a survey's training is no run of the pipeline."""
+    """A run that nobody listens to, as where szmass is installed without a repository."""
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
         """Goes nowhere."""

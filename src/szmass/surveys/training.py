@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from szmass.params import Params, Weighing
+from szmass.params import (
+    BaryonModel,
+    Compton,
+    Morphology,
+    Params,
+    Resources,
+    Spectra,
+    Weighing,
+)
 from szmass.params.survey import SurveySettings
 from szmass.reporting import Run
 from szmass.sky.clusters.mock_clusters import MockClusters
@@ -53,11 +61,28 @@ MAPS_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
+class SurveyParams:
+    """The sections of params.yaml that a survey's training uses, besides those of weighing."""
+
+    seed: int
+    spectra: Spectra
+    compton: Compton
+    morphology: Morphology
+    baryon_models: Mapping[str, BaryonModel]
+    resources: Resources
+
+    @classmethod
+    def of(cls, params: Params) -> Self:
+        """The sections out of all."""
+        return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
 class SurveyTraining:
     """What a survey is trained with."""
 
     instrument: Instrument
-    params: Params
+    params: SurveyParams
     weighing: Weighing
     """The settings of params.yaml with the survey's in their place."""
     settings: SurveySettings
@@ -68,7 +93,7 @@ class SurveyTraining:
     def of(
         cls,
         instrument: Instrument,
-        params: Params,
+        params: SurveyParams,
         weighing: Weighing,
         settings: SurveySettings,
         folder: Path,

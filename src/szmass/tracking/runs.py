@@ -213,7 +213,7 @@ class MlflowRun:
                 self._model_id,
                 section,
                 about=own.in_words(),
-                of_the_project=of_the_project,
+                of_the_project=not own.experiment,  # an item has a model of its own
             )
 
     def add(self, metric: Metric) -> None:

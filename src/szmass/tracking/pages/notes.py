@@ -9,7 +9,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE as NOTE
 
-from szmass.tracking.pages.words import LINES_OF_WORK, MODELS, question_of
+from szmass.tracking.pages.words import LINES_OF_WORK, model_in_words, question_of
 from szmass.tracking.service import Service
 
 SECTION = "### "
@@ -70,7 +70,7 @@ def describe_model(
             DVC leaves alone.
     """
     model = client.get_logged_model(model_id)
-    note = with_section(model.tags.get(NOTE) or f"{MODELS.get(model.name, '')}\n\n{about}", section)
+    note = with_section(model.tags.get(NOTE) or f"{model_in_words(model.name)}\n\n{about}", section)
     client.set_logged_model_tags(model_id, {NOTE: note})
     for version in client.search_model_versions(f"run_id = '{model.source_run_id}'"):
         if version.source != f"models:/{model_id}":
@@ -78,7 +78,7 @@ def describe_model(
         client.update_model_version(version.name, version.version, note)
         if of_the_project:
             registered = client.get_registered_model(version.name)
-            old = registered.description or MODELS.get(version.name, "")
+            old = registered.description or model_in_words(version.name)
             client.update_registered_model(version.name, with_section(old, section))
 
 

@@ -29,8 +29,14 @@ LINES_OF_WORK = {
         "turn their amplitudes and the redshift into a posterior of the mass. Its training, the "
         "gate that its intervals must pass, and the mass catalogue of PSZ2."
     ),
+    "survey": (
+        "Masses of clusters in the maps of other surveys by weighing: the trainings of the stage "
+        "`train_survey` and of `szmass survey train`, each with the gate that its intervals must "
+        "pass. A run within one is a network."
+    ),
 }
-"""What is in an experiment, by its name; a registered model has the same name."""
+"""What is in an experiment, by its name; a registered model has the same name, or one that begins
+so where an experiment has several: `survey-<survey>`."""
 MODELS = {
     "mresunet": (
         "mResUNet of Gupta & Reichardt (2020): 150 GHz cutouts in uK to M200c and the SZ image."
@@ -43,8 +49,12 @@ MODELS = {
         "Record of weighing: Compton-y cutouts with redshifts to M500c, with statistical and "
         "total 68 and 95 % intervals, and flags in words."
     ),
+    "survey": (
+        "Record of weighing for a survey of y-maps: cutouts of its own pixels with redshifts to "
+        "M500c, with statistical and total 68 and 95 % intervals, and flags in words."
+    ),
 }
-"""What a registered model takes and returns, by its name."""
+"""What a registered model takes and returns, by the beginning of its name."""
 DATASETS = {
     "microwave_store": "150 GHz maps",
     "hydro_store": "150 GHz maps of hydro-like clusters",
@@ -136,6 +146,15 @@ KEY_NUMBERS: Mapping[str, Mapping[str, str]] = {
         "all.published_shift_dex": "PSZ2: median of log10 M less DeepPlanck's",
     },
     "train_weighing": {"validation_loss": "mean of -ln p(M_true), validation clusters"},
+    "train_survey": {
+        "gate.checks": "checks of the gate",
+        "gate.failed": "checks of the gate that failed",
+        "coverage_68": "true masses in the 68 % interval, test clusters",
+        "coverage_95": "true masses in the 95 % interval, test clusters",
+        "mean_rank": "mean rank of the true masses, 0.5 without bias",
+        "test_clusters": "test clusters",
+        "validation_loss": "mean of -ln p(M_true), validation clusters",
+    },
     "evaluate_weighing": {
         "planck.relerr_half_width": f"Planck maps: {_HALF_WIDTH}",
         "planck.matched_filter_relerr_half_width": "Planck maps, matched filter: the same",
@@ -175,6 +194,11 @@ within it is named `<its first word>/<number>`."""
 LABELS = {name: label for numbers in KEY_NUMBERS.values() for name, label in numbers.items()}
 _OF_ANY = tuple(dict.fromkeys(re.split(r"[/.]", name)[-1] for name in LABELS))
 """Names of the same numbers in runs that no stage lists, as of an estimator or a study's item."""
+
+
+def model_in_words(name: str) -> str:
+    """What a registered model takes and returns; nothing of one that is not ours."""
+    return MODELS.get(name) or MODELS.get(name.partition("-")[0], "")
 
 
 def key_numbers(stage: str, numbers: Mapping[str, float]) -> dict[str, float]:
