@@ -43,7 +43,8 @@ def list_imported(
 
     The order is partition, bin, cluster, map. Those for training and validation are development
     maps, whose training and validation each network divides anew. Maps outside of all bins, or of
-    masses below `compton.mass_cuts_1e14`, are left out. Within its bin a cluster's maps have the
+    masses below `compton.mass_cuts_1e14`, are left out, and of a test cluster all maps of a bin but
+    the first, since errors are those of independent maps. Within its bin a cluster's maps have the
     numbers 0, 1, ... as lines of sight, in the order of the store.
 
     Args:
@@ -87,11 +88,14 @@ def list_imported(
             f"{clusters.path}: cluster {name} has {counts.max()} maps in a redshift bin: expected "
             f"at most {MOST_MAPS}"
         )
+    projection = np.arange(len(rows)) - np.repeat(first, counts)
+    kept = (projection == 0) | (partition[rows] == PARTITIONS.index("development"))
+    rows, number, projection = rows[kept], number[kept], projection[kept]
     mass, redshift = clusters.m500c_msun[rows], clusters.redshift[rows]
     return ComptonSamples(
         partition=partition[rows].astype(np.int8),
         cluster=number,
-        projection=(np.arange(len(rows)) - np.repeat(first, counts)).astype(np.int8),
+        projection=projection.astype(np.int8),
         baryon_model=np.zeros(len(rows), dtype=np.int8),
         redshift=redshift,
         m500c_msun=mass,
