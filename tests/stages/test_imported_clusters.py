@@ -43,12 +43,12 @@ from szmass.storage.imported import PARTITIONS as OF_STORE
 from szmass.storage.imported import ImportedClusters
 from szmass.storage.store import StoreError
 from szmass.weighing.record import Record
-from szmass.weighing.training.imported import ImportedGasError
+from szmass.weighing.training.imported import ImportedGasError, require_trained
 
 BINS = {"near": [0.0, 0.4], "far": [0.4, 1.0]}
 CUT_1E14 = 1.6
 STORE, PROJECTIONS = "theirs.zarr", 4
-PARTS = ("training", "test", "validation", "training")
+PARTS = ("training", "test", "validation", "test", "training")
 
 
 def execute(stage: Callable[..., None], settings: Params, **more: Any) -> None:
@@ -74,7 +74,7 @@ def settings(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Params
             coarse.compton, source=STORE, originals=2, mass_cuts_1e14=dict.fromkeys(BINS, CUT_1E14)
         ),
         cnn=replace(
-            coarse.cnn, filters=4, convolutions=2, neurons=8, members=2, clean_members=2,
+            coarse.cnn, filters=4, convolutions=2, neurons=8, members=3, clean_members=3,
             m200_members=0, epochs=1, mass_bins=2,
         ),
         weighing=replace(
@@ -223,9 +223,13 @@ def test_weighing_learns_from_them(
     assert facts.gas_models["imported"]["alpha"] == pytest.approx(measured.alpha, abs=0.05)
     metrics = json.loads(trained["weighing_metrics"].read_text())
     assert {"planck", "planck_imported", "stand_in"} <= set(metrics)
-    other = replace(settings, weighing=replace(settings.weighing, alpha=[1.4, 1.79]))
-    with pytest.raises(ImportedGasError, match=r"planck.zarr: alpha = .* expected it in weighing"):
-        execute(train_weighing, other, run=ListRun())
+
+
+def test_a_gas_that_weighing_is_not_trained_on_is_named(settings: Params) -> None:
+    steep = {"imported": replace(settings.baryon_models["gadget_x"], alpha=2.2)}
+    message = r"theirs.zarr: alpha = 2.200 .* expected it in weighing.alpha = \[1.4, 2.0\]"
+    with pytest.raises(ImportedGasError, match=message):
+        require_trained(steep, settings.weighing, Path(STORE))
 
 
 @pytest.mark.parametrize("source", ["none.zarr", "other.zarr"])
