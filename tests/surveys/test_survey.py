@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from astropy.table import Table
 from pixell import enmap, utils
 from ruamel.yaml import YAML
@@ -20,19 +18,21 @@ import szmass
 from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.recording import ListRun
+from helpers.simulated_maps import THEIR_GAS, THEIR_PRESSURE, simulated_maps
 from szmass.cli import main
 from szmass.hashes import sha256
 from szmass.params import Params
 from szmass.predict.files.map_units import Y
 from szmass.predict.files.sky_maps import open_sky
 from szmass.predict.survey_files import SurveyError, SurveyFiles
-from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
+from szmass.sky.clusters.in_r500 import axis_r500
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.stages.weighing.train_survey import train_survey
+from szmass.storage.imported import ImportedClusters, shape_of
 from szmass.surveys.command import list_surveys
 from szmass.surveys.completeness import Injected, bins, list_injections
-from szmass.surveys.imported import ImportedClusters, _axis
 from szmass.surveys.instrument import Instrument
 from szmass.surveys.measuring import MeasureError, measure_noise
 from szmass.surveys.noise import read_spectrum
@@ -378,38 +378,6 @@ def train(params: Params, surveys: Path, name: str) -> None:
     )
 
 
-SIMULATED, THEIR_GAS = 48, {"alpha": 1.8, "log10_b": -0.35, "sigma_lny": 0.1}
-"""Clusters of another simulation, whose gas has less signal than any of ours."""
-THEIR_PRESSURE = replace(UNIVERSAL_PRESSURE, c500=1.6, gamma=0.4, beta=5.0, alpha_p=0.0)
-
-
-def simulated_maps(folder: Path, params: Params) -> None:
-    """y-maps of round clusters with another profile and another relation, and their table."""
-    rng, cosmology = np.random.default_rng(8), Cosmology.of(params.compton)
-    gas = Gas(*(np.array(value) for value in THEIR_GAS.values()))
-    z, log10_m = rng.uniform(0.2, 0.9, SIMULATED), rng.uniform(14.1, 15.3, SIMULATED)
-    theta500 = cosmology.theta500_arcmin(10.0**log10_m, z)
-    y = PivotY.at(z, cosmology).mean_y_arcmin2(log10_m, gas)
-    y *= np.exp(gas.sigma_lny * rng.standard_normal(SIMULATED))
-    lines = ["file,m500c_msun,redshift,cluster"]
-    for number in range(SIMULATED):
-        grid = PixelGrid(220, float(theta500[number]) / 28.0)
-        radii, index = grid.unique_radii
-        profile = beamed_profiles(
-            theta500[number : number + 1],
-            radii,
-            beam_fwhm_arcmin=2.0 * grid.pixel_arcmin,
-            pressure=THEIR_PRESSURE,
-        )[0]
-        image = (y[number] * profile[index]).reshape(grid.pixels, grid.pixels)
-        header = {f"CDELT{axis}": grid.pixel_arcmin / 60.0 for axis in (1, 2)}
-        part = fits.PrimaryHDU(image.astype(np.float32))
-        part.header.update(header | {f"CUNIT{axis}": "deg" for axis in (1, 2)})
-        part.writeto(folder / f"s{number}.fits")
-        lines.append(f"s{number}.fits,{10.0 ** log10_m[number]:.5e},{z[number]:.4f},{number}")
-    (folder / "simulated.csv").write_text("\n".join(lines) + "\n")
-
-
 @pytest.fixture(scope="module")
 def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder outside of any clone, where the other simulation was imported and trained with."""
@@ -417,7 +385,7 @@ def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFa
     shutil.copytree(trained / "surveys", folder / "surveys")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        simulated_maps(folder, params)
+        simulated_maps(folder, Cosmology.of(params.compton), (0.2, 0.9))
         main(["import-maps", "simulated.csv", "--out", "simulated.zarr"])
         yaml = YAML()
         settings = yaml.load(folder / "surveys" / "mine.yaml")
@@ -430,13 +398,13 @@ def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_relation_of_imported_clusters_is_measured(simulated: Path, params: Params) -> None:
-    store = ImportedClusters(simulated / "simulated.zarr")
-    relation = store.relation(Cosmology.of(params.compton))
-    assert abs(float(relation.gas.alpha) - THEIR_GAS["alpha"]) < 4.0 * relation.alpha_error
-    assert abs(float(relation.gas.log10_b) - THEIR_GAS["log10_b"]) < 4.0 * relation.log10_b_error
-    assert 0.07 < float(relation.gas.sigma_lny) < 0.13
-    shapes = store.store.read("shape", np.arange(3)).astype(float)
-    inside = np.hypot(*np.meshgrid(_axis(), _axis())) < 1.0
+    cosmology, path = Cosmology.of(params.compton), simulated / "simulated.zarr"
+    relation = ImportedClusters.read(path, cosmology).relation(cosmology)
+    assert abs(relation.alpha - THEIR_GAS["alpha"]) < 4.0 * relation.alpha_error
+    assert abs(relation.log10_b - THEIR_GAS["log10_b"]) < 4.0 * relation.log10_b_error
+    assert 0.07 < relation.sigma_lny < 0.13
+    shapes = np.array([shape_of(path, row) for row in range(3)], dtype=float)
+    inside = np.hypot(*np.meshgrid(axis_r500(), axis_r500())) < 1.0
     np.testing.assert_allclose(shapes[:, inside].sum(axis=1) * (8.0 / 128) ** 2, 1.0, rtol=1e-5)
 
 

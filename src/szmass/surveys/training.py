@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from szmass.params import (
+    IMPORTED,
     BaryonModel,
     Compton,
     Morphology,
@@ -23,15 +24,10 @@ from szmass.reporting import Run
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.batch import run_tasks
+from szmass.storage.imported import ImportedClusters, measured_gas
 from szmass.storage.store import MapStore, replacing, write_rows
 from szmass.streams import SURVEY_MAPS, WEIGHING_NOISE
 from szmass.surveys.contaminants import Contaminants
-from szmass.surveys.imported import (
-    IMPORTED,
-    ImportedClusters,
-    ImportedSimulator,
-    ImportTableError,
-)
 from szmass.surveys.instrument import Instrument
 from szmass.weighing.filters import FilterBank, Level
 from szmass.weighing.gas import Gas, PivotY
@@ -46,6 +42,7 @@ from szmass.weighing.training.clusters import (
     simulate_part,
     store_spec,
 )
+from szmass.weighing.training.imported import ImportedSimulator, require_trained
 from szmass.weighing.training.make_record import (
     make_record,
     spots_in,
@@ -108,21 +105,15 @@ class SurveyTraining:
             folder: of the survey's file, from which its clusters are named.
 
         Raises:
-            ImportTableError: their relation is not among those of the training.
+            StoreError: the store cannot be used.
+            ImportedGasError: their relation is not among those of the training.
         """
         if settings.clusters is None:
             return cls(instrument, params, weighing, settings, None)
-        imported = folder / settings.clusters
-        model = params.baryon_models[params.compton.baryon_model]
-        found = ImportedClusters(imported).relation(Cosmology.of(params.compton)).model(model)
-        for name in ("alpha", "log10_b", "sigma_lny"):
-            low, high = getattr(weighing, name)
-            if not low <= getattr(found, name) <= high:
-                raise ImportTableError(
-                    f"{imported}: {name} = {getattr(found, name):.3f} of its clusters' relation: "
-                    f"expected it in weighing.{name} = [{low}, {high}], which the survey's file "
-                    "can widen"
-                )
+        imported, cosmology = folder / settings.clusters, Cosmology.of(params.compton)
+        measured = ImportedClusters.read(imported, cosmology).relation(cosmology)
+        found = measured_gas(measured, params.baryon_models[params.compton.baryon_model])
+        require_trained({IMPORTED: found}, weighing, imported)
         changed = replace(
             params,
             baryon_models={IMPORTED: found, **params.baryon_models},

@@ -57,7 +57,7 @@ def store_rows(
         stores: `clean` and `planck`.
         originals: maps at full resolution.
         psz2: the observed clusters.
-        compton: has the beam of all but the originals.
+        compton: where clusters are from, and the beam of all but the originals.
     """
     golden, axis_arcmin = psz2.read("golden"), originals.read("x")
     maps = {name: len(store.read("cluster")) for name, store in stores.items()}
@@ -67,9 +67,9 @@ def store_rows(
     pixel_arcsec = 60.0 * (axis_arcmin[1] - axis_arcmin[0])
     beam, sharp = f"{beam_fwhm_arcmin:g}'", f'no ({pixel_arcsec:.2g}")'
     rows = (
-        ("original", "mock", sharp, False, False),
-        ("clean", "mock", beam, False, False),
-        ("planck", "mock", beam, True, False),
+        ("original", compton.source, sharp, False, False),
+        ("clean", compton.source, beam, False, False),
+        ("planck", compton.source, beam, True, False),
         ("psz2", sky, beam, True, True),
         ("golden sample", sky, beam, True, False),
     )
