@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from measured import keep, row
+from ruamel.yaml import YAML
 from scipy.ndimage import gaussian_filter
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +101,9 @@ def main() -> None:
         folder = Path(name)
         (folder / "surveys").mkdir()
         for survey in ("act_like", "so_like"):
-            shutil.copy(ROOT / "surveys" / f"{survey}.yaml", folder / "surveys")
+            settings = YAML().load(ROOT / "surveys" / f"{survey}.yaml")
+            settings["contaminants"] = None
+            YAML().dump(settings, folder / "surveys" / f"{survey}.yaml")
         ymap = folder / "y.fits"
         write_map(ymap)
         rng = np.random.default_rng(2)

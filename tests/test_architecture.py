@@ -31,6 +31,7 @@ OWNERS = {
         "szmass.predict.masses",
         "szmass.predict.objects",
         "szmass.storage.mass_tables",
+        "szmass.surveys.counts",
         "szmass.tracking.models",
     ),
     "camb": ("szmass.sky.spectra",),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,55 @@ def test_a_shell_is_told_every_command_and_option(
     assert "pixel-arcmin" in script
 
 
+def in_bash(script: str, words: str, folder: Path) -> str:
+    """What bash completes the last word to."""
+    typed = words.split()
+    ask = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _shtab_szmass; echo $COMPREPLY"
+    return printed_by(["bash", "-c", f"{script}\n{ask}"], folder)
+
+
+def in_fish(script: str, words: str, folder: Path) -> str:
+    """What fish offers for the last word, without its description."""
+    offered = printed_by(["fish", "-c", f"{script}\ncomplete --do-complete '{words}'"], folder)
+    return offered.partition("\t")[0]
+
+
+def in_zsh(script: str, words: str, folder: Path) -> str:
+    """The last word after the Tab key, which zsh completes in a terminal alone."""
+    (folder / "_szmass").write_text(script)
+    (folder / ".zshrc").write_text(
+        "fpath=($PWD $fpath); autoload -U compinit; compinit -u -D\n"
+        'tell() { zle expand-or-complete; print -r -- "<$BUFFER>" }\n'
+        "zle -N tell; bindkey '^I' tell; PS1='ready> '\n"
+    )
+    ours, theirs = pty.openpty()
+    zsh = subprocess.Popen(
+        ["zsh", "-d", "-i"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "TERM": "dumb", "ZDOTDIR": str(folder)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = ""
+    for typed, answer in (("", "ready> "), (f"{words}\t", ">\r\n")):
+        os.write(ours, typed.encode())
+        while answer not in shown:
+            shown += os.read(ours, 4096).decode()
+    zsh.kill()
+    zsh.wait()
+    os.close(ours)
+    return shown.rpartition("<")[2].partition(">")[0].split()[-1]
+
+
+def printed_by(command: list[str], folder: Path) -> str:
+    """What a command prints in a folder."""
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -89,22 +140,21 @@ def test_a_shell_is_told_every_command_and_option(
         ("szmass predict --table cuto", "cutout.fits"),
     ],
 )
-def test_bash_completes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, expected: str
+@pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
+def test_a_shell_completes(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    complete: Callable[[str, str, Path], str],
+    words: str,
+    expected: str,
 ) -> None:
+    shell = complete.__name__.removeprefix("in_")
+    if shutil.which(shell) is None and not os.environ.get("CI"):
+        pytest.skip(f"needs {shell}: apt install {shell}")
     (tmp_path / "cutout.fits").touch()
     with pytest.raises(SystemExit, match="^0$"):
-        main(["--completion", "bash"])
-    typed = words.split()
-    ask = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _shtab_szmass; echo $COMPREPLY"
-    done = subprocess.run(
-        ["bash", "-c", f"{capsys.readouterr().out}\n{ask}"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.split() == [expected]
+        main(["--completion", shell])
+    assert complete(capsys.readouterr().out, words, tmp_path).strip() == expected
 
 
 @pytest.mark.parametrize("words", ["scale laptop", "--help", "predict nothing.npy --redshift 1"])

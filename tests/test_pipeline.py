@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
+import numpy as np
 import psutil
 import pytest
 from astropy.io import fits
 
 from helpers.checkout import Checkout
 from helpers.pages import columns, spans
+from szmass.cli import main
 from szmass.params import load
 from szmass.params.scales import leaves
 from szmass.report.page import PARTS
@@ -169,12 +171,12 @@ def test_a_second_repro_runs_nothing(smoke: Checkout) -> None:
     assert min(seconds) <= MOST_SECONDS_OF_NOTHING
 
 
-def test_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
+def test_validation_training_and_evaluation_are_on_record(smoke: Checkout) -> None:
     with sqlite3.connect(smoke.path / "mlflow.db") as database:
         runs = dict(database.execute("SELECT name, status FROM runs"))
     database.close()
-    stages = {"train_mresunet", "evaluate_mresunet", "evaluate_hydro"}
-    stages |= {"train_cnn", "evaluate_cnn", "infer_psz2"}
+    stages = {"validate_microwave", "train_mresunet", "evaluate_mresunet", "evaluate_hydro"}
+    stages |= {"validate_compton", "train_cnn", "evaluate_cnn", "infer_psz2"}
     assert {name.split()[0] for name in runs} >= stages
     assert set(runs.values()) == {"FINISHED"}
 
@@ -196,12 +198,12 @@ def test_every_metric_of_dvc_is_a_run_s_in_mlflow(smoke: Checkout) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
-def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checkout) -> None:
+def test_two_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checkout) -> None:
     before = succeed(smoke, "git", "status", "--porcelain")
     queue = ("dvc", "exp", "run", "--queue", "evaluate_mresunet")
     succeed(smoke, *queue, "--name", "rate", "-S", "mresunet.learning_rate=1e-3")
-    succeed(smoke, *queue, "--name", "draws", "-S", "evaluation.bootstrap_draws=10,30")
-    names = ("rate", "draws-1", "draws-2")
+    succeed(smoke, *queue, "--name", "draws", "-S", "evaluation.bootstrap_draws=10")
+    names = ("rate", "draws")
     with queue_workers(smoke, 2):
         wait_for(lambda: set(names) <= finished_experiments(smoke), seconds=MOST_SECONDS_OF_A_QUEUE)
     assert succeed(smoke, "git", "status", "--porcelain") == before
@@ -226,6 +228,26 @@ def test_three_queued_experiments_of_two_workers_agree_with_mlflow(smoke: Checko
     ends = [max(run.info.end_time for run in runs) for runs in of_all.values()]
     begins = [min(run.info.start_time for run in runs) for runs in of_all.values()]
     assert sorted(begins)[1] < min(ends)  # side by side
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow.*", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_network_of_the_registry_is_the_clone_s(
+    smoke: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(smoke.path)
+    np.save("map.npy", np.random.default_rng(1).normal(0.0, 90.0, (40, 40)))
+    clusters = []
+    try:
+        for models in ("mresunet", "mresunet@best"):
+            main(["predict", "--models", models, "map.npy", "--redshift", "0.7",
+                  "--pixel-arcmin", "0.25", "--json"])  # fmt: skip
+            clusters.append(json.loads(capsys.readouterr().out)["clusters"])
+        with pytest.raises(SystemExit, match="version of mresunet.*99"):
+            main(["predict", "--models", "mresunet/99", "map.npy", "--redshift", "0.7"])
+    finally:
+        Path("map.npy").unlink()
+    assert clusters[0] == clusters[1]
 
 
 def test_the_summary_ends_it(smoke: Checkout) -> None:

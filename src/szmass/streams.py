@@ -45,6 +45,7 @@ WEIGHING_MICROWAVE = 55  # masses of training clusters of one redshift, and the 
 SURVEY_MAPS = 57  # gas, scatter and noise of simulated maps
 SURVEY_PATCHES = 58  # where noise is measured in a map
 SURVEY_INJECTIONS = 59  # clusters that are put into a map, and where
+SURVEY_CONTAMINANTS = 66  # sources, dust and other clusters about a simulated cluster
 
 # maps of a user
 FILLED_PIXELS = 56  # noise where a map has no data

@@ -69,6 +69,8 @@ def toy_clusters(
         meter=toy_meter(modes),
         settings=settings,
         noise_rms=noise_rms,
+        contaminant_amplitude=np.zeros((count, filters)),
+        contaminant_level=np.zeros(count),
     )
 
 

@@ -17,7 +17,8 @@ from astropy.io import fits
 
 from helpers import ROOT
 from szmass.cli import main
-from szmass.predict.command import RELEASE, Answer, Models, Wanted, usable_maps
+from szmass.predict.cnn import RELEASE, Answer, Models
+from szmass.predict.command import Wanted, usable_maps
 from szmass.sky.grid import PixelGrid
 
 GRID = PixelGrid(16, 1.7)

@@ -29,11 +29,10 @@ from hypothesis import strategies as st
 
 from helpers import ROOT
 from helpers.limited_reader import GRID, NSIDE
-from szmass.compton.maps.stores import planck_spec
+from helpers.map_files import write_store
 from szmass.predict.cutouts import checked_cutout
 from szmass.predict.files.map_units import Y
 from szmass.sky.healpix import gnomonic_pixels, pixel_count
-from szmass.storage.store import replacing, write_rows
 
 MOST_SECONDS, MOST_MIB = 5.0, 1024.0
 MAP = np.random.default_rng(3).normal(0.0, 1e-6, (16, 16)).astype("f4")
@@ -97,7 +96,7 @@ class Recipe:
         """Writes the file, and what belongs to it; returns the options of a `Wanted`."""
         path = folder / f"m.{self.kind}"
         if self.kind == "zarr":
-            write_store(path, self.redshift)
+            write_store(path, MAP, GRID.pixel_arcmin, [self.redshift])
             files = sorted(file for file in path.rglob("*") if file.is_file())
             damaged = files[int(self.file * len(files))]
             damaged.write_bytes(self._damaged(damaged.read_bytes()))
@@ -180,19 +179,6 @@ def bytes_of(part: fits.BinTableHDU, **keywords: object) -> bytes:
     file = io.BytesIO()
     part.writeto(file)
     return file.getvalue()
-
-
-def write_store(path: Path, redshift: float) -> None:
-    """A store of szmass with one map."""
-    spec = planck_spec(1, GRID, ["gadget_x"])
-    arrays = {
-        name: np.zeros([spec.sizes[dim] for dim in array.dims], array.dtype)
-        for name, array in spec.arrays.items()
-    }
-    arrays |= {"x": GRID.axis_arcmin, "y": GRID.axis_arcmin}
-    arrays |= {"compton_y": MAP[np.newaxis], "redshift": np.array([redshift])}
-    with replacing(path, spec, {}) as store:
-        write_rows(store, slice(None), arrays)
 
 
 class Reader:

@@ -25,7 +25,8 @@ from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.hashes import SUMS_FILE
 from szmass.params import Params
-from szmass.predict.command import Answer, PredictionError, Wanted, predict
+from szmass.predict.cnn import Answer, predict
+from szmass.predict.command import PredictionError, Wanted
 from szmass.predict.files.user_maps import read_user_maps
 from szmass.predict.release import STAGES, require_reproduced, write_example, write_release
 from szmass.predict.released import (

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
+from szmass.evaluation.agreement import DIFFERS, NOT_COMPARABLE
 from szmass.report import differences
-from szmass.report.differences import DIFFERENCES, Difference, differs, write_differences
+from szmass.report.differences import DIFFERENCES, Difference, write_differences
 from szmass.report.results import ReportError
 
 
@@ -20,23 +21,28 @@ def lines_of(table: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("ours", "error", "paper_error", "expected"),
     [
-        (0.103, None, None, False),  # 3 % of 0.100
-        (0.112, None, None, True),
-        (0.112, 0.01, None, True),  # one error alone says nothing of the other
-        (0.112, 0.01, 0.01, False),
-        (0.130, 0.01, 0.01, True),  # 2.1 standard errors
-        (0.070, 0.01, 0.01, True),
+        (0.103, None, None, None),  # 3 % of 0.100
+        (0.112, None, None, NOT_COMPARABLE),
+        (0.112, 0.01, None, NOT_COMPARABLE),  # one error alone says nothing of the other
+        (0.112, 0.01, 0.01, None),
+        (0.130, 0.01, 0.01, DIFFERS),  # 2.1 standard errors
+        (0.070, 0.01, 0.01, DIFFERS),
     ],
 )
-def test_a_number_differs_by_its_errors_or_by_a_tenth(ours, error, paper_error, expected):
-    metrics = {
-        "width": ours,
-        "paper_width": 0.1,
-        "width_err": error,
-        "paper_width_err": paper_error,
-    }
-    known = {name: value for name, value in metrics.items() if value is not None}
-    assert differs(known, "width") is expected
+def test_a_number_is_listed_by_its_errors_or_by_a_tenth(
+    tmp_path: Path,
+    ours: float,
+    error: float | None,
+    paper_error: float | None,
+    expected: str | None,
+) -> None:
+    known = {"width": ours, "paper_width": 0.1, "width_err": error, "paper_width_err": paper_error}
+    numbers = {name: value for name, value in known.items() if value is not None}
+    (tmp_path / "cnn.json").write_text(json.dumps({"all": numbers}))
+    table = tmp_path / "table.md"
+    write_differences(table, tmp_path, [Difference("width", "cnn.all", "width", "since")])
+    marks = [line.split(" | ")[3].strip() for line in lines_of(table)]
+    assert marks == ([] if expected is None else [expected])
 
 
 def test_what_agrees_or_was_not_run_or_has_no_reason_is_left_out(

@@ -20,7 +20,8 @@ from helpers.recording import ListRun
 from szmass.cli import main
 from szmass.compton.maps.stores import open_planck_store
 from szmass.params import Params
-from szmass.predict.command import NoUsableMapError, PredictionError, Wanted, predict
+from szmass.predict.cnn import predict
+from szmass.predict.command import NoUsableMapError, PredictionError, Wanted
 from szmass.stages.compton.infer_psz2 import infer_psz2
 
 PATHS = (

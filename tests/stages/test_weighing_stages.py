@@ -67,6 +67,7 @@ def simulate(settings, survey_paths):
                 settings.planck_sky,
                 settings.weighing,
                 **survey_paths,
+                simulations=ROOT / settings.paths["simulations"],
                 weighing_clusters=path,
                 resources=replace(settings.resources, workers=max(1, workers)),
             )

@@ -58,6 +58,7 @@ bands: {y: {beam_fwhm_arcmin: 1.6, noise: {white_arcmin: 1.0e-6}}}
 sky: []
 gas_kev: null
 clusters: null
+contaminants: null
 weighing: {}
 """
 

@@ -7,12 +7,10 @@ import shutil
 import sqlite3
 import warnings
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from astropy.table import Table
 from pixell import enmap, utils
 from ruamel.yaml import YAML
@@ -22,19 +20,21 @@ import szmass
 from helpers import ROOT
 from helpers.checkout import Checkout
 from helpers.recording import ListRun
+from helpers.simulated_maps import THEIR_GAS, THEIR_PRESSURE, simulated_maps
 from szmass.cli import main
 from szmass.hashes import sha256
 from szmass.params import Params
 from szmass.predict.files.map_units import Y
 from szmass.predict.files.sky_maps import open_sky
 from szmass.predict.survey_files import SurveyError, SurveyFiles
-from szmass.sky.clusters.universal import UNIVERSAL_PRESSURE, beamed_profiles
+from szmass.sky.clusters.in_r500 import axis_r500
+from szmass.sky.clusters.universal import beamed_profiles
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.stages.weighing.train_survey import train_survey
+from szmass.storage.imported import ImportedClusters, shape_of
 from szmass.surveys.command import list_surveys
 from szmass.surveys.completeness import Injected, bins, list_injections
-from szmass.surveys.imported import ImportedClusters, _axis
 from szmass.surveys.instrument import Instrument
 from szmass.surveys.measuring import MeasureError, measure_noise
 from szmass.surveys.noise import read_spectrum
@@ -383,38 +383,6 @@ def train(params: Params, surveys: Path, name: str) -> None:
     )
 
 
-SIMULATED, THEIR_GAS = 48, {"alpha": 1.8, "log10_b": -0.35, "sigma_lny": 0.1}
-"""Clusters of another simulation, whose gas has less signal than any of ours."""
-THEIR_PRESSURE = replace(UNIVERSAL_PRESSURE, c500=1.6, gamma=0.4, beta=5.0, alpha_p=0.0)
-
-
-def simulated_maps(folder: Path, params: Params) -> None:
-    """y-maps of round clusters with another profile and another relation, and their table."""
-    rng, cosmology = np.random.default_rng(8), Cosmology.of(params.compton)
-    gas = Gas(*(np.array(value) for value in THEIR_GAS.values()))
-    z, log10_m = rng.uniform(0.2, 0.9, SIMULATED), rng.uniform(14.1, 15.3, SIMULATED)
-    theta500 = cosmology.theta500_arcmin(10.0**log10_m, z)
-    y = PivotY.at(z, cosmology).mean_y_arcmin2(log10_m, gas)
-    y *= np.exp(gas.sigma_lny * rng.standard_normal(SIMULATED))
-    lines = ["file,m500c_msun,redshift,cluster"]
-    for number in range(SIMULATED):
-        grid = PixelGrid(220, float(theta500[number]) / 28.0)
-        radii, index = grid.unique_radii
-        profile = beamed_profiles(
-            theta500[number : number + 1],
-            radii,
-            beam_fwhm_arcmin=2.0 * grid.pixel_arcmin,
-            pressure=THEIR_PRESSURE,
-        )[0]
-        image = (y[number] * profile[index]).reshape(grid.pixels, grid.pixels)
-        header = {f"CDELT{axis}": grid.pixel_arcmin / 60.0 for axis in (1, 2)}
-        part = fits.PrimaryHDU(image.astype(np.float32))
-        part.header.update(header | {f"CUNIT{axis}": "deg" for axis in (1, 2)})
-        part.writeto(folder / f"s{number}.fits")
-        lines.append(f"s{number}.fits,{10.0 ** log10_m[number]:.5e},{z[number]:.4f},{number}")
-    (folder / "simulated.csv").write_text("\n".join(lines) + "\n")
-
-
 @pytest.fixture(scope="module")
 def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder outside of any clone, where the other simulation was imported and trained with."""
@@ -422,7 +390,7 @@ def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFa
     shutil.copytree(trained / "surveys", folder / "surveys")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        simulated_maps(folder, params)
+        simulated_maps(folder, Cosmology.of(params.compton), (0.2, 0.9))
         main(["import-maps", "simulated.csv", "--out", "simulated.zarr"])
         yaml = YAML()
         settings = yaml.load(folder / "surveys" / "mine.yaml")
@@ -435,13 +403,13 @@ def simulated(trained: Path, params: Params, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_relation_of_imported_clusters_is_measured(simulated: Path, params: Params) -> None:
-    store = ImportedClusters(simulated / "simulated.zarr")
-    relation = store.relation(Cosmology.of(params.compton))
-    assert abs(float(relation.gas.alpha) - THEIR_GAS["alpha"]) < 4.0 * relation.alpha_error
-    assert abs(float(relation.gas.log10_b) - THEIR_GAS["log10_b"]) < 4.0 * relation.log10_b_error
-    assert 0.07 < float(relation.gas.sigma_lny) < 0.13
-    shapes = store.store.read("shape", np.arange(3)).astype(float)
-    inside = np.hypot(*np.meshgrid(_axis(), _axis())) < 1.0
+    cosmology, path = Cosmology.of(params.compton), simulated / "simulated.zarr"
+    relation = ImportedClusters.read(path, cosmology).relation(cosmology)
+    assert abs(relation.alpha - THEIR_GAS["alpha"]) < 4.0 * relation.alpha_error
+    assert abs(relation.log10_b - THEIR_GAS["log10_b"]) < 4.0 * relation.log10_b_error
+    assert 0.07 < relation.sigma_lny < 0.13
+    shapes = np.array([shape_of(path, row) for row in range(3)], dtype=float)
+    inside = np.hypot(*np.meshgrid(axis_r500(), axis_r500())) < 1.0
     np.testing.assert_allclose(shapes[:, inside].sum(axis=1) * (8.0 / 128) ** 2, 1.0, rtol=1e-5)
 
 
@@ -506,7 +474,9 @@ def ready(trained: Path, params: Params) -> tuple[SurveyTraining, Record]:
     files = SurveyFiles("mine", trained / "surveys")
     settings, weighing = read_settings(files, params.weighing)
     instrument = Instrument.of("mine", settings, weighing, files.surveys)
-    return SurveyTraining(instrument, SurveyParams.of(params), weighing), Record.read(files.record)
+    own = SurveyParams.of(params)
+    training = SurveyTraining.of(instrument, own, weighing, settings, files.surveys)
+    return training, Record.read(files.record)
 
 
 def test_completeness_by_injection_is_the_true_one(
@@ -530,6 +500,42 @@ def test_completeness_by_injection_is_the_true_one(
     assert found.max() > 0.95
     assert np.sqrt(np.mean(((found - share) / error) ** 2)) < 1.3
     assert abs(np.sum((found - share) * put) / put.sum()) < 0.02
+
+
+def test_the_catalogue_for_counts(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    rows = "redshift_low,redshift_high,log10_m500c_low,log10_m500c_high,completeness\n"
+    rows += (
+        "0.15,0.5,14,14.6,0.2\n0.15,0.5,14.6,15.2,0.9\n0.5,1.0,14,14.6,0.1\n0.5,1.0,14.6,15.2,1\n"
+    )
+    complete = Path("surveys/mine/completeness.csv")
+    before = complete.read_text() if complete.exists() else None
+    complete.write_text(rows)
+    if not Path("masses.fits").exists():
+        main(["predict", "--survey", "mine", "--map", "y.fits", "--catalogue", "clusters.fits",
+              "--prior", "flat", "--out", "masses.fits", "-q"])  # fmt: skip
+    main(["survey", "counts", "mine", "--masses", "masses.fits", "--out", "counts.fits"])
+    counts, masses = Table.read("counts.fits"), Table.read("masses.fits")
+    truth = Table.read("clusters.fits")
+    np.testing.assert_allclose(masses["ra_deg"], truth["ra"], atol=1e-9)
+    kept = np.array(masses["signal_to_noise"]) >= 5.0
+    assert 0 < len(counts) == kept.sum() < CLUSTERS
+    np.testing.assert_allclose(counts["decDeg"], truth["dec"][kept], atol=1e-9)
+    np.testing.assert_array_equal(counts["q"], masses["signal_to_noise"][kept])
+    assert counts["M500c"].unit.to("solMass") == pytest.approx(1e14)
+    log10_mass = np.log10(np.array(masses["m500_msun"])[kept])
+    near = np.array(masses["redshift"])[kept] < 0.5
+    expected = np.where(
+        near,
+        np.interp(log10_mass, [14.3, 14.9], [0.2, 0.9]),
+        np.interp(log10_mass, [14.3, 14.9], [0.1, 1.0]),
+    )
+    clear = np.abs(np.array(masses["redshift"])[kept] - 0.5) > 0.05
+    np.testing.assert_allclose(np.array(counts["completeness"])[clear], expected[clear])
+    with pytest.raises(SystemExit, match="clusters.fits: no column redshift, ra_deg"):
+        main(["survey", "counts", "mine", "--masses", "clusters.fits", "--out", "c.fits"])
+    if before is not None:
+        complete.write_text(before)
 
 
 def test_selected_clusters_have_no_eddington_bias_with_the_mass_function(

@@ -113,6 +113,8 @@ def test_the_limits_of_a_training_are_those_of_its_clusters(params: Params) -> N
         meter=survey.meter,
         settings=params.weighing,
         noise_rms=NOISE_RMS,
+        contaminant_amplitude=np.zeros((count, len(BANK.filters))),
+        contaminant_level=np.zeros(count),
     )
     limits, compact = usual_residuals(clusters, np.random.default_rng(6))
     again, _ = usual_residuals(clusters, np.random.default_rng(6))

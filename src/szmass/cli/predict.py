@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING
 
 from szmass.cli.project import PARAMS, require_project
 from szmass.errors import MissingExtraError
-from szmass.predict.command import (
-    CNN,
-    OWN,
-    RECORD_ENDING,
-    RELEASE,
-    WEIGHING,
-    Answer,
-    NoUsableMapError,
-    UsableMaps,
-    Wanted,
-    predict,
-    require_possible,
+from szmass.predict.cnn import CNN, OWN, RELEASE, Answer, predict, require_possible
+from szmass.predict.command import RECORD_ENDING, WEIGHING, NoUsableMapError, UsableMaps, Wanted
+from szmass.predict.mresunet import (
+    MRESUNET,
+    MresunetAnswer,
+    is_mresunet,
+    predict_by_mresunet,
 )
 
 if TYPE_CHECKING:  # numpy
@@ -101,8 +96,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--models",
         metavar="WHICH",
         help=f"{WEIGHING} (default), a record FILE{RECORD_ENDING}, or CNNs of the paper: {OWN} "
-        f"(trained in this clone), {RELEASE}, {CNN} ({OWN} if there, else {RELEASE}), a folder, or "
-        "NAME@ALIAS or NAME/VERSION of MLflow",
+        f"(trained in this clone), {RELEASE}, {CNN} ({OWN} if there, else {RELEASE}), a folder, "
+        f"NAME@ALIAS or NAME/VERSION of MLflow; or {MRESUNET}, for 150 GHz maps",
     )
     parser.add_argument(
         "--plot",
@@ -149,7 +144,7 @@ def run(options: Namespace) -> None:
     _tell(answer, verbose=options.verbose)
     text = answer.masses_as_text if options.quiet else answer.as_text
     print(answer.as_json() if options.json else text())
-    if not isinstance(answer, Answer):
+    if not isinstance(answer, Answer | MresunetAnswer):
         _write(answer, options)
     if answer.problems:
         sys.exit("\n".join(["szmass: some maps could not be used:", *answer.problems]))
@@ -163,16 +158,20 @@ def _take_maps(options: Namespace) -> None:
     options.bands = {} if is_one else {band: Path(path) for band, _, path in named}
 
 
-def _answer(wanted: Wanted) -> Answer | Weighed:
+def _answer(wanted: Wanted) -> Answer | MresunetAnswer | Weighed:
     if wanted.by_weighing:
         from szmass.predict.weighing import predict_by_weighing
 
         return predict_by_weighing(wanted)
-    require_possible(wanted.models)
+    if not is_mresunet(wanted.models):
+        require_possible(wanted.models)
     require_project(f"predict --models {wanted.models}")
     from szmass.params import load
 
-    return predict(wanted, load(PARAMS))
+    params = load(PARAMS)
+    if is_mresunet(wanted.models):
+        return predict_by_mresunet(wanted, params)
+    return predict(wanted, params)
 
 
 def _take_example(options: Namespace) -> None:
@@ -220,7 +219,7 @@ def _write(weighed: Weighed, options: Namespace) -> None:
         say("next: szmass predict YOUR.fits --redshift Z --plot YOUR.png --out masses.fits")
 
 
-def _tell(source: Answer | Weighed | UsableMaps, *, verbose: bool) -> None:
+def _tell(source: Answer | MresunetAnswer | Weighed | UsableMaps, *, verbose: bool) -> None:
     """Tells what was read of each map if that is asked for, and what contradicts it."""
     for line in [*(source.read if verbose else ()), *source.warnings]:
         _say(line)

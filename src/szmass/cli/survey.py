@@ -52,6 +52,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     complete.add_argument(
         "--clusters", type=int, default=4000, metavar="N", help="how many (default 4000)"
     )
+    counts = actions.add_parser(
+        "counts", help="write the catalogue that an analysis of cluster counts takes"
+    )
+    counts.add_argument("name", metavar="NAME", help="of a survey whose completeness is known")
+    counts.add_argument(
+        "--masses", type=Path, required=True, metavar="TABLE", help="of szmass predict --catalogue"
+    )
+    counts.add_argument("--out", type=Path, required=True, metavar="FITS", help="to be written")
+    counts.add_argument(
+        "--cut", type=float, default=5.0, metavar="S/N", help="signal-to-noise ratio (default 5)"
+    )
     actions.add_parser("list", help="the surveys of this folder, and which are trained")
 
 
@@ -68,6 +79,12 @@ def run(options: Namespace) -> None:
         print("\n".join(list_surveys()))
     elif options.action == "train":
         print(train_survey(options.name))
+    elif options.action == "counts":
+        from szmass.predict.survey_files import SurveyFiles
+        from szmass.surveys.counts import write_counts
+
+        files = SurveyFiles(options.name)
+        print(write_counts(files, options.masses, options.out, cut=options.cut))
     elif options.action == "completeness":
         made = measure_completeness(
             options.name, options.map, cut=options.cut, count=options.clusters, hdu=options.hdu

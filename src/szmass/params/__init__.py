@@ -1,7 +1,16 @@
 """Settings: one YAML file, read once into frozen typed sections. No defaults live in code."""
 
 from szmass.errors import did_you_mean
-from szmass.params.compton import BaryonModel, Cnn, Compton, Morphology, PlanckSky, Posterior
+from szmass.params.compton import (
+    IMPORTED,
+    MOCK,
+    BaryonModel,
+    Cnn,
+    Compton,
+    Morphology,
+    PlanckSky,
+    Posterior,
+)
 from szmass.params.loading import load, load_as, params_of
 from szmass.params.microwave import (
     Components,
@@ -17,6 +26,8 @@ from szmass.params.problems import ParamsError, require
 from szmass.params.weighing import GasPrior, Weighing, WeighingMicrowave
 
 __all__ = [
+    "IMPORTED",
+    "MOCK",
     "BaryonModel",
     "Cnn",
     "Components",

@@ -28,6 +28,9 @@ from szmass.params.checks import (
 )
 from szmass.params.problems import wrong
 
+MOCK, IMPORTED = "mock", "imported"
+"""Source of the clusters that szmass draws itself; name of the gas of all others."""
+
 
 @section
 class Compton(Section):
@@ -49,8 +52,17 @@ class Compton(Section):
     """Cosmology as colossus names it."""
     concentration_model: Text
     """Model of the concentrations as colossus names it."""
+    source: Annotated[
+        Text,
+        rule(
+            "mock, or the name of a store in paths.simulations, which ends in .zarr",
+            lambda name: name == MOCK or (name.endswith(".zarr") and "/" not in name),
+        ),
+    ]
+    """Simulated clusters of maps and of weighing's training: mock, drawn by szmass; or the name of
+    a store in paths.simulations that `szmass import-maps` wrote."""
     baryon_model: Text
-    """Baryon model of the maps that networks are trained on."""
+    """Baryon model of the mock clusters that networks are trained on, and of the stand-in sky."""
     development_clusters: PositiveInt
     """Development clusters in all bins together, evenly divided."""
     development_projections: Annotated[Whole, Field(ge=1, le=27)]
@@ -69,6 +81,11 @@ class Compton(Section):
     """Scatter of drawn redshifts about those of the catalogue."""
     mass_cuts_1e14: Names[Mass]
     """Lowest M500c simulated in each bin, in 1e14 Msun."""
+
+    @property
+    def gas(self) -> str:
+        """Name of the gas of the maps that networks are trained on."""
+        return self.baryon_model if self.source == MOCK else IMPORTED
 
     def problems(self) -> Iterator[str]:
         """The beam spans two pixels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -108,8 +109,10 @@ def _type_at(section: type, place: Location) -> tuple[Any, list[Any]]:
             wanted, rules = field.annotation, field.metadata
         else:
             wanted = get_args(wanted)[-1]
-            if get_origin(wanted) is Annotated:
-                wanted, *rules = get_args(wanted)
+        if isinstance(wanted, UnionType):  # a setting that may be None
+            wanted = next(kind for kind in get_args(wanted) if kind is not NoneType)
+        if get_origin(wanted) is Annotated:
+            wanted, *rules = get_args(wanted)
     return wanted, rules
 
 

@@ -22,6 +22,7 @@ from szmass.params.checks import (
     rule,
     section,
 )
+from szmass.params.contaminants import ContaminantSettings
 from szmass.params.problems import ParamsError, wrong
 from szmass.params.weighing import Weighing
 
@@ -95,6 +96,8 @@ class SurveySettings(Section):
     clusters: Path | None
     """Store that `szmass import-maps` wrote, from the folder of the survey's file, whose clusters
     are trained with; without, the mock clusters of params.yaml: morphology."""
+    contaminants: ContaminantSettings | None
+    """What is drawn around each simulated cluster besides noise; None for nothing."""
     weighing: Mapping[str, Any]
     """Settings that stand here in the place of those in params.yaml: weighing."""
     sha256: Names[Text] = Field(default_factory=dict)
@@ -117,6 +120,7 @@ class SurveySettings(Section):
         if (self.gas_kev is None) == of_temperature:
             expected = "a temperature for maps of temperature, and none for maps of y"
             yield wrong("gas_kev", self.gas_kev, expected)
+        yield from self._doubly_counted(of_temperature=of_temperature)
         for name in self.sha256:
             if name not in self.named_files:
                 expected = f"a file that is named here: {', '.join(self.named_files) or 'none is'}"
@@ -128,6 +132,17 @@ class SurveySettings(Section):
             if (band.frequency_ghz is None) == of_temperature:
                 expected = "a frequency for maps of temperature, and none for maps of y"
                 yield wrong(f"bands.{name}.frequency_ghz", band.frequency_ghz, expected)
+
+    def _doubly_counted(self, *, of_temperature: bool) -> Iterator[str]:
+        """Contaminants have the maps' unit, and are not in the noise as well."""
+        drawn = self.contaminants
+        if drawn is None:
+            return
+        if (drawn.y_arcmin2_per_mjy is None) != of_temperature:
+            expected = "a number for maps of y, and none for maps of temperature"
+            yield wrong("contaminants.y_arcmin2_per_mjy", drawn.y_arcmin2_per_mjy, expected)
+        if drawn.field is not None and "radio" in self.sky:
+            yield wrong("sky", self.sky, "no radio beside contaminants.field, which is the same")
 
     def applied(self, weighing: Weighing) -> Weighing:
         """Weighing's settings with those of the survey in their place.

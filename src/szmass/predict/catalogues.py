@@ -107,6 +107,10 @@ def cut_catalogue(
             bands = [sky.cutouts(*clusters.positions(sky.frame, here), grid) for sky in opened]
             cut = bands[0] if len(bands) == 1 else np.stack(bands, axis=1)
             cutouts = dict(zip(here.tolist(), cut, strict=True))
+            equatorial = np.stack(clusters.positions(ICRS, here), axis=1).tolist()
+            places = {
+                row: (ra, dec) for row, (ra, dec) in zip(here.tolist(), equatorial, strict=True)
+            }
             for row in rows:
                 name, redshift = clusters.names[row], float(clusters.redshift[row])
                 image, problem = cutouts.get(row, np.empty((0, 0))), clusters.problems[row]
@@ -127,6 +131,7 @@ def cut_catalogue(
                         problem=problem,
                         read=opened[0].read,
                         pixel_key="of the cutout",
+                        position_deg=places.get(row),
                     ),
                 )
 

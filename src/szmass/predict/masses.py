@@ -81,6 +81,10 @@ class Masses:
     evidence: Evidence = field(repr=False, compare=False)
     by_gas: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     """`m500_msun` and its percentiles for each model of the gas; empty unless asked for."""
+    ra_deg: np.ndarray | None = None
+    """Right ascension (ICRS) of the clusters of a catalogue, `(n,)`; None for other maps."""
+    dec_deg: np.ndarray | None = None
+    """Declination of the same."""
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -102,6 +106,7 @@ class Masses:
             for name, values in masses.items()
         }
         units = {name: MASS_UNIT for name in columns if name.startswith(MASS_COLUMN)}
+        units |= {name: "deg" for name in columns if name.endswith("_deg")}
         meta = {"prior": self.prior, "gas": self.gas, "model_version": self.model_version}
         return Table(columns, units=units, meta=meta)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from warnings import warn
@@ -56,8 +56,13 @@ def predict_by_weighing(wanted: Wanted) -> Weighed:
     choice = _Choice.of(weigher, wanted.prior or facts.survey_prior, wanted.gas)
     maps = usable_maps(wanted, facts.grid, None, _accepted(record))
     require_any(maps)
+    masses = choice.masses(maps.names, np.array(maps.cutouts), np.array(maps.redshifts))
+    known = [place for place in maps.positions_deg if place is not None]
+    if len(known) == len(maps.names):
+        ra_deg, dec_deg = np.array(known).T
+        masses = replace(masses, ra_deg=ra_deg, dec_deg=dec_deg)
     return Weighed(
-        choice.masses(maps.names, np.array(maps.cutouts), np.array(maps.redshifts)),
+        masses,
         maps.problems,
         maps.notes_in_words(),
         facts.survey,

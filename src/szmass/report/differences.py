@@ -1,8 +1,9 @@
 """The numbers that differ from the papers', by how much, and why.
 
 Each number is compared with the paper's, which the stages write beside it as `paper_...`. It is
-listed if the two differ by more than `SIGMAS` combined standard errors, or, if an error is not
-known, by more than `SHARE` of the paper's number. So the table always follows the metrics.
+listed if the two differ by more than `SIGMAS` combined standard errors. If an error is not known,
+the two are not comparable, and listed if they are more than `SHARE` of the paper's number apart.
+So the table always follows the metrics.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from szmass.evaluation.agreement import DIFFERS, NOT_COMPARABLE, SIGMAS, errors_apart, mark
 from szmass.evaluation.tables import markdown_table
 from szmass.files import write_text
-from szmass.report.agreement import SIGMAS, errors_apart
 from szmass.report.results import STUDIES, Metrics, ReportError, metrics_file, read_metrics
 
 SHARE = 0.1
-HEADER = ("number", "here", "paper", "why")
+HEADER = ("number", "here", "paper", "comparison", "why")
 NOTE = (
-    f"Numbers that differ from the paper's by more than {SIGMAS:g} combined standard errors, or,\n"
-    f"if an error is not known, by more than {100 * SHARE:g} %. G&R is Gupta & Reichardt (2020),\n"
-    "dA de Andres et al. (2022).\n\n"
+    f"Numbers that differ from the paper's by more than {SIGMAS:g} combined standard errors.\n"
+    "Where one of the two errors is not known, the numbers are not comparable; those stand here\n"
+    f"that are more than {100 * SHARE:g} % apart. G&R is Gupta & Reichardt (2020), dA de Andres\n"
+    "et al. (2022).\n\n"
 )
 
 
@@ -187,17 +189,15 @@ def write_differences(table: Path, results: Path, differences: Sequence[Differen
         metric, form = difference.metric, difference.form
         if metric not in metrics or f"paper_{metric}" not in metrics:
             raise ReportError(f"{difference.place}: expected {metric} and paper_{metric}")
-        if differs(metrics, metric):
+        found = mark(errors_apart(metrics, metric, f"{metric}_err"))
+        if found == DIFFERS or (found == NOT_COMPARABLE and _is_far(metrics, metric)):
             cells = (_cell(metrics, key, form) for key in (metric, f"paper_{metric}"))
-            rows.append((difference.label, *cells, difference.why))
+            rows.append((difference.label, *cells, found, difference.why))
     write_text(table, NOTE + markdown_table(HEADER, rows))
 
 
-def differs(metrics: Metrics, metric: str) -> bool:
-    """Whether a number differs from the paper's by more than `SIGMAS` errors, or `SHARE` of it."""
-    apart = errors_apart(metrics, metric, f"{metric}_err")
-    if apart is not None:
-        return apart > SIGMAS
+def _is_far(metrics: Metrics, metric: str) -> bool:
+    """Whether a number is more than `SHARE` of the paper's away from it."""
     paper = metrics[f"paper_{metric}"]
     return abs(metrics[metric] - paper) > SHARE * abs(paper)
 

@@ -13,12 +13,12 @@ import szmass
 from szmass.files import write_text
 from szmass.provenance import locked_stages
 from szmass.report import record
-from szmass.report.agreement import Agreement, agreement
 from szmass.report.beyond import BEYOND, HEADLINES
 from szmass.report.compton import COMPTON
 from szmass.report.differences import reason
 from szmass.report.downloads import Download, as_csv, rows_of_markdown
 from szmass.report.exhibits import Arms, Exhibit, Numbers, Part, Row
+from szmass.report.marks import Agreement, agreement
 from szmass.report.microwave import MICROWAVE
 from szmass.report.results import (
     STUDIES,

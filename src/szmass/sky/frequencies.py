@@ -8,8 +8,11 @@ import numpy as np
 
 from szmass.sky.spectra import cl_from_dl
 from szmass.units import (
+    ARCMIN_RAD,
     BOLTZMANN_J_K,
     ELECTRON_REST_KEV,
+    LIGHT_M_S,
+    MJY_W_M2_HZ,
     PLANCK_J_S,
     T_CMB_K,
     sz_temperature_uk,
@@ -35,8 +38,24 @@ def _flux_per_uk(frequency_ghz: float) -> float:
     return float(x**4 * np.exp(x) / np.expm1(x) ** 2)
 
 
-def greybody(frequency_ghz: float, beta: float) -> float:
-    """Temperature of dust of `DUST_K` over that at `TABLE_GHZ`, nu^beta B_nu(T) / (dB/dT of CMB).
+def temperature_of_flux_uk(frequency_ghz: float) -> float:
+    """Returns the temperature in uK_CMB of a flux of 1 mJy that is spread over 1 arcmin^2.
+
+    1 / (dB/dT) with dB/dT = 2 k^3 T^2 / (h c)^2 x^4 e^x / (e^x - 1)^2, x = h nu / (k T).
+
+    Example:
+        A source of 10 mJy at 150 GHz in a beam of 1.13 arcmin^2, as of 1 arcmin (FWHM), in uK:
+
+        >>> round(10.0 * temperature_of_flux_uk(150.0) / 1.13)
+        262
+    """
+    scale = 2.0 * BOLTZMANN_J_K**3 * T_CMB_K**2 / (PLANCK_J_S * LIGHT_M_S) ** 2
+    w_m2_hz_sr_k = scale * _flux_per_uk(frequency_ghz)
+    return float(MJY_W_M2_HZ / ARCMIN_RAD**2 / w_m2_hz_sr_k * 1e6)
+
+
+def greybody(frequency_ghz: float, beta: float, temperature_k: float = DUST_K) -> float:
+    """Temperature of dust over that at `TABLE_GHZ`, nu^beta B_nu(T) / (dB/dT of the CMB).
 
     Example:
         Dusty galaxies are 2.8 times brighter at 220 GHz, and 0.4 times at 95:
@@ -46,7 +65,7 @@ def greybody(frequency_ghz: float, beta: float) -> float:
     """
 
     def flux(ghz: float) -> float:
-        return float(ghz ** (3.0 + beta) / np.expm1(_x(ghz, DUST_K)))
+        return float(ghz ** (3.0 + beta) / np.expm1(_x(ghz, temperature_k)))
 
     of_flux = flux(frequency_ghz) / flux(TABLE_GHZ)
     return of_flux * _flux_per_uk(TABLE_GHZ) / _flux_per_uk(frequency_ghz)

@@ -138,6 +138,7 @@ bands:
 sky: []                    # the noise of a y-map has all that is in it
 gas_kev: null              # of maps of temperature
 clusters: null             # szmass' mock clusters, or a store that szmass import-maps wrote
+contaminants: null         # point sources, dust and other clusters to train with: docs/surveys.md
 # in the place of weighing's settings in szmass' params.yaml; every other one can stand here too
 weighing:
   filter_theta500_arcmin: [{SMALLEST_FILTER * beam_fwhm_arcmin:.2g}, {LARGEST_FILTER * half:.3g}]
@@ -173,7 +174,7 @@ def train_survey(name: str) -> str:
         TrackingError: MLflow cannot be reached.
     """
     files = SurveyFiles(name)
-    training = _training(files)
+    training = training_of(files)
     from szmass.surveys.making import make_survey
 
     with _open_run(name, training) as run:
@@ -207,7 +208,7 @@ def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: 
     files, started = SurveyFiles(name), perf_counter()
     from szmass.surveys.completeness import bins, inject, write_completeness
 
-    training = _training(files)
+    training = training_of(files)
     signal = SIGNALS[record.facts.signal]
     coarsest = record.facts.beam_fwhm_arcmin / 2.0
     with open_sky(ymap, signal, coarsest_arcmin=coarsest, hdu=hdu) as sky:
@@ -223,7 +224,7 @@ def measure_completeness(name: str, ymap: Path, *, cut: float, count: int, hdu: 
     )
 
 
-def _training(files: SurveyFiles) -> SurveyTraining:
+def training_of(files: SurveyFiles) -> SurveyTraining:
     """A survey ready to be trained, with the settings that szmass comes with.
 
     Raises:

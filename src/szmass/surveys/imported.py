@@ -1,4 +1,4 @@
-"""Clusters of a user's own simulation, in the place of szmass' mock clusters.
+"""Imports clusters of a user's own simulation, in the place of szmass' mock clusters.
 
 A y-map of a cluster is kept in units of R500, so that it can be seen at any redshift, as a cluster
 of another mass with the same shape. How much signal a mass has is measured, not assumed.
@@ -11,29 +11,19 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import irfft2, rfft2
 from scipy.ndimage import map_coordinates
 
 from szmass.errors import SzmassError
-from szmass.params import BaryonModel
 from szmass.predict.files.user_maps import UserMap, read_user_maps
+from szmass.sky.clusters.in_r500 import HALF_R500, PIXELS, axis_r500
 from szmass.sky.cosmology import Cosmology
-from szmass.sky.grid import PixelGrid
-from szmass.sky.scaling import PIVOT_M500_MSUN
-from szmass.storage.store import ArraySpec, MapStore, StoreSpec, flags, replacing, write_rows
-from szmass.units import FWHM_PER_SIGMA
-from szmass.weighing.filters import FilterBank, Level
-from szmass.weighing.gas import Gas, PivotY
-from szmass.weighing.training.clusters import PARTITIONS, ClusterList
+from szmass.sky.measured_relation import MeasuredRelation
+from szmass.storage.imported import PARTITIONS, imported_spec
+from szmass.storage.store import replacing, write_rows
 
-TITLE = "clusters of a simulation, in units of R500"
-PIXELS, HALF_R500 = 128, 4.0
-"""On a side of a kept map, and how far from the centre it reaches."""
-SHARD_ROWS = 64
 COLUMNS = ("file", "m500c_msun", "redshift", "cluster")
 PROJECTION, PARTITION = "projection", "partition"
 SHARES = (0.15, 0.15)
@@ -43,8 +33,6 @@ COARSEST_R500, LEAST_R500 = 0.2, 1.5
 FEWEST = 12
 """Clusters, fewer of which cannot be divided into three."""
 MASSES_MSUN = (1e12, 1e17)
-IMPORTED = "imported"
-"""Name of their relation among the models of the gas."""
 
 
 class ImportTableError(SzmassError):
@@ -63,52 +51,6 @@ class Row:
     cluster: str
     projection: str
     partition: str
-
-
-@dataclass(frozen=True)
-class Relation:
-    """The measured relation of mass and signal; errors are standard deviations."""
-
-    gas: Gas
-    alpha_error: float
-    log10_b_error: float
-
-    @classmethod
-    def of(
-        cls,
-        m500c_msun: np.ndarray,
-        redshift: np.ndarray,
-        y_arcmin2: np.ndarray,
-        cosmology: Cosmology,
-    ) -> Relation:
-        """Least squares in ln Y, of signals within R500 on the sky."""
-        pivot = PivotY.at(redshift, cosmology)
-        ln_mass = np.log(m500c_msun / PIVOT_M500_MSUN) + pivot.ln_h70
-        matrix = np.stack([np.ones(len(ln_mass)), ln_mass], axis=1)
-        ln_y = np.log(y_arcmin2) - pivot.ln_y_arcmin2
-        (start, alpha), *_ = np.linalg.lstsq(matrix, ln_y)
-        scatter = float(np.std(ln_y - matrix @ [start, alpha], ddof=2))
-        errors = scatter * np.sqrt(np.diag(np.linalg.inv(matrix.T @ matrix)))
-        log10_b = (start + 2.0 * pivot.ln_h70) / np.log(10.0)
-        gas = Gas(np.array(alpha), np.array(log10_b), np.array(scatter))
-        return cls(gas, float(errors[1]), float(errors[0] / np.log(10.0)))
-
-    def model(self, like: BaryonModel) -> BaryonModel:
-        """The relation as a model of the gas; what shapes need is another's, and is not used."""
-        return BaryonModel(
-            alpha=float(self.gas.alpha),
-            log10_b=float(self.gas.log10_b),
-            sigma_lny=float(self.gas.sigma_lny),
-            cool_core_mean=like.cool_core_mean,
-        )
-
-    def in_words(self) -> str:
-        """For people."""
-        return (
-            f"alpha = {float(self.gas.alpha):.3f} +- {self.alpha_error:.3f}, "
-            f"log10_b = {float(self.gas.log10_b):.3f} +- {self.log10_b_error:.3f}, "
-            f"sigma_lny = {float(self.gas.sigma_lny):.3f}"
-        )
 
 
 def read_rows(table: Path) -> tuple[list[Row], list[str]]:
@@ -217,41 +159,17 @@ def in_units_of_r500(found: UserMap, theta500_arcmin: float) -> tuple[np.ndarray
     reach = min(image.shape) / 2.0 * pixel / theta500_arcmin
     if reach < LEAST_R500:
         raise ImportTableError(f"reaches {reach:.2f} R500: expected at least {LEAST_R500}")
-    axis = _axis() * theta500_arcmin / pixel
+    axis = axis_r500() * theta500_arcmin / pixel
     rows = axis + (image.shape[0] - 1) / 2.0
     columns = axis + (image.shape[1] - 1) / 2.0
     place = np.meshgrid(rows, columns, indexing="ij")
     kept = map_coordinates(image, place, order=3, mode="constant", cval=0.0)
     step = 2.0 * HALF_R500 / PIXELS
-    inside = np.hypot(*np.meshgrid(_axis(), _axis())) < 1.0
+    inside = np.hypot(*np.meshgrid(axis_r500(), axis_r500())) < 1.0
     signal = float(kept[inside].sum() * step**2)
     if not signal > 0.0:
         raise ImportTableError(f"Y within R500 is {signal:.3g} R500^2: expected it above 0")
     return (kept / signal).astype(np.float32), signal * theta500_arcmin**2
-
-
-def _axis() -> np.ndarray:
-    """Centres of the kept pixels, in R500."""
-    return (np.arange(PIXELS) - (PIXELS - 1) / 2.0) * 2.0 * HALF_R500 / PIXELS
-
-
-def spec(maps: int) -> StoreSpec:
-    """The contract of the store."""
-    one = ("map",)
-    return StoreSpec(
-        title=TITLE,
-        sizes={"map": maps, "y": PIXELS, "x": PIXELS},
-        shard_rows=SHARD_ROWS,
-        arrays={
-            "shape": ArraySpec(("map", "y", "x"), "float32", "1", "y in units of Y and R500"),
-            "m500c_msun": ArraySpec(one, "float64", "Msun", "mass M500c"),
-            "redshift": ArraySpec(one, "float64", "1", "redshift"),
-            "theta500_arcmin": ArraySpec(one, "float64", "arcmin", "angle of R500c"),
-            "y500_cyl_arcmin2": ArraySpec(one, "float64", "arcmin2", "Y within R500 on the sky"),
-            "cluster": ArraySpec(one, "int32", "1", "number of the cluster"),
-            "partition": ArraySpec(one, "int8", "1", "what it is for", flags(PARTITIONS)),
-        },
-    )
 
 
 def import_maps(table: Path, store: Path, cosmology: Cosmology) -> tuple[str, list[str]]:
@@ -305,97 +223,13 @@ def import_maps(table: Path, store: Path, cosmology: Cosmology) -> tuple[str, li
         "cluster": np.array([names.index(row.cluster) for row in used], dtype=np.int32),
         "partition": np.array([PARTITIONS.index(row.partition) for row in used], dtype=np.int8),
     }
-    with replacing(store, spec(len(used)), provenance={"table": str(table.name)}) as unfinished:
+    provenance = {"table": table.name}
+    with replacing(store, imported_spec(len(used)), provenance) as unfinished:
         write_rows(unfinished, slice(None), labels | {"shape": np.array(shapes)})
-    relation = Relation.of(mass, redshift, labels["y500_cyl_arcmin2"], cosmology)
+    relation = MeasuredRelation.of(mass, redshift, labels["y500_cyl_arcmin2"], cosmology)
     counts = ", ".join(f"{count} for {name}" for name, count in parts.items())
     made = (
         f"imported {len(used)} maps of {len(names)} clusters ({counts}): {store}\n"
         f"their own relation: {relation.in_words()}"
     )
     return made, problems
-
-
-@dataclass(frozen=True)
-class ImportedClusters:
-    """The clusters of a store, to train with."""
-
-    path: Path
-
-    @property
-    def store(self) -> MapStore:
-        """The store; see `MapStore` for what it refuses."""
-        return MapStore(self.path, TITLE)
-
-    def relation(self, cosmology: Cosmology) -> Relation:
-        """The relation of those that are not for the test."""
-        labels = {
-            name: self.store.read(name) for name in ("m500c_msun", "redshift", "y500_cyl_arcmin2")
-        }
-        rows = self.store.read("partition") != PARTITIONS.index("test")
-        mass, redshift, y = (values[rows] for values in labels.values())
-        return Relation.of(mass, redshift, y, cosmology)
-
-
-@dataclass(frozen=True)
-class ImportedSimulator:
-    """Sees imported clusters at a list's masses and redshifts, as `AmplitudeSimulator` does."""
-
-    path: Path
-    grid: PixelGrid
-    beams_fwhm_arcmin: tuple[float, ...]
-    per_y: tuple[float, ...]
-    bank: FilterBank
-    meter: Level
-
-    def __call__(self, clusters: ClusterList) -> tuple[np.ndarray, np.ndarray]:
-        """The arrays `amplitude`, `(n, filters)`, and `outer_level`, `(n,)`, for Y = 1 arcmin^2."""
-        maps = self.maps(clusters)
-        return self.bank.amplitudes(maps), self.meter.of_clusters(maps)
-
-    def maps(self, clusters: ClusterList) -> np.ndarray:
-        """Their images without noise, `(n, bands, pixels, pixels)` float32."""
-        pixels = self.grid.pixels
-        maps = np.empty((len(clusters), len(self.per_y), pixels, pixels), dtype=np.float32)
-        for row, seed in enumerate(clusters.seeds.tolist()):
-            rng = np.random.default_rng((*seed, 1))
-            rows = _of_partition(self.path, int(clusters.partition[row]))
-            shape = _shape(self.path, int(rng.choice(rows)))
-            turned = np.rot90(shape, int(rng.integers(4)))[:: rng.choice([-1, 1])]
-            theta500 = float(clusters.theta500_arcmin[row])
-            for band, (beam, per_y) in enumerate(
-                zip(self.beams_fwhm_arcmin, self.per_y, strict=True)
-            ):
-                image = self._seen(turned, theta500, beam, clusters.offset_arcmin[row])
-                maps[row, band] = per_y * image
-        return maps
-
-    def _seen(
-        self, shape: np.ndarray, theta500_arcmin: float, beam: float, offset_arcmin: np.ndarray
-    ) -> np.ndarray:
-        """A shape behind a beam, on the survey's pixels."""
-        step = 2.0 * HALF_R500 * theta500_arcmin / PIXELS
-        side = 2 * PIXELS
-        k = 2.0 * np.pi * np.fft.fftfreq(side, step)[:, None]
-        k_x = 2.0 * np.pi * np.fft.rfftfreq(side, step)
-        sigma = beam / FWHM_PER_SIGMA
-        passed = np.exp(-0.5 * (k**2 + k_x**2) * sigma**2)
-        framed = np.zeros((side, side))
-        framed[PIXELS // 2 : -PIXELS // 2, PIXELS // 2 : -PIXELS // 2] = shape
-        behind = irfft2(rfft2(framed) * passed, s=(side, side)) / theta500_arcmin**2
-        places = [
-            (self.grid.axis_arcmin - aside) / step + (side - 1) / 2.0
-            for aside in offset_arcmin[::-1]
-        ]
-        where = np.meshgrid(*places, indexing="ij")
-        return map_coordinates(behind, where, order=3, mode="constant", cval=0.0)
-
-
-@lru_cache(maxsize=8)
-def _of_partition(path: Path, partition: int) -> np.ndarray:
-    return np.flatnonzero(MapStore(path, TITLE).read("partition") == partition)
-
-
-@lru_cache(maxsize=2048)
-def _shape(path: Path, row: int) -> np.ndarray:
-    return np.asarray(MapStore(path, TITLE).read("shape", np.array([row]))[0])

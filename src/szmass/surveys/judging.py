@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +25,9 @@ HEAVY_MSUN, FEWEST_HEAVY = 1e15, 20
 MOST_SEEN = 1e6
 DETECTED = 5.0
 """Signal-to-noise ratio of a cluster that a survey finds."""
+MORE_SOURCES = 2.0
+"""How many times the point sources of the training another sky has, on which masses are judged as
+well: counts are known to such a factor."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,20 @@ class SurveyJudgement:
     """Redshifts, and the mass in Msun that has a signal-to-noise ratio of `DETECTED` at each."""
     scatter: tuple[np.ndarray, np.ndarray]
     """Signal-to-noise ratios, and half the width of the 68 % interval there, in dex."""
+    more_sources: np.ndarray | None
+    """Ranks of the test clusters with `MORE_SOURCES` times the point sources of the training; None
+    where a survey has none. No check of the gate."""
 
     @property
     def metrics(self) -> dict[str, float]:
         """The numbers that a person asks for."""
         ranks = self.calibration.rank
         found = {f"coverage_{100 * level:.0f}": coverage(ranks, level) for level in LEVELS}
+        if self.more_sources is not None:
+            found |= {
+                f"coverage_{100 * level:.0f}_twice_the_sources": coverage(self.more_sources, level)
+                for level in LEVELS
+            }
         redshift, mass = self.limits
         ratio, width = self.scatter
         return {
@@ -85,7 +96,26 @@ def judge_survey(
         checks,
         _limits(training, unseen),
         _scatter(calibration),
+        _more_sources(training, weigher, unseen, rng),
     )
+
+
+def _more_sources(
+    training: SurveyTraining,
+    weigher: Weigher,
+    unseen: TrainingClusters,
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    contaminants = training.contaminants
+    if contaminants is None:
+        return None
+    found = training.seen(contaminants.times(MORE_SOURCES), "test")
+    contaminated = replace(
+        unseen,
+        contaminant_amplitude=found["contaminant_amplitude"],
+        contaminant_level=found["contaminant_level"],
+    )
+    return calibrate(weigher, contaminated, rng).rank
 
 
 def redshift_bins(redshifts: Sequence[float]) -> dict[str, list[float]]:

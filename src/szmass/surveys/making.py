@@ -51,8 +51,7 @@ def prepare(
     """
     sky_cl = sky_cl_uk2(settings, params.spectra, george2015)
     instrument = Instrument.of(files.name, settings, weighing, files.surveys, sky_cl)
-    imported = None if settings.clusters is None else files.surveys / settings.clusters
-    return SurveyTraining.of(instrument, params, weighing, imported)
+    return SurveyTraining.of(instrument, params, weighing, settings, files.surveys)
 
 
 def make_survey(files: SurveyFiles, training: SurveyTraining, *, run: Run) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from szmass.evaluation.charts import log_mass_axis, save
 from szmass.predict.survey_files import SurveyFiles
-from szmass.surveys.judging import SurveyJudgement
+from szmass.surveys.judging import MORE_SOURCES, SurveyJudgement
 from szmass.weighing.judgement.gate import LEVELS, coverage, in_words
 
 
@@ -50,6 +50,13 @@ def page_text(files: SurveyFiles, judgement: SurveyJudgement) -> str:
     ratio, width = judgement.scatter
     widths = [f"| {r:.3g} | {w:.3f} |" for r, w in zip(ratio, width, strict=True)]
     held = [f"| {100 * level:.0f} % | {coverage(ranks, level):.3f} |" for level in LEVELS]
+    header = "| interval | share of true masses held |"
+    if (ranks_of_more := judgement.more_sources) is not None:
+        header += f" with {MORE_SOURCES:g} times the point sources |"
+        held = [
+            f"{line} {coverage(ranks_of_more, level):.3f} |"
+            for line, level in zip(held, LEVELS, strict=True)
+        ]
     words = f"of {len(ranks)} test clusters by redshift, mass and signal-to-noise"
     return "\n".join(
         [
@@ -67,8 +74,8 @@ def page_text(files: SurveyFiles, judgement: SurveyJudgement) -> str:
             "|---|---|",
             *widths,
             "",
-            "| interval | share of true masses held |",
-            "|---|---|",
+            header,
+            "|---" * (header.count("|") - 1) + "|",
             *held,
             "",
         ]

@@ -20,7 +20,7 @@ from szmass.tracking.comparison import compare, list_stages
 from szmass.tracking.datasets import DvcSource
 from szmass.tracking.opening import open_run
 from szmass.tracking.pages.addresses import pages_in_words
-from szmass.tracking.registry import registered_ensemble
+from szmass.tracking.registry import registered_ensemble, registered_mresunet
 from szmass.tracking_place import TrackingError
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "open_run",
     "pages_in_words",
     "registered_ensemble",
+    "registered_mresunet",
 ]

@@ -20,14 +20,35 @@ class RegistryError(SzmassError):
 
 
 def registered_ensemble(wanted: str, folder: Path) -> tuple[Path, Path]:
-    """Fetches CNN ensembles from MLflow's registry.
+    """Fetches CNN ensembles from MLflow's registry; see `_registered`.
+
+    Returns:
+        The folders of the ensembles, and of their record.
+    """
+    files = _registered(wanted, folder, {"models", "record"}, "the models and the record of CNNs")
+    return files["models"], files["record"]
+
+
+def registered_mresunet(wanted: str, folder: Path) -> Path:
+    """Fetches a trained mResUNet from MLflow's registry; see `_registered`.
+
+    Returns:
+        Its folder.
+    """
+    return _registered(wanted, folder, {"model"}, "a trained mResUNet")["model"]
+
+
+def _registered(wanted: str, folder: Path, needed: set[str], expected: str) -> dict[str, Path]:
+    """Fetches a model from MLflow's registry.
 
     Args:
         wanted: `name`, whose best version is taken, or `name@alias`, or `name/version`.
         folder: where to.
+        needed: what it has to hold, by name.
+        expected: the same in words.
 
     Returns:
-        The folders of the ensembles, and of their record.
+        Paths of what it holds, by name.
 
     Raises:
         RegistryError: there is no such model, alias or version; the message lists those that are.
@@ -43,13 +64,12 @@ def registered_ensemble(wanted: str, folder: Path) -> tuple[Path, Path]:
         uri = f"models:/{model}/{version}"
         copy = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
     files = Model.load(str(copy)).flavors["python_function"].get("artifacts", {})
-    if not {"models", "record"} <= set(files):
+    if not needed <= set(files):
         raise RegistryError(
-            f"{name}: {model} holds {', '.join(sorted(files)) or 'nothing'}: it weighs no clusters "
-            "in y-maps, or was logged by another version of szmass; expected the models and the "
-            "record of CNN ensembles"
+            f"{name}: {model} holds {', '.join(sorted(files)) or 'nothing'}: it cannot be used "
+            f"here, or was logged by another version of szmass; expected {expected}"
         )
-    return copy / files["models"]["path"], copy / files["record"]["path"]
+    return {key: copy / files[key]["path"] for key in needed}
 
 
 def _version(client: mlflow.MlflowClient, name: str, model: RegisteredModel, wanted: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import pandas as pd
 from szmass.errors import SzmassError
 from szmass.files import replacing_folder, write_text
 from szmass.quiet import quiet_start
+from szmass.reporting import Run
 
 SIGNIFICANT_DIGITS = 6
 FAILING_ROWS_NAMED = 5
@@ -167,6 +169,24 @@ class Verdict:
             f'  "expectations": {len(self.results)},\n  "failed": {failed},\n'
             f'  "results": [\n{results}\n  ],\n  "columns": {{\n{columns}\n  }}\n}}\n',
         )
+
+    def conclude(self, path: Path, docs: Path, run: Run) -> None:
+        """Writes the verdict, reports it, and fails where an expectation does.
+
+        Args:
+            path: of the verdict.
+            docs: folder of the pages that `check` has written.
+            run: gets the verdict, and how many expectations each table has.
+
+        Raises:
+            ChecksFailedError: as `require_success`; all else is done before.
+        """
+        self.write(path)
+        run.artifact(path)
+        run.tags({"success": str(self.success)})
+        for table, count in Counter(result.table for result in self.results).items():
+            run.metric(f"{table}.expectations", count)
+        self.require_success(path, docs / "index.html")
 
     def require_success(self, *where: Path) -> None:
         """Raises a `ChecksFailedError` that names every failed expectation.

@@ -9,6 +9,7 @@ import pytest
 
 from helpers import ROOT
 from helpers.compton_line import COSMOLOGY, STORES, add_noise, small, write_clusters, write_line
+from helpers.recording import ListRun
 from szmass.compton.checks.maps import maps_asked
 from szmass.compton.checks.noise import measured_theory, noise_tables, stand_in_theory
 from szmass.compton.checks.psz2 import psz2_tables
@@ -436,6 +437,7 @@ def test_the_stage_writes_the_same_verdict_twice(faultless, settings, tmp_path):
         **{key: faultless[key] for key in given},
         compton_verdict=path,
         compton_docs=tmp_path / "docs",
+        run=ListRun(),
     )
     verdict = json.loads(path.read_text())
     assert verdict["success"] is True

@@ -46,6 +46,7 @@ def simulate(params, tmp_path_factory):
             params.morphology,
             params.baryon_models,
             psz2_catalogue=ROOT / params.paths["psz2_catalogue"],
+            simulations=ROOT / params.paths["simulations"],
             clean_store=folder / "clean.zarr",
             originals_store=folder / "originals.zarr",
             resources=replace(params.resources, workers=workers),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
+from helpers.recording import ListRun
 from szmass.microwave.checks.statistics import MapStatistics
 from szmass.microwave.checks.tables import maps_asked, microwave_tables
 from szmass.microwave.maps.samples import (
@@ -295,16 +296,23 @@ def paths(tmp_path, dl_uk2, faultless):
 def test_the_stage_writes_the_same_verdict_twice(params, paths):
     contents = []
     for _ in range(2):
-        validate_microwave(params.microwave, SETS, **paths)
+        run = ListRun()
+        validate_microwave(params.microwave, SETS, **paths, run=run)
         contents.append(paths["microwave_verdict"].read_bytes())
     assert contents[0] == contents[1]
     assert json.loads(contents[0])["success"] is True
     assert (paths["microwave_docs"] / "index.html").exists()
+    assert run.artifacts == [(paths["microwave_verdict"], "")]
+    assert run.facts == {"success": "True"}
+    counts = sum(value for name, value, _ in run.metrics if name.endswith(".expectations"))
+    assert counts == json.loads(contents[0])["expectations"]
 
 
 def test_the_stage_fails_with_the_maps_and_leaves_verdict_and_pages(params, paths, damaged):
     change(damaged, "temperature_uk", (17, 3, 4), np.nan)
+    run = ListRun()
     with pytest.raises(ChecksFailedError, match="every unusable_values: observed 0 to 1"):
-        validate_microwave(params.microwave, SETS, **paths | {"microwave_store": damaged})
+        validate_microwave(params.microwave, SETS, **paths | {"microwave_store": damaged}, run=run)
+    assert run.facts == {"success": "False"}
     assert json.loads(paths["microwave_verdict"].read_text())["success"] is False
     assert (paths["microwave_docs"] / "index.html").exists()

@@ -178,21 +178,3 @@ def test_units_of_temperature(tmp_path: Path) -> None:
         assert sky.notes == ("multiplied by 1e+06 (BUNIT = 'K')",)
     with pytest.raises(SzmassError, match="BUNIT = 'K': expected a map of Compton y"), opened(path):
         pass
-
-
-@pytest.mark.parametrize(
-    ("cards", "message"),
-    [
-        ({"CTYPE1": "FREQ", "CTYPE2": "STOKES"}, "CTYPE1, CTYPE2 = .*: expected a WCS of the sky"),
-        ({"CTYPE1": "ELON-CAR", "CTYPE2": "ELAT-CAR"}, "CTYPE1 = 'ELON-CAR': expected RA or GLON"),
-        ({"CDELT1": -0.1, "CDELT2": 0.1}, "pixels of 6': expected at most 1', a quarter"),
-        ({"BUNIT": "Jy/beam"}, "BUNIT = 'Jy/beam': expected a map of Compton y"),
-    ],
-)
-def test_a_map_that_cannot_be_cut_is_named(tmp_path: Path, cards: dict, message: str) -> None:
-    path, shape = tmp_path / "m.fits", (50, 50)
-    header = projection("CAR", 30.0, 0.0, shape).to_header()
-    header.update(cards)
-    fits.PrimaryHDU(np.zeros(shape, np.float32), header).writeto(path)
-    with pytest.raises(SzmassError, match=f"m.fits: .*{message}"), opened(path):
-        pass

@@ -51,12 +51,6 @@ def test_fits_may_be_compressed(tmp_path: Path) -> None:
     fits.PrimaryHDU(smooth).writeto(tmp_path / "map.fits.gz")
     (found,) = read_user_maps(tmp_path / "map.fits.gz")
     np.testing.assert_array_equal(found.image, smooth)
-    content = bytearray((tmp_path / "map.fits.gz").read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    for name, part in {"damaged": content, "short": content[:-500]}.items():
-        (tmp_path / f"{name}.fits.gz").write_bytes(part)
-        with pytest.raises(UserFileError, match=f"{name}.fits.gz: cannot be read: not a FITS file"):
-            list(read_user_maps(tmp_path / f"{name}.fits.gz"))
 
 
 TURNED = 1.7 / 60.0 * math.sqrt(0.5)
@@ -70,23 +64,16 @@ ONE_DEGREE = {"CDELT1": 1.0, "CDELT2": 1.0}
         ({"CD1_1": TURNED, "CD1_2": TURNED, "CD2_1": -TURNED, "CD2_2": TURNED}, 1.7),
         ({"PC1_1": -TURNED, "PC1_2": TURNED, "PC2_1": TURNED, "PC2_2": TURNED} | ONE_DEGREE, 1.7),
         ({}, None),
-        ({"CDELT1": 0.0, "CDELT2": 0.0}, "pixels of 0' x 0': expected square ones"),
-        ({"CDELT1": 0.02, "CDELT2": 0.03}, "pixels of 1.2' x 1.8': expected square ones"),
-        ({"CDELT1": 1.7, "CDELT2": 1.7, "CUNIT2": "arcmin"}, "CUNIT2 = 'arcmin': expected deg"),
     ],
 )
 def test_pixels_of_a_fits_image_are_square(
-    tmp_path: Path, keys: dict[str, object], found: float | str | None
+    tmp_path: Path, keys: dict[str, object], found: float | None
 ) -> None:
     image = fits.PrimaryHDU(MAPS[0])
     image.header.update(keys)
     image.writeto(tmp_path / "map.fits")
-    if isinstance(found, str):
-        with pytest.raises(UserFileError, match=f"map.fits: cannot be read: {found}"):
-            list(read_user_maps(tmp_path / "map.fits"))
-    else:
-        (read,) = read_user_maps(tmp_path / "map.fits")
-        assert read.pixel_arcmin == (None if found is None else pytest.approx(found))
+    (read,) = read_user_maps(tmp_path / "map.fits")
+    assert read.pixel_arcmin == (None if found is None else pytest.approx(found))
 
 
 def test_pixels_as_astropy_writes_them(tmp_path: Path) -> None:
@@ -118,29 +105,6 @@ def test_hdf5_and_zarr_have_redshifts_beside(tmp_path: Path) -> None:
         np.testing.assert_array_equal([one.image for one in found], MAPS)
         assert [one.redshift for one in found] == [0.1, 0.2, 0.3]
         assert found[0].pixel_arcmin == pytest.approx(1.7)
-
-
-def test_files_that_hold_no_maps_are_named(tmp_path: Path) -> None:
-    np.save(tmp_path / "line.npy", MAPS[0, 0])
-    (tmp_path / "text.npy").write_text("no numpy")
-    fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["y"] = MAPS
-    (tmp_path / "junk.fits").write_text("no FITS")
-    (tmp_path / "no.zarr").mkdir()
-    messages = {
-        "line.npy": r"array of shape \(8,\): expected a map",
-        "text.npy": "cannot be read",
-        "empty.fits": "cannot be read: no image in it",
-        "junk.fits": "cannot be read: not a FITS file: No SIMPLE card found",
-        "other.h5": "cannot be read: no dataset 'compton_y'; it has y",
-        "no.zarr": "cannot be read: no Zarr group can be opened here",
-        "none.npy": "not found",
-        "map.txt": "expected a file that ends in",
-    }
-    for name, message in messages.items():
-        with pytest.raises(UserFileError, match=f"{name}: {message}"):
-            list(read_user_maps(tmp_path / name))
 
 
 NSIDE = 64
@@ -184,22 +148,6 @@ def test_a_bad_position_spoils_its_own_row_alone(tmp_path: Path, ymap: Path) -> 
     assert c.problem == "GLAT = nan: expected -90 to 90 degrees"
 
 
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({name: ROWS[name] for name in ROWS if name != "GLAT"}, "no column 'GLAT'; it has NAME, "),
-        ({name: [] for name in ROWS}, "the catalogue is empty: expected a row a cluster"),
-        ({**ROWS, "REDSHIFT": list("ABCD")}, "column 'REDSHIFT': expected a number a row"),
-    ],
-)
-def test_a_bad_catalogue_is_named(
-    tmp_path: Path, ymap: Path, columns: dict[str, list], message: str
-) -> None:
-    catalogue = write_catalogue(tmp_path / "c.fits", columns)
-    with pytest.raises((UserFileError, PlanckFilesError), match=f"c.fits: {message}"):
-        list(cut_catalogue([ymap], catalogue, nside=NSIDE, grid=PixelGrid(8, 1.7)))
-
-
 def test_a_bad_full_sky_map_is_named(tmp_path: Path, ymap: Path) -> None:
     catalogue = write_catalogue(tmp_path / "c.fits", ROWS)
     grid = PixelGrid(8, 1.7)
@@ -239,25 +187,6 @@ def test_an_image_is_named_by_number_or_name(tmp_path: Path, hdu: str, value: in
     name = ("NOISE", "YMAP")[value]
     assert found.notes == (f"HDU {value + 1} ({name}), as --hdu says",)
     assert found.in_words().startswith(f"{path}: HDU {value + 1} ({name}), 8 x 8 pixels of unstat")
-
-
-@pytest.mark.parametrize(
-    ("hdu", "message"),
-    [
-        ("7", r"HDU '7': not there: expected one; the file has HDU 1 NOISE \(8 x 8\), HDU 2 Y "),
-        ("0", "HDU '0': no image: expected one"),
-        ("MASK", "HDU 'MASK': not there"),
-    ],
-)
-def test_an_image_that_is_not_there_is_named(tmp_path: Path, hdu: str, message: str) -> None:
-    path = images(tmp_path / "m.fits", "NOISE", "Y")
-    with pytest.raises(UserFileError, match=f"m.fits: cannot be read: {message}"):
-        list(read_user_maps(path, hdu=hdu))
-
-
-def test_two_images_of_a_name_are_not_one(tmp_path: Path) -> None:
-    with pytest.raises(UserFileError, match="HDU 'Y': 2 images: expected one"):
-        list(read_user_maps(images(tmp_path / "m.fits", "Y", "Y"), hdu="Y"))
 
 
 def test_other_files_have_no_parts_and_no_sky(tmp_path: Path) -> None:

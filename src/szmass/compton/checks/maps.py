@@ -65,6 +65,19 @@ def maps_table(
 ) -> CheckedTable:
     """One row a map: what holds of each by itself, and of their means."""
     expectations = [
+        *of_any_source(-ROUNDING),
+        *_expectations_of_y500(maps, baryon_models, statistics),
+    ]
+    return CheckedTable("maps", maps, "map", expectations, MAP_MEANINGS)
+
+
+def of_any_source(lowest: float) -> list[Expectation]:
+    """What holds of each map, wherever its cluster is from.
+
+    Args:
+        lowest: value that the lowest pixel may have, over the highest.
+    """
+    return [
         every("unusable_values", 0, 0, where=None),
         every("labels_that_differ", 0, 0, where=None),
         unique("map_digest"),
@@ -79,12 +92,10 @@ def maps_table(
             1.0 + MASS_CONVERSION_ERROR,
             where=None,
         ),
-        every("lowest_over_highest", -ROUNDING, 1.0, where=None),
+        every("lowest_over_highest", lowest, 1.0, where=None),
         every("distance_from_y500", 0.0, 1.0, where=None),
         every("noise_error", 0.0, ROUNDING, where=None),
-        *_expectations_of_y500(maps, baryon_models, statistics),
     ]
-    return CheckedTable("maps", maps, "map", expectations, MAP_MEANINGS)
 
 
 def _expectations_of_y500(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.compton.checks.imported import imported_tables
 from szmass.compton.checks.maps import (
     clusters_table,
     groups_table,
@@ -23,8 +24,9 @@ from szmass.compton.checks.noise import (
 from szmass.compton.checks.psz2 import psz2_tables
 from szmass.compton.checks.relations import relations_table, stacks_table
 from szmass.compton.checks.statistics import ClusterStatistics
+from szmass.compton.maps.imported import gas_of_maps, measured_relation
 from szmass.compton.maps.stores import clean_spec, open_clean_store, open_planck_store, planck_spec
-from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
+from szmass.params import MOCK, BaryonModel, Compton, Morphology, PlanckSky
 from szmass.planck.catalogue import Psz2Catalogue
 from szmass.planck.files import (
     STAND_IN_NAME,
@@ -126,7 +128,7 @@ def compton_tables(
         bins: redshift bins by name.
         compton: the experiment, and which maps there shall be.
         morphology: the profiles of clusters.
-        baryon_models: the Y-M relations put in.
+        baryon_models: the Y-M relations put into mock clusters.
         planck_sky: realisations of noise.
         catalogue: all sources.
         theory: of the noise.
@@ -135,8 +137,8 @@ def compton_tables(
     Yields:
         One table a store of its arrays; and, where these are as contracted, all others.
     """
-    grid = PixelGrid.of(compton)
-    layouts = stores.layout_tables(grid, list(baryon_models))
+    grid, gas = PixelGrid.of(compton), gas_of_maps(compton, baryon_models, stores.clean, cosmology)
+    layouts = stores.layout_tables(grid, list(gas))
     yield from layouts
     if not all(map(is_as_asked, layouts)):
         return
@@ -148,7 +150,7 @@ def compton_tables(
         noise_y,
         bins=bins,
         compton=compton,
-        baryon_models=baryon_models,
+        baryon_models=gas,
         statistics=statistics,
         cosmology=cosmology,
     )
@@ -184,6 +186,10 @@ def simulated_tables(
         cosmology=cosmology,
         statistics=statistics,
     )
+    if compton.source != MOCK:
+        relation = measured_relation(stores.clean, cosmology)
+        yield from imported_tables(maps, sums, statistics.grid, relation)
+        return
     yield groups_table(maps, bins, compton, list(baryon_models))
     yield clusters_table(maps, compton)
     yield maps_table(maps, baryon_models, statistics)

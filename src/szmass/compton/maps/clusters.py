@@ -51,7 +51,8 @@ class ComptonSamples:
     mean_y_arcmin2: np.ndarray
     """Y within theta500, its mean over all lines of sight."""
     seeds: np.ndarray
-    """Of the cluster, `(maps, 5)`; its twins of other baryon models share it."""
+    """Of the cluster, `(maps, 5)`; its twins of other baryon models share it. Of imported maps
+    their rows in the store, `(maps, 1)`."""
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -171,9 +172,12 @@ def cluster_number(partition: int, bin_index: int, model: int, number: int) -> i
 
 
 def first_tests(samples: ComptonSamples, count: int) -> ComptonSamples:
-    """The maps of the first test clusters of each bin."""
-    test = samples.partition == PARTITIONS.index("test")
-    return samples.at(test & (samples.cluster % CLUSTERS_OF_A_KIND < count))
+    """A map of each of the first test clusters of every bin."""
+    test = np.flatnonzero(samples.partition == PARTITIONS.index("test"))
+    cluster, first = np.unique(samples.cluster[test], return_index=True)
+    kind = cluster // CLUSTERS_OF_A_KIND
+    place_in_bin = np.arange(len(kind)) - np.searchsorted(kind, kind)
+    return samples.at(np.sort(test[first[place_in_bin < count]]))
 
 
 class _Draw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,16 @@ from szmass.sky.clusters.projection import (
 )
 from szmass.sky.grid import PixelGrid
 from szmass.storage.store import StoreSpec, write_rows
+
+
+class Simulator(Protocol):
+    """Makes the images of a list of samples."""
+
+    def beamed(self, samples: ComptonSamples) -> tuple[np.ndarray, np.ndarray]:
+        """Images `(n, pixels, pixels)` float32 after the beam, and Y within theta500, arcmin^2."""
+
+    def original(self, samples: ComptonSamples) -> tuple[np.ndarray, np.ndarray]:
+        """The same of a single map without a beam, at the pixel centres of `ORIGINALS_GRID`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ def parts_of(path: Path, spec: StoreSpec, samples: ComptonSamples) -> list[Part]
     return [Part(path, rows, samples.at(rows), original) for rows in spec.shards()]
 
 
-def simulate_part(part: Part, *, simulator: ClusterSimulator) -> np.ndarray:
+def simulate_part(part: Part, *, simulator: Simulator) -> np.ndarray:
     """Simulates and writes the maps of a part; returns their Y within theta500 in arcmin^2."""
     simulate = simulator.original if part.original else simulator.beamed
     compton_y, y500_cyl_arcmin2 = simulate(part.samples)

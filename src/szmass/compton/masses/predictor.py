@@ -97,7 +97,7 @@ def make_record(
         kde_bandwidth=posterior.kde_bandwidth,
         model_version=model_version(models, bins),
         made_with=f"{cnn.members} networks a bin, {cnn.epochs} epochs on {clusters} simulated "
-        f"clusters of {compton.baryon_model}",
+        f"clusters of {compton.gas}",
     )
 
 

@@ -88,7 +88,7 @@ def simulated_msz(
         "alpha_1p63": (relation_msun(y, redshift, relation, cosmology), everyone),
         "alpha_1p79": (planck_msz_msun(y, redshift, cosmology), everyone),
     }
-    if len(resolved) >= len(rows) // 100:
+    if len(resolved) >= max(1, len(rows) // 100):
         maps = mocks.read("compton_y", rows[resolved])
         in_maps = aperture_y_arcmin2(maps, theta[resolved], compton.pixel_arcmin)
         in_maps = np.maximum(in_maps, 1e-9)

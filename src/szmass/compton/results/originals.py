@@ -1,4 +1,4 @@
-"""Y of the simulated clusters at full resolution, against the Y-M relation that was put in."""
+"""Y of the simulated clusters at full resolution, against the Y-M relation put in or measured."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ class RelationTest:
     line_msun: np.ndarray
     """Masses that the lines are given at, `(m,)`."""
     lines_mpc2: Mapping[str, np.ndarray]
-    """`(m,)` each: the relation that was put in, and Planck's for a cylinder."""
+    """`(m,)` each: the relation put in or measured, and Planck's for a cylinder."""
 
 
 def relation_test(
-    originals: MapStore, relation: ScalingRelation, cosmology: Cosmology
+    originals: MapStore, relation: ScalingRelation, cosmology: Cosmology, *, origin: str
 ) -> RelationTest:
     """Measures Y within R500 of the maps at full resolution.
 
     Args:
         originals: maps without a beam.
-        relation: that the clusters were made with.
+        relation: that the clusters were made with, or that was measured of them.
         cosmology: E(z), h and distances.
+        origin: of the relation, in words.
     """
     theta, redshift, mass = (
         originals.read(key) for key in ("theta500_arcmin", "redshift", "m500c_msun")
@@ -61,7 +62,7 @@ def relation_test(
         {
             label: y_cyl_mpc2(line_msun, today, law, cosmology)
             for label, law in (
-                (f"alpha = {relation.alpha:g}, as put in", relation),
+                (f"alpha = {relation.alpha:.4g}, {origin}", relation),
                 (f"Planck, alpha = {PLANCK_RELATION.alpha:g}, cylinder", PLANCK_RELATION),
             )
         },

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from szmass.evaluation.agreement import SIGMAS, errors_apart, mark
 from szmass.evaluation.tables import Metrics, markdown_table
 from szmass.microwave.results.metrics import mass_label
 from szmass.units import MASS_UNIT_MSUN
@@ -49,7 +50,12 @@ def closing_table(
             cells.append(_with_error(values, f"scatter_ln_mass_gauss{suffix}"))
         scatters.append(cells)
     gauss, no_scatter = "scatter_ln_mass_gauss", "scatter_ln_mass_gauss_no_scatter"
-    scatters.append(["paper", "", _with_error(stated, gauss), "", _with_error(stated, no_scatter)])
+    beside = dict(metrics[network]) | {f"paper_{name}": value for name, value in stated.items()}
+    of_paper = (
+        f"{_with_error(stated, name)}, {mark(errors_apart(beside, name, f'{name}_err'))}"
+        for name in (gauss, no_scatter)
+    )
+    scatters.append(["paper", "", next(of_paper), "", next(of_paper)])
     return "\n".join(
         [
             "Median and half of the 16-84 % range of the estimates at each true mass, 1e14 Msun;",
@@ -58,6 +64,8 @@ def closing_table(
             markdown_table(header, per_mass),
             "Standard deviation and fitted Gaussian width of ln(M_est / M_true), with bootstrap",
             "errors, over clusters uniform in mass, with and without scatter in the SZ signal.",
+            f"The paper's agrees with that of {network} if the two are at most {SIGMAS:g} combined",
+            "errors apart. Numbers without an error, as those above, are not comparable.",
             "",
             markdown_table(
                 ("estimator", "std", "Gaussian", "std, no scatter", "Gaussian, no scatter"),

@@ -301,6 +301,11 @@ def _healpix(
     frame = str(header.get("COORDSYS", "GALACTIC")).strip().upper()
     if frame[:1] not in FRAMES:
         raise UserFileError(f"{path}: COORDSYS = {frame!r}: expected GALACTIC or CELESTIAL (C)")
+    scheme = str(header.get("INDXSCHM", "IMPLICIT")).strip().upper()
+    if scheme != "IMPLICIT":
+        raise UserFileError(
+            f"{path}: INDXSCHM = {scheme!r}: expected IMPLICIT, a map of the whole sky"
+        )
     if nside is None:
         nside = _fine_nside(path, header.get("NSIDE"), coarsest_arcmin)
     sky = read_map(plain, name, nside)

@@ -71,6 +71,8 @@ class UserMap:
     """Column and row of the cluster, from 0; None: the map's centre."""
     warnings: tuple[str, ...] = ()
     """What contradicts the file, for people."""
+    position_deg: tuple[float, float] | None = None
+    """Right ascension and declination (ICRS) of the cluster, where a catalogue says them."""
 
     def with_pixels(self, given_arcmin: float | None) -> UserMap:
         """The map with the pixels' side that a person gives; a file that says another is wrong."""

@@ -102,7 +102,7 @@ class MockClusters:
             (subhaloes, self.subhalo_mass_ratio, self.subhalo_distance_r500),
             (partners, self.merger_mass_ratio, self.merger_distance_r500),
         ):
-            ratios.append(_power_law(rng.random(number), masses, self.subhalo_slope))
+            ratios.append(power_law(rng.random(number), masses, self.subhalo_slope))
             distances.append(rng.uniform(radii[0], radii[1], number))
         return np.concatenate(ratios), np.concatenate(distances)
 
@@ -138,7 +138,7 @@ def with_mean_y(tables: RadialTables, ellipsoids: Ellipsoids, y_cyl: float) -> E
     return ellipsoids.scaled(amplitude=y_cyl / mean_disc_integral(tables, ellipsoids, 1.0))
 
 
-def _power_law(uniform: np.ndarray, ends: Sequence[float], slope: float) -> np.ndarray:
+def power_law(uniform: np.ndarray, ends: Sequence[float], slope: float) -> np.ndarray:
     """Turns uniform numbers into values between two ends, distributed as value**slope."""
     if slope == -1.0:
         return np.asarray(ends[0] * (ends[1] / ends[0]) ** uniform)

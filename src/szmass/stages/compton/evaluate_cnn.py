@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from szmass.compton.maps.imported import gas_of_maps
 from szmass.compton.maps.partitions import row_of_each_cluster
 from szmass.compton.maps.stores import open_clean_store, open_originals_store, open_planck_store
 from szmass.compton.masses.estimates import (
@@ -22,9 +23,10 @@ from szmass.evaluation.charts import typeset
 from szmass.evaluation.posteriors import mass_axis
 from szmass.files import replacing_file, write_metrics, write_text
 from szmass.networks.backend import prepare_backend
-from szmass.params import BaryonModel, Cnn, Compton, Evaluation, Posterior
+from szmass.params import MOCK, BaryonModel, Cnn, Compton, Evaluation, Posterior
 from szmass.planck.stores import open_psz2_store
 from szmass.reporting import Run, report_figures
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.sky.redshift_bins import bin_labels
 
@@ -54,7 +56,8 @@ def evaluate_cnn(
     prepare_backend(seed=seed, threads=cnn.threads)
     stores = {"clean": open_clean_store(clean_store), "planck": open_planck_store(planck_store)}
     psz2, originals = open_psz2_store(psz2_store), open_originals_store(originals_store)
-    baselines = Baselines.of_stores(compton, baryon_models[compton.baryon_model], **stores)
+    gas = gas_of_maps(compton, baryon_models, stores["clean"], Cosmology.of(compton))
+    baselines = Baselines.of_stores(compton, gas[compton.gas], **stores)
     judged = judge_bins(
         stores,
         bins,
@@ -98,5 +101,7 @@ def evaluate_cnn(
     draw_maps(cnn_figures, stores, clusters, psz2, grid, psz2_mass_factor=factor)
     axis = mass_axis(posterior.axis_log10_msun, posterior.axis_nodes)
     draw_networks(cnn_figures, judged["planck"], shown, axis)
-    draw_relation(cnn_figures, relation_test(originals, baselines.relation, baselines.cosmology))
+    origin = "as put in" if compton.source == MOCK else "as measured"
+    relations = relation_test(originals, baselines.relation, baselines.cosmology, origin=origin)
+    draw_relation(cnn_figures, relations)
     report_figures(run, cnn_figures)

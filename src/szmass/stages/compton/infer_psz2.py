@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from szmass.compton.maps.imported import gas_of_maps
 from szmass.compton.maps.stores import open_planck_store
 from szmass.compton.masses.predictor import Predictor, make_record
 from szmass.compton.psz2.figures import draw
@@ -18,6 +19,7 @@ from szmass.params import BaryonModel, Cnn, Compton, Posterior
 from szmass.planck.catalogue import read_deep_planck, read_psz2
 from szmass.planck.stores import open_psz2_store
 from szmass.reporting import Run, report_figures
+from szmass.sky.cosmology import Cosmology
 from szmass.sky.redshift_bins import ALL_BINS, bin_labels
 from szmass.storage.mass_tables import write_mass_tables
 
@@ -62,7 +64,8 @@ def infer_psz2(
         {"SKY": sky, "MODEL": record.model_version},
     )
     test = weigh_mocks(mocks, predictor)
-    simulated = simulated_msz(test, mocks, baryon_models[compton.baryon_model], compton)
+    gas = gas_of_maps(compton, baryon_models, mocks, Cosmology.of(compton))[compton.gas]
+    simulated = simulated_msz(test, mocks, gas, compton)
     metrics = judge(found, published, bins, DeAndres2022.read(de_andres_2022))
     of_mocks = mock_metrics(test, simulated, bins)
     metrics = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from szmass.compton.checks.tables import ComptonStores, compton_tables, noise_theory
 from szmass.params import BaryonModel, Compton, Morphology, PlanckSky
 from szmass.planck.catalogue import read_psz2
+from szmass.reporting import Run
 from szmass.sky.cosmology import Cosmology
 from szmass.sky.grid import PixelGrid
 from szmass.validation.expectations import check
@@ -29,8 +30,9 @@ def validate_compton(
     psz2_store: Path,
     compton_verdict: Path,
     compton_docs: Path,
+    run: Run,
 ) -> None:
-    """Writes the verdict on the maps, and pages that show it; fails where they do.
+    """Writes and reports the verdict on the maps, and pages that show it; fails where they do.
 
     Raises:
         ChecksFailedError: something does not hold of the maps; the verdict and the pages are
@@ -52,5 +54,4 @@ def validate_compton(
         Cosmology.of(compton),
     )
     verdict = check(list(tables), compton_docs)
-    verdict.write(compton_verdict)
-    verdict.require_success(compton_verdict, compton_docs / "index.html")
+    verdict.conclude(compton_verdict, compton_docs, run)

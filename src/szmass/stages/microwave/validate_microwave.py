@@ -10,6 +10,7 @@ from szmass.microwave.maps.samples import open_microwave_store
 from szmass.microwave.maps.sky import MicrowaveSky
 from szmass.microwave.maps.spectra_table import read_spectra
 from szmass.params import Microwave, MicrowaveSets
+from szmass.reporting import Run
 from szmass.validation.expectations import check
 
 
@@ -21,8 +22,9 @@ def validate_microwave(
     microwave_store: Path,
     microwave_verdict: Path,
     microwave_docs: Path,
+    run: Run,
 ) -> None:
-    """Writes the verdict on the maps, and pages that show it; fails where they do.
+    """Writes and reports the verdict on the maps, and pages that show it; fails where they do.
 
     Raises:
         ChecksFailedError: something does not hold of the maps; the verdict and the pages are
@@ -32,5 +34,4 @@ def validate_microwave(
     sky = MicrowaveSky(microwave, read_spectra(spectra_table))
     statistics = MapStatistics(sky, microwave.eigenvalue_cut)
     verdict = check(microwave_tables(store, microwave_sets, statistics), microwave_docs)
-    verdict.write(microwave_verdict)
-    verdict.require_success(microwave_verdict, microwave_docs / "index.html")
+    verdict.conclude(microwave_verdict, microwave_docs, run)

@@ -96,7 +96,7 @@ def evaluate_weighing(
 
     clean, planck = open_clean_store(clean_store), open_planck_store(planck_store)
     psz2, catalogue = open_psz2_store(psz2_store), read_psz2(psz2_catalogue)
-    gas = compton.baryon_model
+    gas = compton.gas
     of_planck = _of_test_maps(weigher, "planck", planck, gas)
     of_others = _of_other_models(weigher, planck, gas)
     facts = replace(weigher.record.facts, gas_prior=asdict(weighing.gas_prior_of_planck))
@@ -114,7 +114,7 @@ def evaluate_weighing(
             seed=seed,
             planck_sky=planck_sky,
             compton=compton,
-            model=baryon_models[gas],
+            model=baryon_models[compton.baryon_model],
         ),
     ]
     fit = RoundFit.of(survey, weighing, cosmology)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.params import Compton, Morphology, PlanckSky, Resources, Weighing
+from szmass.params import MOCK, Compton, Morphology, PlanckSky, Resources, Weighing
 from szmass.sky.clusters.bands import BandImages
 from szmass.sky.clusters.images import BeamedImages
 from szmass.sky.clusters.mock_clusters import MockClusters
 from szmass.sky.cosmology import Cosmology
 from szmass.storage.batch import run_tasks
+from szmass.storage.imported import ImportedClusters
 from szmass.storage.store import replacing, write_rows
 from szmass.weighing.survey import planck_survey
 from szmass.weighing.training.clusters import (
@@ -22,6 +23,7 @@ from szmass.weighing.training.clusters import (
     simulate_part,
     store_spec,
 )
+from szmass.weighing.training.imported import ImportedSimulator
 
 
 def simulate_training_clusters(
@@ -31,6 +33,7 @@ def simulate_training_clusters(
     planck_sky: PlanckSky,
     weighing: Weighing,
     *,
+    simulations: Path,
     planck_noise_spectrum: Path,
     planck_files: Path,
     weighing_clusters: Path,
@@ -44,11 +47,17 @@ def simulate_training_clusters(
         planck_noise_spectrum=planck_noise_spectrum,
         planck_files=planck_files,
     )
-    model = MockClusters(**asdict(morphology))
-    y = BeamedImages(model.tables(), survey.grid, survey.beam_fwhm_arcmin)
-    images = BandImages([y], [1.0])
-    simulator = AmplitudeSimulator(model, images, survey.bank, survey.meter)
-    clusters = list_clusters(seed, weighing, Cosmology.of(compton))
+    grid, beam, filters = survey.grid, survey.beam_fwhm_arcmin, (survey.bank, survey.meter)
+    cosmology = Cosmology.of(compton)
+    simulator: AmplitudeSimulator | ImportedSimulator
+    if compton.source == MOCK:
+        model = MockClusters(**asdict(morphology))
+        images = BandImages([BeamedImages(model.tables(), grid, beam)], [1.0])
+        simulator = AmplitudeSimulator(model, images, *filters)
+    else:
+        imported = ImportedClusters.read(simulations / compton.source, cosmology)
+        simulator = ImportedSimulator(imported.path, grid, (beam,), (1.0,), *filters)
+    clusters = list_clusters(seed, weighing, cosmology)
     spec = store_spec(len(clusters), len(survey.bank.filters))
     with replacing(weighing_clusters, spec, provenance={"seed": seed}) as unfinished:
         path = unfinished.absolute()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from szmass.compton.maps.imported import gas_of_maps
 from szmass.compton.maps.stores import open_planck_store
 from szmass.networks.backend import hardware, prepare_backend
 from szmass.params import BaryonModel, Compton, PlanckSky, Weighing
@@ -17,6 +18,7 @@ from szmass.sky.cosmology import Cosmology
 from szmass.streams import WEIGHING_NOISE
 from szmass.weighing.survey import planck_survey
 from szmass.weighing.training.clusters import open_clusters
+from szmass.weighing.training.imported import require_trained
 from szmass.weighing.training.make_record import (
     development_maps,
     make_record,
@@ -54,6 +56,9 @@ def train_weighing(
         planck_files=planck_files,
     )
     store, cosmology = open_clusters(weighing_clusters), Cosmology.of(compton)
+    maps = open_planck_store(planck_store)
+    gas = gas_of_maps(compton, baryon_models, maps, cosmology)
+    require_trained(gas, weighing, planck_store)
     training, validation = (
         training_clusters(store, name, survey, weighing, cosmology)
         for name in ("training", "validation")
@@ -62,17 +67,16 @@ def train_weighing(
     with tqdm(total=total, desc="train_weighing", unit="cluster", disable=None) as bar:
         ensemble = train_ensemble(training, validation, seed=seed, run=run, progress=bar.update)
     population = psz2_population(read_psz2(psz2_catalogue).weighed(), compton, weighing)
-    maps = development_maps(open_planck_store(planck_store))
-    spots = spots_in(survey, maps, weighing)
+    spots = spots_in(survey, development_maps(maps), weighing)
     usual = usual_values(training, spots, np.random.default_rng((seed, WEIGHING_NOISE, 3)))
     record = make_record(
         survey,
         ensemble,
         usual,
         weighing,
-        baryon_models,
+        {**baryon_models, **gas},
         cosmology,
-        reference_gas=compton.baryon_model,
+        reference_gas=compton.gas,
         population=population,
     )
     record.write(weighing_record)

@@ -52,7 +52,7 @@ def weigh_psz2(
     names = read_psz2(psz2_catalogue).at(psz2.read("catalogue_row")).name
     labels = {name: psz2.read(name) for name in LABELS}
     inputs = weigher.inputs(psz2.read("compton_y"), labels["redshift"])
-    masses = weigher(inputs, prior=PSZ2, gas=compton.baryon_model)
+    masses = weigher(inputs, prior=PSZ2, gas=compton.gas)
     unusual = weigher.novelty(inputs, masses["m500_msun"])
     by_cnn = pd.read_csv(psz2_cnn_masses_csv).set_index("name").loc[names]
     msz_msun = labels["msz_1e14_msun"] * MASS_UNIT_MSUN
@@ -75,7 +75,7 @@ def weigh_psz2(
         "SKY": str(psz2.attributes["sky"]),
         "MODEL": facts.model_version,
         "PRIOR": PSZ2,
-        "GAS": compton.baryon_model,
+        "GAS": compton.gas,
     }
     write_mass_tables(psz2_masses_fits, psz2_masses_csv, columns, said)
     for path in (psz2_masses_fits, psz2_masses_csv):

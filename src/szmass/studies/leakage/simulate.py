@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from szmass.params import BaryonModel, Compton, Morphology, Resources
+from szmass.params import MOCK, BaryonModel, Compton, Morphology, Resources
 from szmass.stages.compton.add_planck_noise import add_planck_noise
 from szmass.stages.compton.simulate_clusters import simulate_clusters
 from szmass.studies.leakage.settings import STORES, Leakage
@@ -29,6 +29,7 @@ def simulate(
     """Writes the maps, clean and with noise, as the pipeline's stages do."""
     settings = replace(
         compton,
+        source=MOCK,
         development_clusters=study.clusters,
         development_projections=study.projections,
         test_clusters=study.test_clusters,
@@ -45,6 +46,7 @@ def simulate(
         morphology,
         baryon_models,
         psz2_catalogue=psz2_catalogue,
+        simulations=stores,  # not read for mock clusters
         clean_store=clean_store,
         originals_store=stores / "originals.zarr",
         resources=resources,

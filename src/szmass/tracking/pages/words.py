@@ -75,11 +75,18 @@ _RESIDUALS = {
     f"profile_residual_m{mass}p0e14": f"largest error of the SZ profile at {mass}e14 Msun, of peak"
     for mass in (2, 4, 6)
 }
+_MICROWAVE_CHECKS, _COMPTON_CHECKS = (
+    {
+        f"{line}_verdict.checks": "checks of the maps",
+        f"{line}_verdict.failed": "checks of the maps that failed",
+    }
+    for line in ("microwave", "compton")
+)
 KEY_NUMBERS: Mapping[str, Mapping[str, str]] = {
+    "validate_microwave": _MICROWAVE_CHECKS,
     "train_mresunet": {
         "validation_scatter_ln_mass": "scatter of ln(M / M_true), validation maps",
-        "microwave_verdict.checks": "checks of the maps",
-        "microwave_verdict.failed": "checks of the maps that failed",
+        **_MICROWAVE_CHECKS,
     },
     "evaluate_mresunet": {
         "scatter_ln_mass_gauss": _GAUSS,
@@ -100,6 +107,7 @@ KEY_NUMBERS: Mapping[str, Mapping[str, str]] = {
         "hydro.clusters.mass_factor_mean": "hydro-like clusters: factor r, mean",
         "hydro.clusters.scatter_ln_y500_light_cone": "scatter of ln Y in the light cone",
     },
+    "validate_compton": _COMPTON_CHECKS,
     "train_cnn": {
         **{
             f"{name}_{score}": f"{data_set} maps: {words}"
@@ -110,8 +118,7 @@ KEY_NUMBERS: Mapping[str, Mapping[str, str]] = {
                 ("members_passing", "networks below the bias threshold"),
             )
         },
-        "compton_verdict.checks": "checks of the maps",
-        "compton_verdict.failed": "checks of the maps that failed",
+        **_COMPTON_CHECKS,
     },
     "evaluate_cnn": {
         "planck_all/relerr_half_width_selected": f"Planck maps, selected networks: {_HALF_WIDTH}",

@@ -138,10 +138,11 @@ def coverage_curves(judged: Sequence[Judged]) -> pd.DataFrame:
 
 
 def by_mass(judged: Judged) -> pd.DataFrame:
-    """Percentiles of b in `MASS_BINS` bins of true mass with equal numbers of clusters."""
+    """Percentiles of b in at most `MASS_BINS` bins of true mass with equal numbers of clusters."""
+    order = np.argsort(judged.truth_msun, kind="stable")
     error = 1.0 - judged.truth_msun / judged.masses["m500_msun"]
     rows = []
-    for part in np.array_split(np.argsort(judged.truth_msun, kind="stable"), MASS_BINS):
+    for part in np.array_split(order, min(MASS_BINS, len(order))):
         low, middle, high = np.percentile(error[part], [16, 50, 84])
         mass_1e14 = np.median(judged.truth_msun[part]) / MASS_UNIT_MSUN
         rows.append((mass_1e14, len(part), low, middle, high))

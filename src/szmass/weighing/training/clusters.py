@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -142,16 +143,33 @@ class Part:
     """Of these rows."""
 
 
-def simulate_part(part: Part, *, simulator: AmplitudeSimulator) -> np.ndarray:
+def simulate_part(
+    part: Part, *, simulator: Callable[[ClusterList], tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
     """Simulates and writes the amplitudes of a part; returns its clusters' `outer_level`."""
     amplitude, outer_level = simulator(part.clusters)
     write_rows(part.path, part.rows, {"amplitude": amplitude})
     return outer_level
 
 
-def store_spec(clusters: int, filters: int) -> StoreSpec:
-    """The contract of `data/weighing_clusters.zarr`."""
+def store_spec(clusters: int, filters: int, *, contaminants: bool = False) -> StoreSpec:
+    """The contract of `data/weighing_clusters.zarr`.
+
+    Args:
+        clusters: how many.
+        filters: of the survey.
+        contaminants: whether it has what other things in the map do to the amplitudes and to the
+            noise level as it is measured.
+    """
     one = ("cluster",)
+    besides = {
+        "contaminant_amplitude": ArraySpec(
+            ("cluster", "filter"), "float32", "1", "amplitude of what else is in the map"
+        ),
+        "contaminant_level": ArraySpec(
+            one, "float32", "1", "what this adds to the noise level, in quadrature"
+        ),
+    }
     return StoreSpec(
         title=TITLE,
         sizes={"cluster": clusters, "filter": filters, "axis": 2},
@@ -171,6 +189,7 @@ def store_spec(clusters: int, filters: int) -> StoreSpec:
                 ("cluster", "axis"), "float64", "arcmin", "of the cluster from the map's centre"
             ),
             "partition": ArraySpec(one, "int8", "1", "what the cluster is for", flags(PARTITIONS)),
+            **(besides if contaminants else {}),
         },
     )
 

@@ -37,9 +37,13 @@ def training_clusters(
 ) -> TrainingClusters:
     """The clusters of a partition of the store, ready to be drawn."""
     rows = np.flatnonzero(store.read("partition") == PARTITIONS.index(partition))
-    redshift = store.read("redshift", rows)
+    redshift, amplitude = store.read("redshift", rows), store.read("amplitude", rows).astype(float)
+    contaminant_amplitude, contaminant_level = np.zeros_like(amplitude), np.zeros(len(rows))
+    if "contaminant_level" in store.names:
+        contaminant_amplitude = store.read("contaminant_amplitude", rows).astype(float)
+        contaminant_level = store.read("contaminant_level", rows).astype(float)
     return TrainingClusters(
-        amplitude=store.read("amplitude", rows).astype(float),
+        amplitude=amplitude,
         outer_level=store.read("outer_level", rows).astype(float),
         log10_m500c_msun=store.read("log10_m500c_msun", rows),
         redshift=redshift,
@@ -48,6 +52,8 @@ def training_clusters(
         meter=survey.meter,
         settings=settings,
         noise_rms=survey.noise_rms,
+        contaminant_amplitude=contaminant_amplitude,
+        contaminant_level=contaminant_level,
     )
 
 

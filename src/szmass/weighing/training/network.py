@@ -95,6 +95,10 @@ class TrainingClusters:
     settings: Weighing
     noise_rms: float
     """The level of noise that levels of the settings are in units of."""
+    contaminant_amplitude: np.ndarray
+    """Of what else is in the map, in its unit, `(n, filters)`."""
+    contaminant_level: np.ndarray
+    """What this adds to the noise level as it is measured, in quadrature, `(n,)`."""
 
     def __len__(self) -> int:
         return len(self.redshift)
@@ -123,9 +127,11 @@ class TrainingClusters:
         root = noise_root(self.bank.noise_covariance)
         noise = rng.standard_normal((count, len(root))) @ root
         return observed(
-            y[:, None] * self.amplitude[rows] + level[:, None] * noise,
+            y[:, None] * self.amplitude[rows]
+            + level[:, None] * noise
+            + self.contaminant_amplitude[rows],
             level,
-            y * self.outer_level[rows],
+            np.hypot(y * self.outer_level[rows], self.contaminant_level[rows]),
             self.redshift[rows],
             whitening=self.bank.whitening,
             meter=self.meter,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from szmass.report.agreement import AGREES, DIFFERS, NOT_COMPARABLE, agreement
+from szmass.evaluation.agreement import AGREES, DIFFERS, NOT_COMPARABLE
 from szmass.report.differences import reason
 from szmass.report.exhibits import Arms, Row
+from szmass.report.marks import agreement
 
 BOTH = {"width_err": 0.03, "paper_width_err": 0.04}
 
