@@ -80,6 +80,7 @@ def trained(name: str, example: str, weighing: dict[str, Any], **changed: Any) -
     yaml = YAML()
     content = yaml.load(ROOT / "surveys" / f"{example}.yaml")
     content.update(changed)
+    content.pop("sha256", None)  # of a table by a path from elsewhere
     content["weighing"] = dict(content["weighing"]) | weighing
     for band in content["bands"].values():
         if spectrum := band["noise"].get("spectrum"):
