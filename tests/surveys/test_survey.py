@@ -53,6 +53,8 @@ with warnings.catch_warnings():
     from helpers.mlflow_runs import runs_of
     from szmass.tracking.runs import PARENT
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 BEAM_ARCMIN, PIXEL_ARCMIN = 2.4, 1.0
 CLUSTERS, ACROSS = 144, 12
 REACH_ARCMIN = 24.0
