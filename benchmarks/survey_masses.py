@@ -346,10 +346,10 @@ def main() -> None:
         plain = trained("plain", "act_like", {}, contaminants=None)
         results: dict[str, Any] = {"plain": plain.held(plain.test_clusters)}
         for kind, measure in (
-            ("redshifts", redshifts),
-            ("selection", lambda: selection(plain)),
-            ("own_simulation", lambda: own_simulation(plain)),
             ("contaminants", lambda: contaminants(plain)),
+            ("selection", lambda: selection(plain)),
+            ("redshifts", redshifts),
+            ("own_simulation", lambda: own_simulation(plain)),
             ("offsets", lambda: offsets(plain)),
         ):
             results[kind] = measure()
