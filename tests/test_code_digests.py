@@ -74,7 +74,7 @@ def test_a_line_of_the_sky_reruns_what_uses_it(
     changed: Callable[[str, str, str], set[str]],
 ) -> None:
     stages = changed("sky/clusters/haloes.py", "REDSHIFT_CELLS = 96", "REDSHIFT_CELLS = 97")
-    assert stages == {"simulate_hydro", "evaluate_hydro"}
+    assert stages == {"simulate_hydro", "evaluate_hydro", "train_survey"}
 
 
 def test_a_line_of_a_chart_trains_nothing(changed: Callable[[str, str, str], set[str]]) -> None:

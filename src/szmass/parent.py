@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 OF_DVC = "DVC_STAGE"
 """Variable that DVC gives to what it starts."""
 INTERVAL_S = 0.5
+GRACE_S = 10.0
+"""How long a stage may take to end by itself; what it writes is whole whenever it is killed."""
 
 
 def end_with_dvc() -> None:
@@ -39,7 +41,7 @@ def _parents() -> dict[Process, int]:
 
 
 def _watch(parents: dict[Process, int]) -> None:
-    """Waits until a process has lost its parent; then terminates this one."""
+    """Waits until a process has lost its parent; then terminates this one, or at last kills it."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):
@@ -47,3 +49,5 @@ def _watch(parents: dict[Process, int]) -> None:
             sleep(INTERVAL_S)
     # to the thread that handles signals, which may be waiting
     signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
+    sleep(GRACE_S)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -45,6 +45,8 @@ from szmass.storage.store import StoreError
 from szmass.weighing.record import Record
 from szmass.weighing.training.imported import ImportedGasError, require_trained
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 BINS = {"near": [0.0, 0.4], "far": [0.4, 1.0]}
 CUT_1E14 = 1.6
 STORE, PROJECTIONS = "theirs.zarr", 4

@@ -150,6 +150,15 @@ def test_other_clusters_are_as_many_as_the_mass_function_has(
     )
 
 
+def test_what_belongs_to_a_cluster_comes_with_it(
+    act_like: tuple[SurveySettings, Contaminants, ClusterList],
+) -> None:
+    own = act_like[1].of_clusters().settings
+    assert own.field is None
+    assert own.neighbours is None
+    assert (own.members, own.dust) == (act_like[1].settings.members, act_like[1].settings.dust)
+
+
 def test_what_is_around_a_cluster_depends_on_its_seed_alone(
     act_like: tuple[SurveySettings, Contaminants, ClusterList],
 ) -> None:

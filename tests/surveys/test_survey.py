@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,8 @@ with warnings.catch_warnings():
 
     from helpers.mlflow_runs import runs_of
     from szmass.tracking.runs import PARENT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BEAM_ARCMIN, PIXEL_ARCMIN = 2.4, 1.0
 CLUSTERS, ACROSS = 144, 12
@@ -304,6 +308,9 @@ def test_dvc_sees_an_edited_survey_and_a_failing_gate_keeps_the_older_record(
         assert "goes on with surveys/mine/record.npz, which passed before" in done.stderr
         assert "Traceback" not in done.stderr
         assert json.loads(checkout.succeed("dvc", "status", "--json", stage)) == status
+        with closing(sqlite3.connect(trained / "mlflow.db")) as database:
+            failed = database.execute("SELECT name FROM runs WHERE status = 'FAILED'").fetchall()
+        assert any(name.startswith("train_survey mine") for (name,) in failed)
     finally:
         file.write_text(text)
     assert json.loads(checkout.succeed("dvc", "status", "--json", stage)) == {}

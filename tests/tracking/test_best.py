@@ -110,7 +110,7 @@ def test_the_best_ensemble_has_the_least_scatter_with_noise_over_all_redshifts(
     monkeypatch.setattr(runs, "log_model", logged)
     record = repository / "record"
     record.mkdir(exist_ok=True)
-    (record / "record.json").write_text('{"grid": {"pixels": 96}}')
+    (record / "record.json").write_text('{"grid": {"pixels": 96, "pixel_arcmin": 1.7}}')
     versions: list[str] = []
     for models, scatter in (("0a", 0.08), ("0b", 0.07), ("0c", 0.09)):
         write_lock(repository, store, "maps", models)

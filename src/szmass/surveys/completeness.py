@@ -73,6 +73,8 @@ def list_injections(training: SurveyTraining, count: int) -> ClusterList:
 def inject(training: SurveyTraining, record: Record, sky: SkyMap, count: int) -> Injected:
     """Puts clusters into a map at random places, one at a time, and measures how they stand out.
 
+    With the sources and the dust of the clusters, where the survey has them.
+
     Args:
         training: of the survey, of one band.
         record: that was trained.
@@ -89,12 +91,15 @@ def inject(training: SurveyTraining, record: Record, sky: SkyMap, count: int) ->
         clusters.log10_m500c_msun, gas
     )
     y *= np.exp(gas.sigma_lny * rng.standard_normal(count))
+    contaminants = training.contaminants
     ratios = []
     for start in range(0, count, AT_ONCE):
         rows = slice(start, min(start + AT_ONCE, count))
         noise = _places(sky, training, rng, rows.stop - rows.start)
         signal = training.simulator.maps(clusters.at(rows))[:, 0]
         maps = noise + signal * y[rows, None, None].astype(np.float32)
+        if contaminants is not None:
+            maps += contaminants.of_clusters().maps(clusters.at(rows))[:, 0]
         ratios.append(weigher.inputs(maps, clusters.redshift[rows]).signal_to_noise)
     return Injected(clusters.log10_m500c_msun, clusters.redshift, np.concatenate(ratios))
 

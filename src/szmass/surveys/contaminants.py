@@ -87,6 +87,10 @@ class Contaminants:
             members = replace(members, mean=counts * members.mean, central_share=central_share)
         return replace(self, settings=replace(self.settings, field=field, members=members))
 
+    def of_clusters(self) -> Self:
+        """The same without what is in a map wherever one looks: the field and other clusters."""
+        return replace(self, settings=replace(self.settings, field=None, neighbours=None))
+
     def maps(self, clusters: ClusterList) -> np.ndarray:
         """Images of all of it, `(n, bands, pixels, pixels)` float32, in the maps' unit.
 

@@ -11,6 +11,9 @@ from szmass.predict.survey_files import SurveyFiles
 from szmass.surveys.judging import MORE_SOURCES, SurveyJudgement
 from szmass.weighing.judgement.gate import LEVELS, coverage, in_words
 
+RATIOS = (5, 10, 20, 50, 100)
+"""Signal-to-noise ratios that are named beside an axis."""
+
 
 def draw_survey(path: Path, name: str, judgement: SurveyJudgement) -> None:
     """Three panels: the mass that is seen at 5 sigma by redshift, widths, and coverage."""
@@ -26,10 +29,16 @@ def draw_survey(path: Path, name: str, judgement: SurveyJudgement) -> None:
     widths.set(
         xlabel="signal-to-noise", ylabel="half-width of 68 % [dex]", xscale="log", ylim=(0.0, None)
     )
+    widths.set_xticks(RATIOS, [f"{ratio:g}" for ratio in RATIOS])
+    widths.minorticks_off()
     widths.set_title("width of the mass intervals")
     ranks = judgement.calibration.rank
     levels = np.linspace(0.05, 0.99, 40)
-    held.plot(levels, [coverage(ranks, level) - level for level in levels])
+    held.plot(levels, [coverage(ranks, level) - level for level in levels], label="as trained")
+    if (more := judgement.more_sources) is not None:
+        label = f"{MORE_SOURCES:g} times the point sources"
+        held.plot(levels, [coverage(more, level) - level for level in levels], ls="--", label=label)
+        held.legend(loc="lower left")
     held.axhline(0.0, color="0.6", lw=0.8)
     error = np.sqrt(levels * (1.0 - levels) / len(ranks))
     held.fill_between(levels, -2.0 * error, 2.0 * error, color="0.85", lw=0.0)

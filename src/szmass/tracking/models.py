@@ -96,7 +96,7 @@ def served_mresunet(folder: Path, maps: Path | None = None) -> Served:
 
 def served_ensemble(record: Path, models: Path) -> Served:
     """The ensembles of a folder of models, and the folder of their record."""
-    pixels = json.loads((record / RECORD_FILE).read_text())["grid"]["pixels"]
+    grid = json.loads((record / RECORD_FILE).read_text())["grid"]
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
         identity=record / RECORD_FILE,
@@ -107,7 +107,7 @@ def served_ensemble(record: Path, models: Path) -> Served:
             TensorSpec(np.dtype("str"), (-1,), "problem"),
             *(number(name) for name in SERVED_COLUMNS),
         ],
-        example=_example_cluster(pixels),
+        example=_example_cluster(grid["pixels"], grid["pixel_arcmin"]),
     )
 
 
@@ -125,7 +125,7 @@ def validation_scatter_dex(models: Path) -> float:
 def served_weighing(record: Path) -> Served:
     """The record that weighing's training wrote."""
     with np.load(record, allow_pickle=False) as arrays:
-        pixels = json.loads(str(arrays["facts"]))["pixels"]
+        facts = json.loads(str(arrays["facts"]))
     number = partial(TensorSpec, np.dtype("float64"), (-1,))
     return Served(
         identity=record,
@@ -136,7 +136,7 @@ def served_weighing(record: Path) -> Served:
             *(number(name) for name in WEIGHING_COLUMNS),
             TensorSpec(np.dtype("str"), (-1,), "flags"),
         ],
-        example=_example_cluster(pixels),
+        example=_example_cluster(facts["pixels"], facts["pixel_arcmin"]),
     )
 
 
@@ -146,12 +146,13 @@ def _first_map(store: Path) -> np.ndarray:
     return open_microwave_store(store).read("temperature_uk", rows).astype(np.float32)
 
 
-def _example_cluster(pixels: int) -> Mapping[str, np.ndarray] | None:
-    """The map and redshift of the cluster that szmass brings; None for maps of another size."""
+def _example_cluster(pixels: int, pixel_arcmin: float) -> Mapping[str, np.ndarray] | None:
+    """The map and redshift of the cluster that szmass brings; None for maps of other pixels."""
     from astropy.io import fits
 
     compton_y, header = fits.getdata(EXAMPLE_MAP, header=True)
-    if compton_y.shape != (pixels, pixels):
+    own_arcmin = 60.0 * float(header["CDELT2"])
+    if compton_y.shape != (pixels, pixels) or not np.isclose(own_arcmin, pixel_arcmin):
         return None
     redshift = np.array([float(header["REDSHIFT"])], object)
     return {"compton_y": compton_y[np.newaxis].astype(np.float32), "redshift": redshift}
