@@ -12,15 +12,19 @@ import psutil
 import pytest
 
 STAGE = """
-import signal, sys
+import os, signal, sys
 from pathlib import Path
 from time import sleep
 from szmass import parent
 parent.GRACE_S, parent.INTERVAL_S = 0.3, 0.05
 if sys.argv[2] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-parent.end_with_dvc()
+starter = os.getppid()
 Path(sys.argv[1]).write_text("begun")
+if sys.argv[2] == "late":
+    while os.getppid() == starter:
+        sleep(0.02)
+parent.end_with_dvc()
 sleep(60.0)
 """
 DVC = """
@@ -30,12 +34,14 @@ from time import sleep
 stage = subprocess.Popen([sys.executable, "-c", sys.argv[1], *sys.argv[2:]])
 while not Path(sys.argv[2]).exists():
     sleep(0.02)
+sleep(0.5)
 print(stage.pid)
 """
 
 
-@pytest.mark.parametrize("kind", ["listens", "deaf"])
+@pytest.mark.parametrize("kind", ["listens", "deaf", "late"])
 def test_a_stage_ends_after_its_dvc(tmp_path: Path, kind: str) -> None:
+    """Also one that does not listen to a signal, or that was too late to see its DVC."""
     command = [sys.executable, "-c", DVC, STAGE, str(tmp_path / "begun"), kind]
     environment = os.environ | {"DVC_STAGE": "some"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as dvc:

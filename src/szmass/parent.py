@@ -40,12 +40,30 @@ def _parents() -> dict[Process, int]:
     return {member: member.ppid() for member in family}
 
 
+def _takes_orphans(number: int) -> bool:
+    """Whether a process is the one that the system gives orphans to, and did not start a stage.
+
+    DVC may have gone before its stage looked for it. In a container the first process may be DVC,
+    or a program that calls it.
+    """
+    import psutil
+
+    process = psutil.Process(number)
+    if number != 1 and process.name() != "systemd":
+        return False
+    with suppress(psutil.AccessDenied):
+        return not any(word in " ".join(process.cmdline()) for word in ("dvc", "python"))
+    return False
+
+
 def _watch(parents: dict[Process, int]) -> None:
     """Waits until a process has lost its parent; then terminates this one, or at last kills it."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):
-        while all(process.ppid() == parent for process, parent in parents.items()):
+        while not _takes_orphans([*parents.values()][-1]) and all(
+            process.ppid() == parent for process, parent in parents.items()
+        ):
             sleep(INTERVAL_S)
     # to the thread that handles signals, which may be waiting
     signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)

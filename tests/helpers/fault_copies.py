@@ -28,12 +28,17 @@ NOT_RUN_S = 2.0
 
 
 def stages() -> list[str]:
-    """The stages of dvc.yaml; of a matrix the first."""
+    """The stages of dvc.yaml; of a matrix the first, if it has one."""
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    bins = YAML(typ="safe").load(ROOT / "params.yaml")["bins"]
-    return [
-        f"{name}@{next(iter(bins))}" if "matrix" in pipeline[name] else name for name in pipeline
-    ]
+    settings = YAML(typ="safe").load(ROOT / "params.yaml")
+    found = []
+    for name, stage in pipeline.items():
+        if "matrix" not in stage:
+            found.append(name)
+            continue
+        (of_matrix,) = stage["matrix"].values()
+        found += [f"{name}@{item}" for item in list(settings[of_matrix.strip("${}")])[:1]]
+    return found
 
 
 class FaultCopy(Project):
