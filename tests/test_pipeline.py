@@ -79,7 +79,7 @@ def queue_workers(smoke: Checkout, count: int) -> Iterator[None]:
         smoke.run("dvc", "queue", "stop", "--kill")
         pids = [file.read_text() for file in smoke.path.glob(".dvc/tmp/exps/celery/*.pid")]
         workers = [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))]
-        _, left = psutil.wait_procs(workers, timeout=30.0)
+        _, left = psutil.wait_procs(workers, timeout=90.0)
         for worker in left:
             worker.kill()
     assert len(pids) == count

@@ -77,7 +77,7 @@ def _version(client: mlflow.MlflowClient, name: str, model: RegisteredModel, wan
     _, slash, number = wanted.partition("/")
     if slash:
         versions = client.search_model_versions(f"name = '{model.name}'")
-        there = sorted((version.version for version in versions), key=int)
+        there = sorted((str(version.version) for version in versions), key=int)
         if number not in there:
             raise RegistryError(_missing(name, f"version of {model.name}", number, there))
         return number
