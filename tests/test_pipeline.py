@@ -239,7 +239,7 @@ def test_the_network_of_the_registry_is_the_clone_s(
     np.save("map.npy", np.random.default_rng(1).normal(0.0, 90.0, (40, 40)))
     clusters = []
     try:
-        for models in ("mresunet", "mresunet@best"):
+        for models in ("mresunet", "mresunet/1"):  # the queue may have a better one
             main(["predict", "--models", models, "map.npy", "--redshift", "0.7",
                   "--pixel-arcmin", "0.25", "--json"])  # fmt: skip
             clusters.append(json.loads(capsys.readouterr().out)["clusters"])
