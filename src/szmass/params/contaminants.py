@@ -1,4 +1,4 @@
-"""What else than the cluster a survey's maps may show: sources, dust, other clusters."""
+"""Settings of contaminants in a survey's maps: point sources, dust, other clusters."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class MemberSources(Section):
     mean: NotNegativeFloat
     """Number within R500 of a cluster of M500c = 5e14 Msun; it goes as the mass."""
     central_share: Share
-    """Of clusters whose brightest galaxy is such a source as well."""
+    """Share of clusters whose brightest galaxy is a radio source too."""
     luminosity_w_hz: PositiveRange
     """Faintest and brightest, at 150 GHz."""
     slope: Slope
     concentration: PositiveFloat
-    """Of the NFW profile that they follow, for R500."""
+    """c500 of the NFW profile that the sources' places follow."""
 
 
 @section
@@ -53,9 +53,9 @@ class ClusterDust(Section):
     """Emission of dusty galaxies in the cluster, a round Gaussian about its centre."""
 
     share: NotNegativeFloat
-    """Of the mean SZ signal of a cluster of its mass at 150 GHz, with the sign turned."""
+    """Dust's flux at 150 GHz over the size of the mean SZ decrement of a cluster of that mass."""
     scatter_ln: NotNegativeFloat
-    """Of the share, from cluster to cluster."""
+    """Scatter of ln(share) between clusters."""
     fwhm_r500: PositiveFloat
     """Its width before the beam."""
 
@@ -71,7 +71,7 @@ class Neighbours(Section):
 
 @section
 class ContaminantSettings(Section):
-    """What is drawn around each simulated cluster of a survey."""
+    """Contaminants that are drawn around each simulated cluster of a survey."""
 
     y_arcmin2_per_mjy: Number | None
     """What 1 mJy at 150 GHz adds to a map of y; None for maps of temperature."""

@@ -72,7 +72,7 @@ def maps_table(
 
 
 def of_any_source(lowest: float) -> list[Expectation]:
-    """What holds of each map, wherever its cluster is from.
+    """Expectations of each map, of mock and of imported clusters alike.
 
     Args:
         lowest: value that the lowest pixel may have, over the highest.

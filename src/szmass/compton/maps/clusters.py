@@ -51,8 +51,8 @@ class ComptonSamples:
     mean_y_arcmin2: np.ndarray
     """Y within theta500, its mean over all lines of sight."""
     seeds: np.ndarray
-    """Of the cluster, `(maps, 5)`; its twins of other baryon models share it. Of imported maps
-    their rows in the store, `(maps, 1)`."""
+    """Seed of each mock cluster, `(maps, 5)`, the same for all baryon models; of imported clusters
+    the row of the map in the imported store, `(maps, 1)`."""
 
     def __len__(self) -> int:
         return len(self.seeds)

@@ -25,7 +25,7 @@ from szmass.units import MASS_UNIT_MSUN
 FEWEST = {"development": 3, "test": 1}
 """Clusters of a redshift bin: networks need some for training, some for validation."""
 MOST_MAPS = 127
-"""Of a cluster in a redshift bin: the store has a byte for their number."""
+"""Most maps of one cluster in a redshift bin; the store numbers them in int8."""
 CENTRED = np.zeros(2)
 
 
@@ -140,7 +140,7 @@ def gas_of_maps(
     maps: MapStore,
     cosmology: Cosmology,
 ) -> Mapping[str, BaryonModel]:
-    """What gas the simulated maps have: by name, in the order of their flag.
+    """Relations of mass and Y of the simulated maps, by name, in the order of `baryon_model`.
 
     Args:
         compton: where the clusters are from.
